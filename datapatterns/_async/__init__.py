@@ -1,0 +1,1 @@
+"""The async face: the source from which the sync one is generated."""

@@ -1,0 +1,151 @@
+"""Encodings between Python values and bytes: utf8, json, binary, hex, base64, or one's own."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast, runtime_checkable
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from datapatterns.errors import DataError, DecodeFailed, InvalidArgument
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """An encoding: `decode(encode(value))` gives the value back."""
+
+    def encode(self, value: Any, /) -> bytes: ...
+
+    def decode(self, data: bytes, /) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCodec:
+    """A codec made of two functions, with the name it is asked for by."""
+
+    name: str
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def dumps(value: object) -> bytes:
+    """Compact JSON; InvalidArgument for what JSON cannot hold, NaN and infinities included."""
+    try:
+        data = to_json(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"not a JSON value: {type(value).__name__}") from error
+    # pydantic_core writes NaN and Infinity, which no other JSON reader takes. Looking for the
+    # letters first keeps the walk through the value off the usual path.
+    if (b"NaN" in data or b"Infinity" in data) and not _is_finite(value):
+        raise InvalidArgument("not a JSON value: NaN or infinity")
+    return data
+
+
+def loads(data: bytes | str) -> Any:
+    """The JSON value in the data; DecodeFailed if it is none, NaN and infinities included."""
+    try:
+        return from_json(data, allow_inf_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise DecodeFailed("a stored value is not JSON") from error
+
+
+def _is_finite(value: object) -> bool:
+    """Whether no float in what JSON would be made of is NaN or infinite."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        items = cast("Mapping[object, object]", value)
+        return all(_is_finite(key) and _is_finite(item) for key, item in items.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(_is_finite(item) for item in cast("list[object]", value))
+    if isinstance(value, str | bytes | int | None):
+        return True
+    # A model, a dataclass and the like: look at what they are written as.
+    return _is_finite(from_json(to_json(value, inf_nan_mode="constants")))
+
+
+def _encode_utf8(value: Any) -> bytes:
+    if not isinstance(value, str):
+        raise InvalidArgument(f"the utf8 encoding takes a str, not {type(value).__name__}")
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument("a lone surrogate cannot be encoded as UTF-8") from error
+
+
+def _encode_binary(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    raise InvalidArgument(f"the binary encoding takes bytes, not {type(value).__name__}")
+
+
+def _encode_hex(value: Any) -> bytes:
+    try:
+        return binascii.unhexlify(_ascii(value))
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument("the hex encoding takes a str of hexadecimal digits") from error
+
+
+def _encode_base64(value: Any) -> bytes:
+    try:
+        return base64.b64decode(_ascii(value), validate=True)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument("the base64 encoding takes a str in base64") from error
+
+
+def _ascii(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+UTF8 = NamedCodec("utf8", _encode_utf8, bytes.decode)
+JSON = NamedCodec("json", dumps, loads)
+BINARY = NamedCodec("binary", _encode_binary, bytes)
+HEX = NamedCodec("hex", _encode_hex, bytes.hex)
+BASE64 = NamedCodec("base64", _encode_base64, lambda data: base64.b64encode(data).decode())
+
+CODECS: dict[str, Codec] = {codec.name: codec for codec in (UTF8, JSON, BINARY, HEX, BASE64)}
+CODECS["buffer"] = BINARY  # abstract-level's name for it
+
+
+def codec(encoding: str | Codec) -> Codec:
+    """The codec of that name, or the object itself if it has `encode` and `decode`."""
+    if isinstance(encoding, str):
+        try:
+            return CODECS[encoding]
+        except KeyError:
+            known = ", ".join(sorted(CODECS))
+            raise InvalidArgument(f"unknown encoding; known are {known}") from None
+    if isinstance(encoding, Codec):
+        return encoding
+    raise InvalidArgument("an encoding is a name, or an object with encode and decode")
+
+
+def encode(what: str, codec: Codec, value: object) -> bytes:
+    """The value's bytes; InvalidArgument if the codec refuses it or gives no bytes."""
+    try:
+        data = codec.encode(value)
+    except DataError:
+        raise
+    except Exception as error:
+        raise InvalidArgument(f"the {what} cannot be encoded") from error
+    if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's codec
+        raise InvalidArgument(f"the {what}'s encoding gave {type(data).__name__}, not bytes")
+    return data
+
+
+def decode(what: str, codec: Codec, data: bytes) -> Any:
+    """The bytes' value; DecodeFailed if the codec cannot read them."""
+    try:
+        return codec.decode(data)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DecodeFailed(f"a stored {what} does not fit its encoding") from error

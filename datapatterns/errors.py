@@ -1,0 +1,287 @@
+"""The whole error tree: one class, one HTTP status, one stable code.
+
+Programs act on the class or the code, never on the text. What leaves a server goes through
+`DataError.problem()`, an RFC 9457 problem document that hides everything inside a 5xx.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from datapatterns.decisions import Decision
+
+logger = logging.getLogger("datapatterns.errors")
+
+Reason = Literal["exists", "stale_revision", "contention", "lease_lost"]
+
+
+class FieldError(TypedDict):
+    """One thing wrong with a document: where, what, and pydantic's type; never the input."""
+
+    loc: tuple[int | str, ...]
+    msg: str
+    type: str
+
+
+class DataError(Exception):
+    """The root of every error this library raises on purpose."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "error"
+    title: ClassVar[str] = "Error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", *, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.data: dict[str, Any] = dict(data or {})
+        self._instance: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers that belong to this answer."""
+        return {}
+
+    def problem(self, *, debug: bool = False) -> dict[str, Any]:
+        """An RFC 9457 problem document; for a status >= 500 it shows only an id to look up."""
+        problem: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+        }
+        if self.status >= 500:
+            problem["instance"] = self._log_once()
+        if debug or self.status < 500:
+            problem = {**self._members(), **problem, "detail": self.detail or self.title}
+        return problem
+
+    def _members(self) -> dict[str, Any]:
+        return dict(self.data)
+
+    def _log_once(self) -> str:
+        """Write the whole error to the log under a fresh id, the first time only."""
+        if self._instance is None:
+            self._instance = f"urn:uuid:{uuid.uuid4()}"
+            logger.error(
+                "%s: %s (%s)",
+                self.code,
+                self.detail,
+                self._instance,
+                exc_info=self,
+                extra={"instance": self._instance, "code": self.code, "data": self.data},
+            )
+        return self._instance
+
+
+class InvalidArgument(DataError):
+    """A bad key, range, cursor or option; nothing was written."""
+
+    status, code, title = 400, "invalid_argument", "Invalid argument"
+
+
+class InvalidData(DataError):
+    """A document or item failed its schema; `errors` lists every problem, without input values."""
+
+    status, code, title = 400, "invalid_data", "Invalid data"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[FieldError] = (),
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail, data=data)
+        self.errors: list[FieldError] = list(errors)
+
+    @classmethod
+    def of(cls, error: ValidationError) -> InvalidData:
+        """What pydantic found, with the input values taken out."""
+        errors = [
+            FieldError(loc=found["loc"], msg=_without_input(found), type=found["type"])
+            for found in error.errors(include_url=False)
+        ]
+        places = ", ".join(".".join(map(str, found["loc"])) or "document" for found in errors)
+        return cls(f"{error.title}: {len(errors)} invalid: {places}", errors=errors)
+
+    @classmethod
+    def field(cls, name: str, message: str, type: str) -> InvalidData:
+        """One problem with one field, found by us rather than by pydantic."""
+        return cls(f"{name}: {message}", errors=[FieldError(loc=(name,), msg=message, type=type)])
+
+    def _members(self) -> dict[str, Any]:
+        errors = [{**error, "loc": list(error["loc"])} for error in self.errors]
+        return {**self.data, "errors": errors}
+
+
+def _without_input(found: Mapping[str, Any]) -> str:
+    """Pydantic's message, unless it quotes the input (a few do, and validators may)."""
+    message: str = found["msg"]
+    context: Mapping[str, Any] = found.get("ctx") or {}
+    quoted = [found.get("input"), context.get("tag")]
+    if any(isinstance(q, str | int | float) and str(q) and str(q) in message for q in quoted):
+        return f"Input is not valid ({found['type']})"
+    return message
+
+
+class Unauthorized(DataError):
+    """The server wants other credentials, or any."""
+
+    status, code, title = 401, "unauthorized", "Unauthorized"
+
+
+class Forbidden(DataError):
+    """The server knows these credentials and refuses."""
+
+    status, code, title = 403, "forbidden", "Forbidden"
+
+
+class NotFound(DataError):
+    """There is no such thing."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class Conflict(DataError):
+    """Somebody else was there first; `reason` says in which way."""
+
+    status, code, title = 409, "conflict", "Conflict"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        reason: Reason = "stale_revision",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail, data=data)
+        self.reason: Reason = reason
+
+    def _members(self) -> dict[str, Any]:
+        return {**self.data, "reason": self.reason}
+
+
+class PreconditionFailed(DataError):
+    """An explicit If-Match no longer holds."""
+
+    status, code, title = 412, "precondition_failed", "Precondition failed"
+
+
+class TooLarge(DataError):
+    """More than the store, or the option, allows."""
+
+    status, code, title = 413, "too_large", "Too large"
+
+
+class Locked(DataError):
+    """The LevelDB directory is in use by another process, whose pid is in `data` when known."""
+
+    status, code, title = 423, "locked", "Locked"
+
+
+class PreconditionRequired(DataError):
+    """A guarded update came without If-Match."""
+
+    status, code, title = 428, "precondition_required", "Precondition required"
+
+
+class TooManyRequests(DataError):
+    """The rate limit is used up; `retry_after` says for how many seconds."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
+    retryable = True
+
+    def __init__(
+        self,
+        detail: str = "",
+        decision: Decision | None = None,
+        *,
+        retry_after: float | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail, data=data)
+        self.decision = decision
+        self.retry_after = decision.retry_after if decision is not None else retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.decision is not None:
+            return self.decision.headers()
+        return _retry_after(self.retry_after)
+
+
+class DataCorrupted(DataError):
+    """What is stored is damaged, or is not what this pattern stores."""
+
+    status, code, title = 500, "corrupted", "Data corrupted"
+
+
+class DecodeFailed(DataError):
+    """A stored value does not fit its encoding or its model."""
+
+    status, code, title = 500, "decode_failed", "Decode failed"
+
+
+class HookFailed(DataError):
+    """A hook raised; the whole batch was given up and nothing was written."""
+
+    status, code, title = 500, "hook_failed", "Hook failed"
+
+
+class Unsupported(DataError):
+    """This backend cannot do that; `data["backends"]` names those that can."""
+
+    status, code, title = 501, "unsupported", "Not supported"
+
+
+class BadGateway(DataError):
+    """The server answered something it should not."""
+
+    status, code, title = 502, "bad_gateway", "Bad gateway"
+
+
+class Unavailable(DataError):
+    """Not reachable, closed or overloaded; nothing was changed, so it may be tried again."""
+
+    status, code, title = 503, "unavailable", "Unavailable"
+    retryable = True
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail, data=data)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return _retry_after(self.retry_after)
+
+
+class TimedOut(DataError):
+    """No answer in time; nothing was changed, so it may be tried again."""
+
+    status, code, title = 504, "timed_out", "Timed out"
+    retryable = True
+
+
+class OutcomeUnknown(TimedOut):
+    """The request was sent and the reply was lost: it may have taken effect."""
+
+    code, title = "outcome_unknown", "Outcome unknown"
+    retryable = False
+
+
+def _retry_after(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(max(0, math.ceil(seconds)))}

@@ -1,0 +1,147 @@
+"""The LevelDB driver: plyvel up to CPython 3.12, plyvel-next from 3.13; and its errors as ours.
+
+Both have the same API and no type stubs, so what this package uses of them is written down here.
+Errors are recognised by their class and the beginning of their text; tests pin those texts.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
+
+from datapatterns.errors import (
+    Conflict,
+    DataCorrupted,
+    DataError,
+    Forbidden,
+    InvalidArgument,
+    Locked,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+)
+
+try:
+    if sys.version_info >= (3, 13):
+        import plyvel_next as plyvel  # pyright: ignore[reportMissingImports] - one of the two is there
+    else:
+        import plyvel  # pyright: ignore[reportMissingTypeStubs] - has none
+except ImportError as error:
+    raise ImportError("LevelDB needs a driver: pip install 'datapatterns[level]'") from error
+
+
+class Rows(Protocol):
+    """An iterator over rows: pairs, keys or values."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+    def __next__(self) -> Any: ...
+    def seek(self, target: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class Reader(Protocol):
+    """What the database and its snapshots share."""
+
+    def get(self, key: bytes, *, verify_checksums: bool = ...) -> bytes | None: ...
+    def iterator(
+        self,
+        *,
+        reverse: bool = ...,
+        start: bytes | None = ...,
+        stop: bytes | None = ...,
+        include_key: bool = ...,
+        include_value: bool = ...,
+        verify_checksums: bool = ...,
+        fill_cache: bool = ...,
+    ) -> Rows: ...
+    def raw_iterator(self, *, verify_checksums: bool = ..., fill_cache: bool = ...) -> RawRows: ...
+
+
+class RawRows(Protocol):
+    """LevelDB's own iterator, which tells a damaged block from the end."""
+
+    def valid(self) -> bool: ...
+    def seek_to_first(self) -> None: ...
+    def next(self) -> None: ...
+    def item(self) -> tuple[bytes, bytes]: ...
+    def close(self) -> None: ...
+
+
+class Snapshot(Reader, Protocol):
+    """A consistent view."""
+
+    def close(self) -> None: ...
+
+
+class Batch(Protocol):
+    """Writes that are applied together."""
+
+    def put(self, key: bytes, value: bytes) -> None: ...
+    def delete(self, key: bytes) -> None: ...
+    def write(self) -> None: ...
+
+
+class Database(Reader, Protocol):
+    """An open LevelDB."""
+
+    def put(self, key: bytes, value: bytes, *, sync: bool = ...) -> None: ...
+    def delete(self, key: bytes, *, sync: bool = ...) -> None: ...
+    def write_batch(self, *, sync: bool = ...) -> Batch: ...
+    def snapshot(self) -> Snapshot: ...
+    def compact_range(self, *, start: bytes, stop: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+driver = cast("Any", plyvel)
+DriverError: type[Exception] = driver.Error
+DriverIOError: type[Exception] = driver.IOError
+DriverCorruption: type[Exception] = driver.CorruptionError
+
+
+def open_database(path: str, **options: Any) -> Database:
+    """Open the directory with the driver; its errors come out as they are."""
+    return cast("Database", driver.DB(path, **options))
+
+
+def repair_database(path: str) -> None:
+    """Let LevelDB rebuild what it can, refusing blocks whose checksum is wrong."""
+    driver.repair_db(path, paranoid_checks=True)
+
+
+def _text(error: Exception) -> str:
+    message = error.args[0] if error.args else b""
+    return message.decode(errors="replace") if isinstance(message, bytes) else str(message)
+
+
+def opening_failed(error: Exception) -> DataError:
+    """What it means that the directory could not be opened."""
+    text = _text(error)
+    if text.startswith("IO error: lock "):
+        return Locked("this LevelDB directory is in use by another process")
+    if "does not exist (create_if_missing is false)" in text:
+        return NotFound("there is no LevelDB at this path, and create=False")
+    if "exists (error_if_exists is true)" in text:
+        return Conflict("there is a LevelDB at this path already", reason="exists")
+    if isinstance(error, DriverCorruption):
+        return DataCorrupted("this LevelDB directory is damaged; open it with recover=True")
+    if text.endswith("Permission denied"):
+        return Forbidden("this LevelDB directory may not be opened by this user")
+    if text.startswith("NotFound") or text.endswith(("Not a directory", "File name too long")):
+        return InvalidArgument("the path of a LevelDB must be a directory, or one that can be made")
+    return Unavailable("this LevelDB directory could not be opened")
+
+
+def reading_failed(error: Exception) -> DataError:
+    """What it means that a read failed: a cut or missing table shows as an I/O error."""
+    text = _text(error)
+    if isinstance(error, DriverCorruption) or ".ldb:" in text or ".sst:" in text:
+        return DataCorrupted("stored data is damaged; open the directory with recover=True")
+    return Unavailable("LevelDB could not read")
+
+
+def writing_failed(error: Exception) -> DataError:
+    """What it means that a write failed: the log may or may not hold it after the next opening."""
+    if isinstance(error, DriverCorruption):
+        return DataCorrupted("stored data is damaged; open the directory with recover=True")
+    return OutcomeUnknown("LevelDB could not finish a write; whether it is stored is not known")

@@ -1,0 +1,58 @@
+"""How keys lie on disk: sublevels exactly as Node's abstract-level writes them.
+
+`!users!key` for the sublevel `users`, `!a!!b!key` for `b` inside `a`. All keys of a sublevel lie
+between its prefix and its upper bound (`!users!` and `!users"`). This library's own sublevels have
+names that begin with `$`.
+"""
+
+from __future__ import annotations
+
+from datapatterns.errors import InvalidArgument
+from datapatterns.names import check_name
+
+SEPARATOR = 0x21
+
+
+def sublevel_prefix(name: object) -> bytes:
+    """The prefix of a user's sublevel; InvalidArgument for bytes up to 0x22 or from 0x7f on."""
+    encoded = check_name("a sublevel's name", name).encode()
+    if not all(0x22 < byte < 0x7F for byte in encoded):
+        raise InvalidArgument("a sublevel's name has only the characters from # to ~")
+    if encoded.startswith(b"$"):
+        raise InvalidArgument("names of sublevels that begin with $ belong to this library")
+    return b"!%b!" % encoded
+
+
+def own_prefix(*names: str) -> bytes:
+    """The prefix of nested sublevels; names that users chose are escaped by the caller."""
+    return "".join(f"!{name}!" for name in names).encode()
+
+
+def upper_bound(prefix: bytes) -> bytes | None:
+    """The first key behind all those with the prefix; None behind all of the root's."""
+    return prefix[:-1] + bytes([SEPARATOR + 1]) if prefix else None
+
+
+def successor(prefix: bytes) -> bytes:
+    """The first key behind all that begin with these bytes, which are not all 0xff."""
+    trimmed = prefix.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1])
+
+
+def enclosing(key: bytes) -> list[bytes]:
+    """The prefixes of the sublevels that a key lies in, the innermost first, the root's last."""
+    prefixes = [b""]
+    at = 0
+    while key[at : at + 1] == b"!":
+        end = key.find(b"!", at + 1)
+        if end < 0:
+            break
+        at = end + 1
+        prefixes.append(key[:at])
+    prefixes.reverse()
+    return prefixes
+
+
+def is_own(key: bytes) -> bool:
+    """Whether the key lies in a sublevel of this library's own."""
+    return b"!$" in enclosing(key)[0]  # a name's own bytes hold no separator

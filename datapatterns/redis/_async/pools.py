@@ -1,0 +1,116 @@
+"""Where the connections of a lent client come from, whatever kind of client it is.
+
+# unasync: by hand
+
+A client for one server, and one that asks Sentinels, has one pool. In a cluster each node has its
+own, and the key says which; there the async driver gives a node no pool but two methods of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Protocol, TypeAlias
+
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
+from redis.asyncio.client import Pipeline
+from redis.exceptions import RedisError
+
+AsyncRedisClient: TypeAlias = Redis | RedisCluster
+
+
+def _wants_a_name(get_connection: Any) -> bool:
+    """Redis-py before 5.3 wants the command's name and makes nothing of it; later ones warn."""
+    name = inspect.signature(get_connection).parameters.get("command_name")
+    return name is not None and name.default is inspect.Parameter.empty
+
+
+POOL_ARGS = ("_",) if _wants_a_name(ConnectionPool.get_connection) else ()
+
+
+class Pool(Protocol):
+    """What this library asks of a connection pool."""
+
+    async def get_connection(self, *args: Any) -> Any:
+        """Return a connection that is connected and has nothing left to read."""
+        ...
+
+    async def release(self, connection: Any) -> None:
+        """Take the connection back."""
+        ...
+
+
+class NodePool:
+    """The connections of one cluster node, in the shape of a pool."""
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    async def get_connection(self, *_: Any) -> Any:
+        """Return a connection that is connected and has nothing left to read."""
+        connection = self.node.acquire_connection()
+        try:
+            await connection.connect()
+            # The node's own code would send into a connection that the server has closed.
+            if await _has_data(connection):
+                await connection.disconnect()
+                await connection.connect()
+        except BaseException:
+            await self.release(connection)
+            raise
+        return connection
+
+    async def release(self, connection: Any) -> None:
+        """Take the connection back."""
+        if hasattr(self.node, "release"):
+            self.node.release(connection)
+        else:  # redis-py 5
+            self.node._free.append(connection)
+
+
+async def _has_data(connection: Any) -> bool:
+    """Whether there is something to read; a connection that was closed shows itself so as well."""
+    # redis-py before 8 has the longer name only.
+    can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
+    try:
+        return bool(await can_read())
+    except (OSError, RedisError):
+        return True
+
+
+async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
+    """Return the pool of connections to the server that has this key."""
+    if not isinstance(client, RedisCluster):
+        return client.connection_pool
+    await client.initialize()
+    return NodePool(client.get_node_from_key(key))
+
+
+async def pool_at(client: RedisCluster, host: str, port: int) -> Pool | None:
+    """Return the pool of one of the cluster's nodes, None if the client does not know it."""
+    node = client.get_node(host, port)
+    return None if node is None else NodePool(node)
+
+
+async def learn(client: RedisCluster) -> None:
+    """Make the client ask the cluster anew which node has which slots."""
+    await client.nodes_manager.initialize()
+
+
+async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:
+    """Return a pipeline to the server that has this key, for MULTI and EXEC there."""
+    if not isinstance(client, RedisCluster):
+        return client.pipeline()
+    pool: Any = await pool_of(client, key)
+    return Pipeline(pool, pool.node.response_callbacks, True, None)
+
+
+async def own_connection(client: AsyncRedisClient, key: bytes, *, timeout: float) -> Any:
+    """Return a connection outside of the pool, not yet connected, to the server that has this key.
+
+    For one that reads and blocks: it takes no place in the pool, and its socket waits for `timeout`
+    seconds, which must be more than the server is told to block. The caller disconnects it.
+    """
+    pool: Any = await pool_of(client, key)
+    source = pool.node if isinstance(pool, NodePool) else pool
+    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout}
+    return source.connection_class(**options)

@@ -1,0 +1,122 @@
+# Generated from datapatterns/redis/_async/commands.py by scripts/unasync.py; do not edit.
+"""Commands that change something are sent once; those that read go the client's usual way.
+
+A redis-py client sends a command again when it has lost the reply: with its defaults up to three
+times (5.x to 7.x, in a cluster) or ten times (8.x). A counter then counts twice, and a list loses
+two items. How often is up to the lent client's `retry`, `retry_on_error`, `retry_on_timeout` and
+`cluster_error_retry_attempts`, and none of them can be set for one command, nor is the client ours
+to change. But the retries live in the client's `execute_command`, not in its connections. So
+`write` takes a connection from the client's own pool, sends, reads one reply, and gives it back:
+
+1. Taking it may connect, and retry that as the client was told. If this fails nothing was sent:
+   Unavailable or TimedOut.
+2. From the first byte of the command on, a lost reply is OutcomeUnknown.
+3. An error reply means that the command was not run. So where a cluster answers that the key is
+   elsewhere, the command is sent there: still it runs once.
+
+Replies come as bytes whatever `decode_responses` says, and as the server sent them, without the
+client's conversions, so give bytes and look only for what is alike in RESP2 and RESP3: numbers,
+strings and arrays, as scripts return them.
+
+`read` may repeat: it leaves the retries, and the cluster's redirections, to the client.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from redis import RedisCluster
+from redis import exceptions as driver
+
+from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
+from datapatterns.redis._sync.pools import (
+    POOL_ARGS,
+    Pool,
+    RedisClient,
+    learn,
+    pool_at,
+    pool_of,
+)
+from datapatterns.redis.errors import redis_errors
+
+REDIRECTIONS = 5  # how often one command may be sent on within a cluster
+LOSSES = 2  # and how often a node may be out of reach meanwhile
+
+
+def write(client: RedisClient, *command: bytes | str | int, key: bytes) -> Any:
+    """Send a command about this key once and return its reply, or raise one of our errors."""
+    if isinstance(client, RedisCluster):
+        return _write_to_cluster(client, command, key)
+    return _once(client.connection_pool, command)
+
+
+def read(client: RedisClient, *command: bytes | str | int) -> Any:
+    """Return the reply to a command that changes nothing, in bytes, or raise one of our errors."""
+    with redis_errors():
+        # The option is the driver's own, for DUMP.
+        return client.execute_command(*command, NEVER_DECODE=True)
+
+
+def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
+    """Send the command over one of the pool's connections and return its reply."""
+    with redis_errors():
+        connection = pool.get_connection(*POOL_ARGS)
+    try:
+        with redis_errors():
+            # A PING, if the client wants one after idling; here its failure proves that the
+            # command was not sent.
+            connection.check_health()
+            if asking:
+                connection.send_command("ASKING")
+                connection.read_response()
+        with redis_errors(sent=True):
+            connection.send_command(*command)
+            return connection.read_response(disable_decoding=True)
+    finally:
+        pool.release(connection)
+
+
+def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key: bytes) -> Any:
+    """Send the command to the node that has the key, following it when it has moved."""
+    asked: Pool | None = None
+    lost = 0
+    for sent_on in range(REDIRECTIONS + 1):
+        try:
+            with redis_errors():
+                pool = asked or pool_of(client, key)
+            return _once(pool, command, asking=asked is not None)
+        except OutcomeUnknown:
+            raise
+        except (Unavailable, TimedOut) as error:
+            cause = error.__cause__
+            lost += isinstance(cause, driver.ConnectionError | driver.TimeoutError)
+            if not isinstance(cause, _ELSEWHERE) or lost == LOSSES or sent_on == REDIRECTIONS:
+                raise
+        asked = _redirected(client, cause)
+    raise AssertionError("unreachable")
+
+
+# Why a node refuses what another one, or the same one a little later, will take.
+_ELSEWHERE = (
+    driver.AskError,
+    driver.MovedError,
+    driver.TryAgainError,
+    driver.ReadOnlyError,
+    driver.ConnectionError,
+    driver.TimeoutError,
+)
+
+
+def _redirected(client: RedisCluster, cause: BaseException | None) -> Pool | None:
+    """The node that was named for this once, or None after learning where everything is now."""
+    if isinstance(cause, driver.TryAgainError):
+        time.sleep(0.05)
+        return None
+    if isinstance(cause, driver.AskError) and not isinstance(cause, driver.MovedError):
+        pool = pool_at(client, cause.host, cause.port)
+        if pool is not None:
+            return pool
+    with redis_errors():
+        learn(client)
+    return None

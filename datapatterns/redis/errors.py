@@ -1,0 +1,173 @@
+"""From redis-py's errors to ours: one table, applied around the driver's calls only.
+
+    with redis_errors():              # a read, or nothing was sent yet
+    with redis_errors(sent=True):     # a command that changes something is on its way
+
+A reply proves that the server ran the command or refused it, so an error reply means that nothing
+was changed. A lost reply proves nothing: with `sent` it is OutcomeUnknown. Our messages are fixed
+texts, since the server's may quote a key, an argument or a user's name; the driver's error is the
+`__cause__`.
+
+Scripts refuse with error replies of ours, whose first word is a key of REFUSALS:
+`return redis.error_reply('DP_OVERFLOW why')` (one word alone is no code to the server). They must do
+so before their first write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import TracebackType
+
+from redis import exceptions as driver
+
+from datapatterns.errors import (
+    BadGateway,
+    Conflict,
+    DataCorrupted,
+    DataError,
+    Forbidden,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    TimedOut,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+)
+
+Make = Callable[[], DataError]
+
+DRIVER_ERRORS = (driver.RedisError, driver.RedisClusterException)
+
+# What our own scripts say no with.
+REFUSALS: dict[str, Make] = {
+    "DP_OVERFLOW": lambda: InvalidArgument("the result would leave 64 bits"),
+    "DP_CORRUPTED": lambda: DataCorrupted("what is stored is not what this pattern stores"),
+    "DP_EXISTS": lambda: Conflict("it exists already", reason="exists"),
+    "DP_STALE": lambda: Conflict("it was changed meanwhile", reason="stale_revision"),
+    "DP_LOST": lambda: Conflict("the lease was lost", reason="lease_lost"),
+    "DP_MISSING": lambda: NotFound("there is no such thing"),
+}
+
+# The first word of the server's error replies.
+_CODES: dict[str, Make] = {
+    "WRONGTYPE": lambda: DataCorrupted("a key holds another type than this pattern stores"),
+    "OOM": lambda: Unavailable("the server is out of memory"),
+    "READONLY": lambda: Unavailable("the server is a read-only replica"),
+    "LOADING": lambda: Unavailable("the server is loading its data"),
+    "MASTERDOWN": lambda: Unavailable("the replica has lost its master"),
+    "CLUSTERDOWN": lambda: Unavailable("the cluster is down"),
+    "MOVED": lambda: Unavailable("the slot is on another node; a cluster needs a cluster client"),
+    "ASK": lambda: Unavailable("the slot is moving to another node"),
+    "TRYAGAIN": lambda: Unavailable("the slot is moving to another node"),
+    "BUSY": lambda: Unavailable("the server is busy with a script"),
+    "MISCONF": lambda: Unavailable("the server cannot save to its disk and refuses writes"),
+    "NOREPLICAS": lambda: Unavailable("too few replicas are in reach for a write"),
+    "NOSCRIPT": lambda: Unavailable("the server does not have the script"),
+    "NOAUTH": lambda: Unauthorized("the server wants a password"),
+    "WRONGPASS": lambda: Unauthorized("the server refused the user name or the password"),
+    "NOPERM": lambda: Forbidden("the server's user may not do this"),
+    "DENIED": lambda: Forbidden("the server's protected mode refuses this client"),
+    "CROSSSLOT": lambda: InvalidArgument("the keys are not all in one slot of the cluster"),
+    **REFUSALS,
+}
+
+# Error replies that have no code of their own, by a phrase of theirs.
+_PHRASES: dict[str, Make] = {
+    "would overflow": _CODES["DP_OVERFLOW"],
+    "not an integer": lambda: DataCorrupted("a stored number is not a whole number"),
+    "not a valid float": lambda: DataCorrupted("a stored number is not a number"),
+    "not a float": lambda: DataCorrupted("a stored number is not a number"),
+    "not a number (NaN)": lambda: InvalidArgument("the result would not be a number"),
+    "exceeds maximum allowed size": lambda: TooLarge("a value is larger than the server allows"),
+    "max number of clients": lambda: Unavailable("the server has too many clients"),
+    "unknown command": lambda: Unsupported("the server lacks a command that this needs"),
+    "Unknown Redis command": lambda: Unsupported("the server lacks a command that this needs"),
+    "ACL failure": _CODES["NOPERM"],
+    "The user executing the script": _CODES["NOPERM"],
+}
+
+# redis-py takes the code away where it has a class for it.
+_CLASSES: tuple[tuple[type[Exception], Make], ...] = (
+    (driver.AuthenticationError, _CODES["WRONGPASS"]),
+    (driver.AuthenticationWrongNumberOfArgsError, _CODES["WRONGPASS"]),
+    (driver.AuthorizationError, _CODES["NOPERM"]),
+    (driver.NoPermissionError, _CODES["NOPERM"]),
+    (driver.BusyLoadingError, _CODES["LOADING"]),
+    (driver.MaxConnectionsError, lambda: Unavailable("the client has no free connection")),
+    (driver.OutOfMemoryError, _CODES["OOM"]),
+    (driver.ReadOnlyError, _CODES["READONLY"]),
+    (driver.NoScriptError, _CODES["NOSCRIPT"]),
+    (driver.MasterDownError, _CODES["MASTERDOWN"]),
+    (driver.ClusterDownError, _CODES["CLUSTERDOWN"]),
+    (driver.MovedError, _CODES["MOVED"]),
+    (driver.AskError, _CODES["ASK"]),
+    (driver.TryAgainError, _CODES["TRYAGAIN"]),
+    (driver.ClusterCrossSlotError, _CODES["CROSSSLOT"]),
+    (driver.WatchError, lambda: Conflict("a watched key was changed", reason="contention")),
+    (driver.RedisClusterException, lambda: Unavailable("the cluster is not complete")),
+)
+
+# Within a script, Redis before 7 wraps the error of a command into one of its own.
+_WRAPPED = re.compile(r"Error running script .*?-?\b([A-Z][A-Z_]{2,}) ")
+
+
+class redis_errors:  # noqa: N801 - reads as the statement it is
+    """Translate the driver's errors inside this block; `sent`: a lost reply is OutcomeUnknown."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self, *, sent: bool = False) -> None:
+        self.sent = sent
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # OSError covers the built-in TimeoutError, which asyncio raises. A CancelledError is
+        # neither, and goes its way.
+        if isinstance(error, (*DRIVER_ERRORS, OSError)):
+            raise translate(error, sent=self.sent) from error
+
+
+def translate(error: BaseException, *, sent: bool = False) -> DataError:
+    """Our error for one of the driver's."""
+    for kind, make in _CLASSES:
+        if isinstance(error, kind):
+            return make()
+    if isinstance(error, driver.ResponseError):
+        return _of_reply(str(error))
+    if isinstance(error, driver.DataError):
+        return InvalidArgument("the driver cannot send a value of this type")
+    if isinstance(error, driver.ConnectionError) and "max number of clients" in str(error):
+        return _PHRASES["max number of clients"]()
+    if isinstance(error.__context__, driver.ReadOnlyError):
+        return _CODES["READONLY"]()  # a Sentinel's connection says so by closing itself
+    if sent:
+        return OutcomeUnknown("the request was sent and its reply was lost")
+    return _of_loss(error)
+
+
+def _of_loss(error: BaseException) -> DataError:
+    if isinstance(error, driver.TimeoutError | TimeoutError):
+        return TimedOut("the server did not answer in time")
+    if isinstance(error, driver.ConnectionError | OSError):
+        return Unavailable("the server cannot be reached")
+    return BadGateway("the server's answer was not understood")
+
+
+def _of_reply(text: str) -> DataError:
+    """Our error for an error reply, by its first word or else by a phrase in it."""
+    make = _CODES.get(text.split(" ", 1)[0])
+    if make is None and (found := _WRAPPED.search(text)):
+        make = _CODES.get(found[1])
+    if make is None:
+        make = next((make for phrase, make in _PHRASES.items() if phrase in text), None)
+    return BadGateway("the server answered with an error") if make is None else make()
