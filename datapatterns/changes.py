@@ -5,21 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from datapatterns.errors import DataError
+
 M = TypeVar("M")
 
 
-@dataclass(frozen=True, slots=True)
 class Change(Generic[M]):
     """One change: `seq` is an opaque position in the feed, `document` None when it was deleted.
 
-    `document` is the document as it is now, which may be later than the change itself.
+    `document` is the document as it is now, which may be later than the change itself. One that no
+    longer fits its model raises DecodeFailed when it is looked at, not out of the feed: so one bad
+    document never stops the others.
     """
 
-    id: str
-    seq: str
-    rev: str
-    deleted: bool
-    document: M | None = None
+    __slots__ = ("_document", "deleted", "id", "rev", "seq")
+
+    def __init__(
+        self, id: str, seq: str, rev: str, deleted: bool, document: M | DataError | None = None
+    ) -> None:
+        self.id = id
+        self.seq = seq
+        self.rev = rev
+        self.deleted = deleted
+        self._document = document
+
+    @property
+    def document(self) -> M | None:
+        """The document as it is now, None when it was deleted; DecodeFailed if it does not fit."""
+        if isinstance(self._document, DataError):
+            raise self._document
+        return self._document
+
+    def __repr__(self) -> str:
+        return f"Change(id={self.id!r}, seq={self.seq!r}, deleted={self.deleted})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -32,16 +33,28 @@ class NamedCodec:
     decode: Callable[[bytes], Any]
 
 
+# Values of exactly these types are JSON as they are.
+_PLAIN = frozenset({str, int, bool, type(None)})
+# pydantic_core would write them, but as something else than what they are.
+_NOT_JSON = (set, frozenset, bytes, bytearray, complex, Iterator)
+# What pydantic_core writes, but does not read back: deeper nesting, and longer whole numbers.
+_DEEPEST, _MOST_DIGITS = 200, 4_300
+_LONG_NUMBER = re.compile(rb"\d{%d}" % (_MOST_DIGITS + 1))
+
+
 def dumps(value: object) -> bytes:
-    """Compact JSON; InvalidArgument for what JSON cannot hold, NaN and infinities included."""
+    """Compact JSON; InvalidArgument for what JSON cannot hold, NaN and infinities included.
+
+    Models, dataclasses, datetimes and the like are written the way pydantic writes them.
+    """
     try:
-        data = to_json(value, inf_nan_mode="constants")
+        if type(value) not in _PLAIN and not _is_plain(value) and not _is_json(value):
+            raise InvalidArgument("not a JSON value: it holds NaN, a set, bytes or the like")
+        data = to_json(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"not a JSON value: {type(value).__name__}") from error
-    # pydantic_core writes NaN and Infinity, which no other JSON reader takes. Looking for the
-    # letters first keeps the walk through the value off the usual path.
-    if (b"NaN" in data or b"Infinity" in data) and not _is_finite(value):
-        raise InvalidArgument("not a JSON value: NaN or infinity")
+    if len(data) > 2 * _DEEPEST:
+        _check_readable(data)
     return data
 
 
@@ -53,19 +66,50 @@ def loads(data: bytes | str) -> Any:
         raise DecodeFailed("a stored value is not JSON") from error
 
 
-def _is_finite(value: object) -> bool:
-    """Whether no float in what JSON would be made of is NaN or infinite."""
+def _is_plain(value: object) -> bool:
+    """Whether it is made of nothing but dicts, lists, strings and finite numbers: most values."""
+    kind = type(value)
+    if kind is dict:
+        items = cast("dict[object, object]", value).values()
+    elif kind is list:
+        items = cast("list[object]", value)
+    else:
+        return kind in _PLAIN or (kind is float and math.isfinite(cast("float", value)))
+    for item in items:  # all() with a generator would take twice as long
+        if type(item) not in _PLAIN and not _is_plain(item):
+            return False
+    return True
+
+
+def _is_json(value: object) -> bool:
+    """The same for everything else that can be written as JSON."""
     if isinstance(value, float):
         return math.isfinite(value)
+    if isinstance(value, _NOT_JSON):
+        return False
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value)
-        return all(_is_finite(key) and _is_finite(item) for key, item in items.items())
-    if isinstance(value, list | tuple | set | frozenset):
-        return all(_is_finite(item) for item in cast("list[object]", value))
-    if isinstance(value, str | bytes | int | None):
+        return all(_is_json(key) and _is_json(item) for key, item in items.items())
+    if isinstance(value, list | tuple):
+        return all(_is_json(item) for item in cast("list[object]", value))
+    if isinstance(value, str | int | None):
         return True
     # A model, a dataclass and the like: look at what they are written as.
-    return _is_finite(from_json(to_json(value, inf_nan_mode="constants")))
+    data = to_json(value)
+    return not (b"NaN" in data or b"Infinity" in data) or _is_json(from_json(data))
+
+
+def _check_readable(data: bytes) -> None:
+    """InvalidArgument for JSON that `loads` would refuse: nobody could ever read it again."""
+    deep = data.count(b"[") + data.count(b"{") > _DEEPEST
+    if not deep and (len(data) <= _MOST_DIGITS or not _LONG_NUMBER.search(data)):
+        return
+    try:
+        from_json(data)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"JSON may be nested {_DEEPEST} deep and have numbers of {_MOST_DIGITS:,} digits"
+        ) from error
 
 
 def _encode_utf8(value: Any) -> bytes:

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
@@ -16,6 +16,7 @@ from datapatterns._async.concurrency import (
     AsyncEvery,
     AsyncHandler,
     AsyncLanes,
+    Call,
     ending,
     stop_on_signals,
 )
@@ -42,21 +43,21 @@ class AsyncChangesWorker(Generic[M]):
 
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
     2. Send it down the lane of its document's id: at most `parallel` handlers run at a time, never
-       two for one document, so order is kept where it matters. Reading waits while they are full.
-    3. A handler that fails is called again after `backoff(attempt)` seconds, its lane waiting. After
+       two for one document, so order is kept where it matters. Reading waits while all are busy.
+    3. A handler that fails is called again after `backoff(attempt)` seconds; its lane waits. After
        `max_attempts` the change goes to the feed's graveyard, which counts as done.
-    4. Save as checkpoint the watermark: the position below which every arrival is done. It goes by
+    4. Save as checkpoint the watermark: the position up to which every arrival is done. It goes by
        arrival numbers, since positions are opaque. A crash thus repeats what was above and skips
-       nothing. It is saved after 50 handled changes or 1 s (`checkpoint_every`), whichever is first.
+       nothing. Saved after 50 changes or 1 s (`checkpoint_every`), whichever comes first.
     5. `stop`, from anywhere, SIGINT or SIGTERM: read no more, finish what was read within
-       `drain_timeout`, save, return. A change that waits for its next try is left to the next run.
-       The second time: drop everything; in the sync face a handler under way goes on in its thread.
+       `drain_timeout`, save, return. What waits for its next try is left to the next run. The
+       second time: drop everything; in the sync face a handler under way goes on in its thread.
 
-    `shard=(i, n)` handles the ids with `crc32(id in UTF-8) % n == i`, under a checkpoint of its own.
+    `shard=(i, n)` handles the ids with `crc32(id in UTF-8) % n == i` and has its own checkpoint.
     What a filter or the shard rejects moves the checkpoint too. A stop before `run` ends that run.
-    While a checkpoint or a dead letter cannot be stored, for a reason that may pass, the worker goes
-    on trying. Any other error of the feed or the stores is raised by `run`, after draining. With
-    `signals=False` it leaves the signals to the application that it runs in. Cancelling `run`
+    While a checkpoint or a dead letter cannot be stored, for a reason that may pass, the worker
+    goes on trying. Any other error of the feed or the stores is raised by `run`, after draining.
+    With `signals=False` it leaves the signals to the application around it. Cancelling `run`
     cancels the handlers.
 
     Memory is bounded by `4 * parallel` changes. Source: CouchDB's replicator, which checkpoints the
@@ -136,8 +137,8 @@ class _AsyncRun(Generic[M]):
         self._left = set[str]()  # ids of which a change was given back undone
         self._lock = threading.Lock()  # guards the three lines below; never held while waiting
         self._watermark = Watermark()
-        self._handled = self._dead = 0
-        self._fresh = 0  # handled since the last save
+        self._done = self._dead = 0
+        self._fresh = 0  # done since the last save
         self._saved: str | None = None
         self._save_failures, self._save_not_before = 0, 0.0
         self._lanes = AsyncLanes(worker.parallel, on_error=self._fail)
@@ -167,7 +168,7 @@ class _AsyncRun(Generic[M]):
             await self._save_last()
         if self._failure is not None:
             raise self._failure
-        return ChangesSummary(self._handled, self._dead, self.position)
+        return ChangesSummary(self._done - self._dead, self._dead, self.position)
 
     async def _read_and_drain(self, handler: AsyncHandler) -> None:
         try:
@@ -199,16 +200,134 @@ class _AsyncRun(Generic[M]):
             self._watermark.skip(seq)
 
     async def _do(self, handler: AsyncHandler, number: int, change: Change[M]) -> None:
-        """Handle the change in its lane, and tell the watermark if that was done."""
         if change.id in self._left:  # a later change must not overtake the one given back
             return
-        dead = done = False
+        done = False
         try:
-            error = await self._attempt(handler, change)
-            dead = error is not None
-            done = not dead or await self._bury(change, error or "")
+            done = await self._handle(handler, change)
         finally:
             if not done:
                 self._left.add(change.id)
         if done:
-            self._done(number, dead)
+            with self._lock:
+                self._watermark.done(number)
+                self._done += 1
+                self._fresh += 1
+                full = self._fresh >= self.worker.checkpoint_every[0]
+            if full:
+                self._saving.now()
+
+    async def _handle(self, handler: AsyncHandler, change: Change[M]) -> bool:
+        """Return True once the change is handled or buried, False when it was given back."""
+        text, attempts = "", self.worker.max_attempts
+        for attempt in range(1, attempts + 1):
+            if attempt > 1 and await self._stopping.wait(self.worker.backoff(attempt - 1)):
+                return False
+            try:
+                await handler(change)
+            except Exception as error:
+                text = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
+                logger.warning(
+                    "%s: attempt %d of %d failed",
+                    self.worker.name,
+                    attempt,
+                    attempts,
+                    exc_info=True,
+                )
+            else:
+                return True
+        return await self._bury(DeadChange(change.id, change.seq, attempts, text))
+
+    async def _bury(self, dead: DeadChange) -> bool:
+        add = functools.partial(self.worker.feed.graveyard.add, self.worker.name, dead)
+        buried, _ = await self._insist(add)
+        if buried:
+            with self._lock:
+                self._dead += 1
+        return buried
+
+    async def _load(self) -> str | None:
+        return await self.worker.checkpoints.load(self.worker.name)
+
+    async def _insist(self, call: Call[T]) -> tuple[bool, T | None]:
+        """Return True and the result, after failures that pass; False when stopped over them."""
+        failures = 0
+        while True:
+            try:
+                return True, await call()
+            except Exception as error:
+                if not _may_pass(error):
+                    raise
+                failures += 1
+                logger.warning("%s: %s, trying again", self.worker.name, error)
+            if await self._stopping.wait(_AGAIN(failures)):
+                return False, None
+
+    async def _save_often(self) -> None:
+        if time.monotonic() >= self._save_not_before:
+            await self._save()
+
+    async def _save_last(self) -> None:
+        for attempt in range(1, _SAVES + 1):
+            if await self._save() or await self._abandoned.wait(_AGAIN(attempt)):
+                return
+        logger.error("%s: the last position is not saved; some is repeated", self.worker.name)
+
+    async def _save(self) -> bool:
+        """Save the watermark and return False if that has to be tried again."""
+        with self._lock:
+            position, self._fresh = self._watermark.position, 0
+        if position is None or position == self._saved:
+            return True
+        try:
+            await self.worker.checkpoints.save(self.worker.name, position)
+        except Exception as error:
+            if not _may_pass(error):
+                self._fail(error)
+                return True
+            self._save_failures += 1
+            self._save_not_before = time.monotonic() + _AGAIN(self._save_failures)
+            logger.warning("%s: checkpoint not saved: %s", self.worker.name, error)
+            return False
+        self._saved, self._save_failures = position, 0
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first error that ends the run, log the others, and stop."""
+        if self._failure is None:
+            self._failure = error
+        else:
+            logger.error("%s: failed once more", self.worker.name, exc_info=error)
+        self._stopping.set()
+        self._obeying.now()
+
+    async def _obey(self) -> None:
+        if self._stopping.is_set():
+            self._lanes.close()
+            if self._reading:
+                self.worker.feed.stop()
+        if self._abandoned.is_set():
+            self._lanes.abandon()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether to store the same again: an unknown outcome is no harm, for that changes nothing."""
+    return isinstance(error, DataError) and (error.retryable or isinstance(error, OutcomeUnknown))
+
+
+def _check(
+    parallel: int,
+    max_attempts: int,
+    shard: tuple[int, int],
+    drain_timeout: float,
+    checkpoint_every: tuple[int, float],
+) -> None:
+    """Raise InvalidArgument for options that make no sense."""
+    if parallel < 1 or max_attempts < 1:
+        raise InvalidArgument("parallel and max_attempts must be at least 1")
+    if not 0 <= shard[0] < shard[1]:
+        raise InvalidArgument("shard must be (i, n) with 0 <= i < n")
+    if not 0 <= drain_timeout < math.inf:
+        raise InvalidArgument("drain_timeout must be a number of seconds, not negative")
+    if checkpoint_every[0] < 1 or not 0 < checkpoint_every[1] < math.inf:
+        raise InvalidArgument("checkpoint_every must be (changes, seconds), both above 0")

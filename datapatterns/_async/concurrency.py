@@ -17,10 +17,10 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterable
 from contextlib import asynccontextmanager, contextmanager, suppress
 from queue import SimpleQueue
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, TypeVar
 
 from datapatterns.errors import InvalidArgument
@@ -28,7 +28,8 @@ from datapatterns.errors import InvalidArgument
 logger = logging.getLogger("datapatterns.concurrency")
 
 T = TypeVar("T")
-Job = Callable[[], Awaitable[object]]
+Call = Callable[[], Awaitable[T]]
+Job = Call[object]
 
 _GRACE = 5.0  # seconds for what is about to end to end
 _PER_LANE = 4  # jobs waiting for each one that runs: enough to keep all busy, few enough to drain
@@ -120,16 +121,11 @@ class AsyncEvery:
         self._task = asyncio.create_task(self._run(), name="datapatterns-every")
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._over = True
         self._due.set()
         if self._task is not None:
-            cancelled = isinstance(error, asyncio.CancelledError)
+            cancelled = isinstance(error[1], asyncio.CancelledError)
             await _end([self._task], 0.0 if cancelled else _GRACE)
 
     async def _run(self) -> None:
@@ -221,12 +217,7 @@ class AsyncLanes:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self.abandon()
         await _end(self._runners, 0.0)
 
@@ -290,12 +281,7 @@ class AsyncHandler:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._over = True
         for inbox in self._idle:
             inbox.put(None)
@@ -346,7 +332,7 @@ def _serve(inbox: SimpleQueue[Callable[[], None] | None]) -> None:
 
 
 @asynccontextmanager
-async def ending(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+async def ending(iterator: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
     """Close the iterator, if it is a generator, when the block is left."""
     try:
         yield iterator
@@ -361,7 +347,7 @@ _replaced: dict[signal.Signals, Any] = {}
 
 
 @contextmanager
-def stop_on_signals(stop: Callable[[], object]) -> Iterator[None]:
+def stop_on_signals(stop: Callable[[], object]) -> Generator[None, None, None]:
     """Call `stop` at each SIGINT and SIGTERM within the block; outside the main thread do nothing.
 
     Blocks may overlap: a signal stops all of them, and the last one to leave puts the former

@@ -28,7 +28,6 @@ from datapatterns.rankings import Ranked
 D = TypeVar("D", bound=Document)
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
-M_contra = TypeVar("M_contra", contravariant=True)
 
 
 class AsyncCounter(Protocol):
@@ -475,13 +474,13 @@ class AsyncRepository(Protocol[D]):
         ...
 
 
-class AsyncChangesFeed(Protocol[M_co]):
+class AsyncChangesFeed(Protocol[M]):
     """Notifies of every change, and never fails for what may pass.
 
     `since` is a `seq`, `"now"`, or None for the beginning.
     """
 
-    def follow(self, since: str | None = None) -> AsyncIterator[Change[M_co]]:
+    def follow(self, since: str | None = None) -> AsyncIterator[Change[M]]:
         """Iterate over every change, waiting for the next, until stopped.
 
         Raises TimedOut after `inactivity` seconds without a change, NotFound with `last_seq` when
@@ -489,7 +488,7 @@ class AsyncChangesFeed(Protocol[M_co]):
         """
         ...
 
-    async def read(self, since: str | None = None, limit: int = 100) -> list[Change[M_co]]:
+    async def read(self, since: str | None = None, limit: int = 100) -> list[Change[M]]:
         """Return one batch of changes, without waiting."""
         ...
 
@@ -543,7 +542,7 @@ class AsyncGraveyard(Protocol):
         ...
 
 
-class AsyncWorkerFeed(AsyncChangesFeed[M_co], Protocol[M_co]):
+class AsyncWorkerFeed(AsyncChangesFeed[M], Protocol[M]):
     """A feed that a worker can follow: it brings the places where the worker keeps its state."""
 
     @property
@@ -558,7 +557,7 @@ class AsyncWorkerFeed(AsyncChangesFeed[M_co], Protocol[M_co]):
 
     def follow(
         self, since: str | None = None, *, passed: Callable[[str], object] | None = None
-    ) -> AsyncIterator[Change[M_co]]:
+    ) -> AsyncIterator[Change[M]]:
         """Iterate as any feed, and call `passed(seq)` when rejected changes moved the position.
 
         It is called in between the changes, in their order, while the iterator is asked for the
@@ -567,7 +566,7 @@ class AsyncWorkerFeed(AsyncChangesFeed[M_co], Protocol[M_co]):
         ...
 
 
-class AsyncChangesWorker(Protocol[M_contra]):
+class AsyncChangesWorker(Protocol):
     """Handles each change at least once, in order for each document, and skips none.
 
     The checkpoint is the highest position below which everything is done. A change whose handler

@@ -6,18 +6,14 @@ from __future__ import annotations
 import functools
 import logging
 import math
-import re
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Generic, TypeVar
 
-from datapatterns._sync.contracts import Checkpoints, WorkerFeed
-
 from datapatterns._sync.concurrency import (
+    Call,
     Event,
     Every,
     Handler,
@@ -25,16 +21,20 @@ from datapatterns._sync.concurrency import (
     ending,
     stop_on_signals,
 )
+from datapatterns._sync.contracts import Checkpoints, WorkerFeed
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change, ChangesSummary, DeadChange
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
 from datapatterns.names import check_name
+from datapatterns.shards import shard_name, shard_of
 from datapatterns.watermark import Watermark
 
 M = TypeVar("M")
+T = TypeVar("T")
 
 logger = logging.getLogger("datapatterns.changes_worker")
 
+_AGAIN = Backoff(base=0.1, cap=10.0)  # between tries to store our own state
 _SAVES = 5  # tries to save the last position before it is left to be repeated
 _ERROR_LENGTH = 500  # of a dead letter's text: some drivers put whole documents into theirs
 
@@ -44,21 +44,21 @@ class ChangesWorker(Generic[M]):
 
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
     2. Send it down the lane of its document's id: at most `parallel` handlers run at a time, never
-       two for one document, so order is kept where it matters. Reading waits while they are full.
-    3. A handler that fails is called again after `backoff(attempt)` seconds, its lane waiting. After
+       two for one document, so order is kept where it matters. Reading waits while all are busy.
+    3. A handler that fails is called again after `backoff(attempt)` seconds; its lane waits. After
        `max_attempts` the change goes to the feed's graveyard, which counts as done.
-    4. Save as checkpoint the watermark: the position below which every arrival is done. It goes by
+    4. Save as checkpoint the watermark: the position up to which every arrival is done. It goes by
        arrival numbers, since positions are opaque. A crash thus repeats what was above and skips
-       nothing. It is saved after 50 handled changes or 1 s (`checkpoint_every`), whichever is first.
+       nothing. Saved after 50 changes or 1 s (`checkpoint_every`), whichever comes first.
     5. `stop`, from anywhere, SIGINT or SIGTERM: read no more, finish what was read within
-       `drain_timeout`, save, return. A change that waits for its next try is left to the next run.
-       The second time: drop everything; in the sync face a handler under way goes on in its thread.
+       `drain_timeout`, save, return. What waits for its next try is left to the next run. The
+       second time: drop everything; in the sync face a handler under way goes on in its thread.
 
-    `shard=(i, n)` handles the ids with `crc32(id in UTF-8) % n == i`, under a checkpoint of its own.
+    `shard=(i, n)` handles the ids with `crc32(id in UTF-8) % n == i` and has its own checkpoint.
     What a filter or the shard rejects moves the checkpoint too. A stop before `run` ends that run.
-    While a checkpoint or a dead letter cannot be stored, for a reason that may pass, the worker goes
-    on trying. Any other error of the feed or the stores is raised by `run`, after draining. With
-    `signals=False` it leaves the signals to the application that it runs in. Cancelling `run`
+    While a checkpoint or a dead letter cannot be stored, for a reason that may pass, the worker
+    goes on trying. Any other error of the feed or the stores is raised by `run`, after draining.
+    With `signals=False` it leaves the signals to the application around it. Cancelling `run`
     cancels the handlers.
 
     Memory is bounded by `4 * parallel` changes. Source: CouchDB's replicator, which checkpoints the
@@ -84,7 +84,7 @@ class ChangesWorker(Generic[M]):
         _check(parallel, max_attempts, shard, drain_timeout, checkpoint_every)
         self.feed = feed
         self.handler = handler
-        self.name = checkpoint_name(check_name("name", name), shard)
+        self.name = shard_name(check_name("name", name), *shard)
         self.parallel = parallel
         self.checkpoints = feed.checkpoints if checkpoints is None else checkpoints
         self.max_attempts = max_attempts
@@ -116,11 +116,8 @@ class ChangesWorker(Generic[M]):
 
     def lag(self) -> int:
         """Return how many changes the feed has after the position up to which all is done."""
-        watermark = self._run.watermark
-        if watermark is None:
-            position = self.checkpoints.load(self.name)
-        else:
-            position = watermark.position
+        run = self._run
+        position = run.position if run.loaded else self.checkpoints.load(self.name)
         return max(0, self.feed.lag(position))
 
     def dead_letters(self, limit: int = 100) -> list[DeadChange]:
@@ -129,41 +126,209 @@ class ChangesWorker(Generic[M]):
 
 
 class _Run(Generic[M]):
-    """One run of a worker: whatever outlives it, such as an abandoned handler, changes no other."""
+    """One run of a worker: what outlives it, such as an abandoned handler, touches no other run."""
 
     def __init__(self, worker: ChangesWorker[M]) -> None:
         self.worker = worker
-        self.watermark: Watermark | None = None
-        self._summary = ChangesSummary()
-        self._failure: BaseException | None = None
+        self.loaded = False
         self._stopping = Event()
         self._abandoned = Event()
         self._reading = True
-        self._left = set[str]()  # ids with a change that was given back undone
-        self._lock = threading.Lock()  # around what follows; never held while waiting
-        self._marks = Watermark()
-        self._fresh = 0  # handled since the last save
+        self._failure: BaseException | None = None
+        self._left = set[str]()  # ids of which a change was given back undone
+        self._lock = threading.Lock()  # guards the three lines below; never held while waiting
+        self._watermark = Watermark()
+        self._done = self._dead = 0
+        self._fresh = 0  # done since the last save
         self._saved: str | None = None
-        self._save_failures = 0
-        self._save_not_before = 0.0
-        seconds = worker.checkpoint_every[1]
-        self._saving = Every(seconds, self._save_often)
-        # Also a beat: a feed that was just about to start may have missed the call to stop it.
-        self._obeying = Every(1.0, self._obey)
+        self._save_failures, self._save_not_before = 0, 0.0
         self._lanes = Lanes(worker.parallel, on_error=self._fail)
+        self._saving = Every(worker.checkpoint_every[1], self._save_often)
+        # A beat, since a feed that was about to start reading may have missed the call to stop.
+        self._obeying = Every(1.0, self._obey)
+
+    @property
+    def position(self) -> str | None:
+        """Up to where all is done."""
+        with self._lock:
+            return self._watermark.position
 
     def stop(self) -> None:
+        """The first time stop, the second time abandon; signal handlers come here too."""
         (self._abandoned if self._stopping.is_set() else self._stopping).set()
         self._obeying.now()
 
     def work(self) -> ChangesSummary:
-        loaded, self._saved = self._persist(self._load)
-        if loaded:
-            self.watermark = self._marks = Watermark(self._saved)
-            with Handler(self.worker.handler) as self._call, self._lanes:
+        """Load, read, drain, save."""
+        self.loaded, self._saved = self._insist(self._load)
+        if self.loaded:
+            self._watermark = Watermark(self._saved)
+            with Handler(self.worker.handler) as handler, self._lanes:
                 with self._obeying, self._saving:
-                    self._read_and_drain()
+                    self._read_and_drain(handler)
             self._save_last()
         if self._failure is not None:
             raise self._failure
-        return replace(self._summary, checkpoint=self._marks.position)
+        return ChangesSummary(self._done - self._dead, self._dead, self.position)
+
+    def _read_and_drain(self, handler: Handler) -> None:
+        try:
+            self._read(handler)
+        except Exception as error:
+            self._fail(error)
+        self._reading = False
+        if not self._lanes.drain(self.worker.drain_timeout):
+            logger.warning("%s: stopped before all was done; it will be repeated", self.worker.name)
+
+    def _read(self, handler: Handler) -> None:
+        shard, shards = self.worker.shard
+        feed = self.worker.feed.follow(self._saved, passed=self._skip)
+        with ending(feed) as changes:
+            for change in changes:
+                if self._stopping.is_set():
+                    return
+                if shard_of(change.id, shards) != shard:
+                    self._skip(change.seq)
+                    continue
+                with self._lock:
+                    number = self._watermark.start(change.seq)
+                job = functools.partial(self._do, handler, number, change)
+                if not self._lanes.submit(change.id, job):
+                    return
+
+    def _skip(self, seq: str) -> None:
+        with self._lock:
+            self._watermark.skip(seq)
+
+    def _do(self, handler: Handler, number: int, change: Change[M]) -> None:
+        if change.id in self._left:  # a later change must not overtake the one given back
+            return
+        done = False
+        try:
+            done = self._handle(handler, change)
+        finally:
+            if not done:
+                self._left.add(change.id)
+        if done:
+            with self._lock:
+                self._watermark.done(number)
+                self._done += 1
+                self._fresh += 1
+                full = self._fresh >= self.worker.checkpoint_every[0]
+            if full:
+                self._saving.now()
+
+    def _handle(self, handler: Handler, change: Change[M]) -> bool:
+        """Return True once the change is handled or buried, False when it was given back."""
+        text, attempts = "", self.worker.max_attempts
+        for attempt in range(1, attempts + 1):
+            if attempt > 1 and self._stopping.wait(self.worker.backoff(attempt - 1)):
+                return False
+            try:
+                handler(change)
+            except Exception as error:
+                text = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
+                logger.warning(
+                    "%s: attempt %d of %d failed",
+                    self.worker.name,
+                    attempt,
+                    attempts,
+                    exc_info=True,
+                )
+            else:
+                return True
+        return self._bury(DeadChange(change.id, change.seq, attempts, text))
+
+    def _bury(self, dead: DeadChange) -> bool:
+        add = functools.partial(self.worker.feed.graveyard.add, self.worker.name, dead)
+        buried, _ = self._insist(add)
+        if buried:
+            with self._lock:
+                self._dead += 1
+        return buried
+
+    def _load(self) -> str | None:
+        return self.worker.checkpoints.load(self.worker.name)
+
+    def _insist(self, call: Call[T]) -> tuple[bool, T | None]:
+        """Return True and the result, after failures that pass; False when stopped over them."""
+        failures = 0
+        while True:
+            try:
+                return True, call()
+            except Exception as error:
+                if not _may_pass(error):
+                    raise
+                failures += 1
+                logger.warning("%s: %s, trying again", self.worker.name, error)
+            if self._stopping.wait(_AGAIN(failures)):
+                return False, None
+
+    def _save_often(self) -> None:
+        if time.monotonic() >= self._save_not_before:
+            self._save()
+
+    def _save_last(self) -> None:
+        for attempt in range(1, _SAVES + 1):
+            if self._save() or self._abandoned.wait(_AGAIN(attempt)):
+                return
+        logger.error("%s: the last position is not saved; some is repeated", self.worker.name)
+
+    def _save(self) -> bool:
+        """Save the watermark and return False if that has to be tried again."""
+        with self._lock:
+            position, self._fresh = self._watermark.position, 0
+        if position is None or position == self._saved:
+            return True
+        try:
+            self.worker.checkpoints.save(self.worker.name, position)
+        except Exception as error:
+            if not _may_pass(error):
+                self._fail(error)
+                return True
+            self._save_failures += 1
+            self._save_not_before = time.monotonic() + _AGAIN(self._save_failures)
+            logger.warning("%s: checkpoint not saved: %s", self.worker.name, error)
+            return False
+        self._saved, self._save_failures = position, 0
+        return True
+
+    def _fail(self, error: BaseException) -> None:
+        """Keep the first error that ends the run, log the others, and stop."""
+        if self._failure is None:
+            self._failure = error
+        else:
+            logger.error("%s: failed once more", self.worker.name, exc_info=error)
+        self._stopping.set()
+        self._obeying.now()
+
+    def _obey(self) -> None:
+        if self._stopping.is_set():
+            self._lanes.close()
+            if self._reading:
+                self.worker.feed.stop()
+        if self._abandoned.is_set():
+            self._lanes.abandon()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether to store the same again: an unknown outcome is no harm, for that changes nothing."""
+    return isinstance(error, DataError) and (error.retryable or isinstance(error, OutcomeUnknown))
+
+
+def _check(
+    parallel: int,
+    max_attempts: int,
+    shard: tuple[int, int],
+    drain_timeout: float,
+    checkpoint_every: tuple[int, float],
+) -> None:
+    """Raise InvalidArgument for options that make no sense."""
+    if parallel < 1 or max_attempts < 1:
+        raise InvalidArgument("parallel and max_attempts must be at least 1")
+    if not 0 <= shard[0] < shard[1]:
+        raise InvalidArgument("shard must be (i, n) with 0 <= i < n")
+    if not 0 <= drain_timeout < math.inf:
+        raise InvalidArgument("drain_timeout must be a number of seconds, not negative")
+    if checkpoint_every[0] < 1 or not 0 < checkpoint_every[1] < math.inf:
+        raise InvalidArgument("checkpoint_every must be (changes, seconds), both above 0")

@@ -15,10 +15,10 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, TypeVar
 
 from datapatterns.errors import InvalidArgument
@@ -26,7 +26,8 @@ from datapatterns.errors import InvalidArgument
 logger = logging.getLogger("datapatterns.concurrency")
 
 T = TypeVar("T")
-Job = Callable[[], object]
+Call = Callable[[], T]
+Job = Call[object]
 
 _GRACE = 5.0  # seconds for what is about to end to end
 _LINGER = 10.0  # seconds that a thread without work stays
@@ -59,12 +60,7 @@ class Every:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over = True
         self._due.set()
         self._thread.join(_GRACE)
@@ -156,12 +152,7 @@ class Lanes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.abandon()
         with self._changed:
             threads, busy = tuple(self._threads), self._outstanding > 0
@@ -232,17 +223,12 @@ class Handler:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         return None
 
 
 @contextmanager
-def ending(iterator: Iterator[T]) -> Iterator[Iterator[T]]:
+def ending(iterator: Iterator[T]) -> Generator[Iterator[T], None, None]:
     """Close the iterator, if it is a generator, when the block is left."""
     try:
         yield iterator
@@ -258,7 +244,7 @@ _signals: SimpleQueue[int | None] = SimpleQueue()
 
 
 @contextmanager
-def stop_on_signals(stop: Callable[[], object]) -> Iterator[None]:
+def stop_on_signals(stop: Callable[[], object]) -> Generator[None, None, None]:
     """Call `stop` at each SIGINT and SIGTERM within the block; outside the main thread do nothing.
 
     Blocks may be nested: a signal stops all of them, and the outermost puts the former handlers

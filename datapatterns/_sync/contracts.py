@@ -29,7 +29,6 @@ from datapatterns.rankings import Ranked
 D = TypeVar("D", bound=Document)
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
-M_contra = TypeVar("M_contra", contravariant=True)
 
 
 class Counter(Protocol):
@@ -474,13 +473,13 @@ class Repository(Protocol[D]):
         ...
 
 
-class ChangesFeed(Protocol[M_co]):
+class ChangesFeed(Protocol[M]):
     """Notifies of every change, and never fails for what may pass.
 
     `since` is a `seq`, `"now"`, or None for the beginning.
     """
 
-    def follow(self, since: str | None = None) -> Iterator[Change[M_co]]:
+    def follow(self, since: str | None = None) -> Iterator[Change[M]]:
         """Iterate over every change, waiting for the next, until stopped.
 
         Raises TimedOut after `inactivity` seconds without a change, NotFound with `last_seq` when
@@ -488,7 +487,7 @@ class ChangesFeed(Protocol[M_co]):
         """
         ...
 
-    def read(self, since: str | None = None, limit: int = 100) -> list[Change[M_co]]:
+    def read(self, since: str | None = None, limit: int = 100) -> list[Change[M]]:
         """Return one batch of changes, without waiting."""
         ...
 
@@ -542,7 +541,7 @@ class Graveyard(Protocol):
         ...
 
 
-class WorkerFeed(ChangesFeed[M_co], Protocol[M_co]):
+class WorkerFeed(ChangesFeed[M], Protocol[M]):
     """A feed that a worker can follow: it brings the places where the worker keeps its state."""
 
     @property
@@ -557,7 +556,7 @@ class WorkerFeed(ChangesFeed[M_co], Protocol[M_co]):
 
     def follow(
         self, since: str | None = None, *, passed: Callable[[str], object] | None = None
-    ) -> Iterator[Change[M_co]]:
+    ) -> Iterator[Change[M]]:
         """Iterate as any feed, and call `passed(seq)` when rejected changes moved the position.
 
         It is called in between the changes, in their order, while the iterator is asked for the
@@ -566,7 +565,7 @@ class WorkerFeed(ChangesFeed[M_co], Protocol[M_co]):
         ...
 
 
-class ChangesWorker(Protocol[M_contra]):
+class ChangesWorker(Protocol):
     """Handles each change at least once, in order for each document, and skips none.
 
     The checkpoint is the highest position below which everything is done. A change whose handler

@@ -104,9 +104,30 @@ def open_database(path: str, **options: Any) -> Database:
     return cast("Database", driver.DB(path, **options))
 
 
+def scan(
+    reader: Reader, gte: bytes, lt: bytes | None, *, reverse: bool = False, fill_cache: bool = True
+) -> Iterator[tuple[bytes, bytes]]:
+    """The rows from `gte` up to but not `lt`, checksums verified, in either direction.
+
+    Given a start as well, the driver drops the last row when it reads downwards.
+    """
+    if not reverse:
+        yield from reader.iterator(
+            start=gte, stop=lt, verify_checksums=True, fill_cache=fill_cache
+        )
+        return
+    for row in reader.iterator(stop=lt, reverse=True, verify_checksums=True, fill_cache=fill_cache):
+        if row[0] < gte:
+            return
+        yield row
+
+
 def repair_database(path: str) -> None:
     """Let LevelDB rebuild what it can, refusing blocks whose checksum is wrong."""
     driver.repair_db(path, paranoid_checks=True)
+
+
+_EXHAUSTED = ("Too many open files", "Too many open files in system", "Cannot allocate memory")
 
 
 def _text(error: Exception) -> str:
@@ -127,14 +148,18 @@ def opening_failed(error: Exception) -> DataError:
         return DataCorrupted("this LevelDB directory is damaged; open it with recover=True")
     if text.endswith("Permission denied"):
         return Forbidden("this LevelDB directory may not be opened by this user")
-    if text.startswith("NotFound") or text.endswith(("Not a directory", "File name too long")):
+    if text.endswith(("Not a directory", "File name too long")):
         return InvalidArgument("the path of a LevelDB must be a directory, or one that can be made")
+    if text.endswith("Is a directory"):  # in the place of a file
+        return DataCorrupted("this LevelDB directory is damaged; open it with recover=True")
     return Unavailable("this LevelDB directory could not be opened")
 
 
 def reading_failed(error: Exception) -> DataError:
     """What it means that a read failed: a cut or missing table shows as an I/O error."""
     text = _text(error)
+    if text.endswith(_EXHAUSTED):
+        return Unavailable("LevelDB could not read: the process has no memory or files left")
     if isinstance(error, DriverCorruption) or ".ldb:" in text or ".sst:" in text:
         return DataCorrupted("stored data is damaged; open the directory with recover=True")
     return Unavailable("LevelDB could not read")

@@ -20,11 +20,11 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
-from datapatterns.errors import InvalidArgument, TimedOut, Unavailable
+from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
 from datapatterns.level.driver import Database, DriverError, reading_failed, writing_failed
 from datapatterns.level.keys import enclosing
 from datapatterns.level.lane import Lane
-from datapatterns.level.transaction import Hooks, RawHook, Transaction
+from datapatterns.level.transaction import Hooks, Keepers, RawHook, Transaction
 
 logger = logging.getLogger("datapatterns.level")
 
@@ -113,7 +113,9 @@ class Engine:
         self.path = path
         self.database = database
         self.handles = 0
+        self.refusal: str | None = None  # of writes, once one has failed
         self.hooks: Hooks = {}
+        self.keepers: Keepers = {}  # of collections; they run after all hooks
         self.watchers: dict[bytes, list[Watcher]] = {}
         # What patterns share within the process, such as the head of a change log, by prefix.
         self.shared: dict[object, Any] = {}
@@ -127,9 +129,12 @@ class Engine:
 
     def observed(self, key: bytes) -> bool:
         """Whether any hook or watcher wants to know of writes to this key."""
-        if not self.hooks and not self.watchers:
+        if not self.hooks and not self.keepers and not self.watchers:
             return False
-        return any(p in self.hooks or p in self.watchers for p in enclosing(key))
+        return any(
+            prefix in self.hooks or prefix in self.keepers or prefix in self.watchers
+            for prefix in enclosing(key)
+        )
 
     def write(self, work: Callable[[Transaction], T], *, sync: bool) -> T:
         """Run the work in a transaction of its own and store it; the caller holds its gate."""
@@ -163,9 +168,9 @@ class Engine:
                     job.error, job.done = Unavailable("the write was interrupted"), True
 
     def _commit_group(self, jobs: list[Job[Any]]) -> None:
-        group = Transaction(self.database, self.hooks)
+        group = Transaction(self.database, self.hooks, self.keepers)
         for job in jobs:
-            inner = Transaction(self.database, self.hooks, group)
+            inner = group.nested()
             try:
                 job.value = job.work(inner)
             except DriverError as error:
@@ -179,11 +184,9 @@ class Engine:
         try:
             if writes:
                 self.store(writes.items(), sync=any(job.sync for job in jobs if not job.error))
-        except DriverError as error:
+        except DataError as error:
             for job in jobs:
-                if job.error is None:
-                    job.error = writing_failed(error)
-                    job.error.__cause__ = error
+                job.error = job.error or error
             writes = {}
         for job in jobs:
             job.done = True
@@ -191,13 +194,27 @@ class Engine:
 
     def store(self, writes: Iterable[tuple[bytes, bytes | None]], *, sync: bool) -> None:
         """Store the writes in one step, as they are: no hook runs, and no watcher is told."""
+        if self.refusal is not None:
+            raise Unavailable(self.refusal)
         batch = self.database.write_batch(sync=sync)
         for key, value in writes:
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        batch.write()
+        try:
+            batch.write()
+        except DriverError as error:
+            raise self.failed(error) from error
+
+    def failed(self, error: Exception) -> DataError:
+        """Refuse further writes, and return what to raise for this one.
+
+        LevelDB would accept them, but what its log holds behind a half-written record (when the
+        disk was full for a while) is lost at the next opening.
+        """
+        self.refusal = "a write to this LevelDB has failed: close all its handles and open it anew"
+        return writing_failed(error)
 
     # --- hooks and watchers
 

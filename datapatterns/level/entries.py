@@ -73,8 +73,10 @@ class Snapshot:
     def __init__(self, space: Space) -> None:
         self._gate = space.gate
         self.engine = space.engine
-        self._snapshot: DriverSnapshot | None = space.read(lambda database: database.snapshot())
-        self._gate.open.add(self)
+        self._snapshot: DriverSnapshot | None = None
+        with self._gate:  # closing the handle must not miss it
+            self._snapshot = space.read(lambda database: database.snapshot())
+            self._gate.open.add(self)
 
     def reader(self, space: Space) -> Reader:
         """What to read from; InvalidArgument for another directory's, Unavailable when closed."""
@@ -127,21 +129,23 @@ class Entries(Generic[T]):
         self._left = range.limit
         self._chunk = _FIRST_CHUNK
         self._one_consumer = threading.Lock()
-        self._rows: Rows | None = None if range.empty else self._open(reader)
+        self._rows: Rows | None = None
         self._iterator: Iterator[T] | None = None
-        self._gate.open.add(self)
+        with self._gate:  # closing the handle must not miss it
+            if not range.empty:
+                self._rows = self._open(reader)
+            self._gate.open.add(self)
 
     def _open(self, reader: Reader) -> Rows:
         keys = self._with_keys or self._range.reverse  # the lower bound is watched by key
-        with self._gate:
-            return reader.iterator(
-                reverse=self._range.reverse,
-                start=None if self._range.reverse else self._range.gte,
-                stop=self._range.lt,
-                include_key=keys,
-                include_value=self._with_values,
-                verify_checksums=True,
-            )
+        return reader.iterator(
+            reverse=self._range.reverse,
+            start=None if self._range.reverse else self._range.gte,
+            stop=self._range.lt,
+            include_key=keys,
+            include_value=self._with_values,
+            verify_checksums=True,
+        )
 
     def take(self, most: int) -> list[T]:
         """Up to that many further entries; fewer only at the end."""

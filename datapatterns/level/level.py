@@ -17,7 +17,7 @@ from datapatterns.codecs import BINARY, Codec, codec
 from datapatterns.errors import DataError, HookFailed, InvalidArgument, NotFound, Unavailable
 from datapatterns.level import encoding, registry
 from datapatterns.level.batch import Batch, RawOperations, encoded, store
-from datapatterns.level.driver import Database, DriverError, reading_failed, writing_failed
+from datapatterns.level.driver import Database, DriverError, reading_failed
 from datapatterns.level.engine import Gate, Job
 from datapatterns.level.entries import Entries, Range, Snapshot, make_range
 from datapatterns.level.hooks import Hooks, Operation
@@ -170,9 +170,11 @@ class Level:
         try:
             if self._gate.refusal is not None:
                 raise Unavailable(self._gate.refusal)
+            if self._engine.refusal is not None:
+                raise Unavailable(self._engine.refusal)
             self._put(raw, data, sync=self._sync if sync is None else sync)
         except DriverError as error:
-            raise writing_failed(error) from error
+            raise self._engine.failed(error) from error
         finally:
             busy.pop()
 
@@ -202,10 +204,7 @@ class Level:
             if any(engine.observed(raw) for raw, _ in operations):
                 engine.write(lambda batch: store(batch, operations), sync=wait)
                 return
-            try:
-                engine.store(operations, sync=wait)
-            except DriverError as error:
-                raise writing_failed(error) from error
+            engine.store(operations, sync=wait)
 
     async def write_raw_in_lane(
         self, operations: RawOperations, *, sync: bool | None = None

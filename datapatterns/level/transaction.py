@@ -9,9 +9,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from datapatterns.level.driver import Database
+from datapatterns.level.driver import Database, scan
 from datapatterns.level.keys import enclosing
 
 UNREAD: Any = object()  # "what was there before is not known yet"
@@ -33,20 +33,27 @@ class RawWrite:
 
 RawHook = Callable[[RawWrite, "Transaction"], None]
 Hooks = dict[bytes, list[RawHook]]
-Side = Literal["inputs", "added"]
+Keepers = dict[bytes, RawHook]
 
 
 class Transaction:
     """Writes in the making. Reading goes through them, then through `base`, then to the store."""
 
-    def __init__(self, database: Database, hooks: Hooks, base: Transaction | None = None) -> None:
+    def __init__(
+        self, database: Database, hooks: Hooks, keepers: Keepers, base: Transaction | None = None
+    ) -> None:
         self._database = database
         self._hooks = hooks
+        self._keepers = keepers
         self._base = base
         # What hooks add follows the inputs: it wins where both write one key.
         self._inputs: dict[bytes, bytes | None] = {}
         self._added: dict[bytes, bytes | None] = {}
         self._running: list[RawHook] = []
+
+    def nested(self) -> Transaction:
+        """A transaction on top of this one, for `absorb`."""
+        return Transaction(self._database, self._hooks, self._keepers, self)
 
     @property
     def writes(self) -> Mapping[bytes, bytes | None]:
@@ -70,28 +77,40 @@ class Transaction:
         *,
         fields: dict[str, Any] | None = None,
         before: dict[str, Any] | None = UNREAD,
-    ) -> None:
-        """Write the value (or delete, when it is None) and run the hooks of the key's sublevels."""
-        if not self._hooks:
-            self._store(key, value)
-            return
+    ) -> RawWrite:
+        """Write the value (or delete, when it is None) through the hooks; return what was written.
+
+        The hooks of the key's sublevels run from the inner outwards, then the keeper of the
+        collection it belongs to, which so sees what is really stored.
+        """
         write = RawWrite(key, value, fields, before)
-        for prefix in enclosing(key):
-            for hook in self._hooks.get(prefix, ()):
-                # A hook is not called for what it adds itself, nor for what others add to that.
-                if hook not in self._running:
-                    self._running.append(hook)
-                    try:
-                        hook(write, self)
-                    finally:
-                        self._running.pop()
-        self._store(write.key, write.value)
+        if self._hooks:
+            for prefix in enclosing(key):
+                for hook in self._hooks.get(prefix, ()):
+                    self._run(hook, write)
+        if self._keepers:
+            for prefix in enclosing(write.key):
+                if keeper := self._keepers.get(prefix):
+                    self._run(keeper, write)
+        self.store(write.key, write.value)
+        return write
+
+    def _run(self, hook: RawHook, write: RawWrite) -> None:
+        """Run the hook, unless the write is one that it added, or that others added to that."""
+        if hook in self._running:
+            return
+        self._running.append(hook)
+        try:
+            hook(write, self)
+        finally:
+            self._running.pop()
 
     def delete(self, key: bytes) -> None:
         """Delete the key, present or not, and run the hooks of its sublevels."""
         self.put(key, None)
 
-    def _store(self, key: bytes, value: bytes | None) -> None:
+    def store(self, key: bytes, value: bytes | None) -> None:
+        """Write the value (or delete, when it is None) past the hooks."""
         (self._added if self._running else self._inputs)[key] = value
 
     def absorb(self, inner: Transaction) -> None:
@@ -102,12 +121,13 @@ class Transaction:
         self, gte: bytes, lt: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
         """Iterate over the entries from `gte` up to but not `lt`, as this transaction leaves them."""
-        below = self._base.items(gte, lt, reverse=reverse) if self._base else self._stored(gte, lt, reverse)
+        if self._base is not None:
+            below = self._base.items(gte, lt, reverse=reverse)
+        else:
+            below = scan(self._database, gte, lt, reverse=reverse)
         writes = self.writes
         mine = sorted((key for key in writes if gte <= key < lt), reverse=reverse)
-        if not mine:
-            return below
-        return self._merged(below, mine, writes, reverse=reverse)
+        return self._merged(below, mine, writes, reverse=reverse) if mine else below
 
     def _merged(
         self,
@@ -120,13 +140,3 @@ class Transaction:
         unwritten = (row for row in below if row[0] not in writes)
         rows = ((key, value) for key in mine if (value := writes[key]) is not None)
         return heapq.merge(unwritten, rows, key=lambda row: row[0], reverse=reverse)
-
-    def _stored(self, gte: bytes, lt: bytes, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
-        if not reverse:
-            yield from self._database.iterator(start=gte, stop=lt, verify_checksums=True)
-            return
-        # With a start as well, the driver drops the last row when reading downwards.
-        for row in self._database.iterator(stop=lt, reverse=True, verify_checksums=True):
-            if row[0] < gte:
-                return
-            yield row

@@ -1,7 +1,7 @@
 """The patterns on Redis and Valkey: one server, Sentinels or a cluster, sync and async."""
 
 try:
-    import redis as _driver  # noqa: F401 - asked for here, so that its absence is told in one line
+    import redis as redis_py
 except ModuleNotFoundError as error:
     if error.name != "redis":
         raise
@@ -13,4 +13,6 @@ from datapatterns.redis._async.transactions import async_transact
 from datapatterns.redis._sync.scripts import Scripts
 from datapatterns.redis._sync.transactions import transact
 
-__all__ = ["AsyncScripts", "Scripts", "async_transact", "transact"]
+DRIVER_VERSION: str = redis_py.__version__
+
+__all__ = ["DRIVER_VERSION", "AsyncScripts", "Scripts", "async_transact", "transact"]

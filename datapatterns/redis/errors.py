@@ -9,8 +9,8 @@ texts, since the server's may quote a key, an argument or a user's name; the dri
 `__cause__`.
 
 Scripts refuse with error replies of ours, whose first word is a key of REFUSALS:
-`return redis.error_reply('DP_OVERFLOW why')` (one word alone is no code to the server). They must do
-so before their first write.
+`return redis.error_reply('DP_OVERFLOW why')` (one word alone is no code to the server). They must
+do so before their first write.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ _CLASSES: tuple[tuple[type[Exception], Make], ...] = (
 _WRAPPED = re.compile(r"Error running script .*?-?\b([A-Z][A-Z_]{2,}) ")
 
 
-class redis_errors:  # noqa: N801 - reads as the statement it is
+class redis_errors:
     """Translate the driver's errors inside this block; `sent`: a lost reply is OutcomeUnknown."""
 
     __slots__ = ("sent",)

@@ -52,9 +52,10 @@ async def write(client: AsyncRedisClient, *command: bytes | str | int, key: byte
 
 async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
     """Return the reply to a command that changes nothing, in bytes, or raise one of our errors."""
+    untyped: Any = client  # the driver's own types are incomplete
     with redis_errors():
         # The option is the driver's own, for DUMP.
-        return await client.execute_command(*command, NEVER_DECODE=True)
+        return await untyped.execute_command(*command, NEVER_DECODE=True)
 
 
 async def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
@@ -113,7 +114,7 @@ async def _redirected(client: RedisCluster, cause: BaseException | None) -> Pool
         await asyncio.sleep(0.05)
         return None
     if isinstance(cause, driver.AskError) and not isinstance(cause, driver.MovedError):
-        pool = await pool_at(client, cause.host, cause.port)
+        pool = await pool_at(client, cause)
         if pool is not None:
             return pool
     with redis_errors():

@@ -9,6 +9,7 @@ own, and the key says which; there the async driver gives a node no pool but two
 from __future__ import annotations
 
 import inspect
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
@@ -16,6 +17,8 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 AsyncRedisClient: TypeAlias = Redis | RedisCluster
+# What the caller of a transaction writes.
+Step: TypeAlias = Callable[[Pipeline], Awaitable[object]]
 
 
 def _wants_a_name(get_connection: Any) -> bool:
@@ -24,7 +27,8 @@ def _wants_a_name(get_connection: Any) -> bool:
     return name is not None and name.default is inspect.Parameter.empty
 
 
-POOL_ARGS = ("_",) if _wants_a_name(ConnectionPool.get_connection) else ()
+_POOL: Any = ConnectionPool
+POOL_ARGS = ("_",) if _wants_a_name(_POOL.get_connection) else ()
 
 
 class Pool(Protocol):
@@ -82,18 +86,20 @@ async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
     if not isinstance(client, RedisCluster):
         return client.connection_pool
     await client.initialize()
-    return NodePool(client.get_node_from_key(key))
+    untyped: Any = client  # the driver says str, and takes bytes
+    return NodePool(untyped.get_node_from_key(key))
 
 
-async def pool_at(client: RedisCluster, host: str, port: int) -> Pool | None:
-    """Return the pool of one of the cluster's nodes, None if the client does not know it."""
-    node = client.get_node(host, port)
+async def pool_at(client: RedisCluster, asked: Any) -> Pool | None:
+    """Return the pool of the node that an ASK names, None if the client does not know it."""
+    node = client.get_node(asked.host, asked.port)
     return None if node is None else NodePool(node)
 
 
-async def learn(client: RedisCluster) -> None:
-    """Make the client ask the cluster anew which node has which slots."""
-    await client.nodes_manager.initialize()
+async def learn(client: AsyncRedisClient) -> None:
+    """Make a cluster's client ask anew which node has which slots."""
+    if isinstance(client, RedisCluster):
+        await client.nodes_manager.initialize()
 
 
 async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:

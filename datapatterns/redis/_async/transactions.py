@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import MovedError, WatchError
 from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
-from datapatterns.redis._async.pools import AsyncRedisClient, learn, pipeline_of
+from datapatterns.redis._async.pools import AsyncRedisClient, Step, learn, pipeline_of
 from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors, translate
 
 FIRST_WAIT, LONGEST_WAIT = 0.002, 0.25
@@ -23,7 +22,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.002, 0.25
 async def async_transact(
     client: AsyncRedisClient,
     keys: Sequence[bytes | str],
-    fn: Callable[[Pipeline], Awaitable[Any]],
+    fn: Step,
     *,
     attempts: int = 100,
     deadline: float = 10.0,
@@ -66,11 +65,11 @@ async def async_transact(
     raise Conflict("other writers were faster every time", reason="contention") from lost
 
 
-async def _attempt(client: Any, keys: Sequence[Any], fn: Callable[[Any], Awaitable[Any]]) -> Any:
+async def _attempt(client: AsyncRedisClient, keys: Sequence[bytes | str], fn: Step) -> list[Any]:
     """Go through it once; WatchError if a key was changed meanwhile and nothing was done."""
     first = keys[0] if isinstance(keys[0], bytes) else keys[0].encode()
     with redis_errors():
-        pipe = await pipeline_of(client, first)
+        pipe: Any = await pipeline_of(client, first)
     try:
         with redis_errors():
             await pipe.watch(*keys)
@@ -82,7 +81,7 @@ async def _attempt(client: Any, keys: Sequence[Any], fn: Callable[[Any], Awaitab
             await pipe.reset()
 
 
-async def _prepare(pipe: Any, fn: Callable[[Any], Awaitable[Any]]) -> None:
+async def _prepare(pipe: Any, fn: Step) -> None:
     """Let `fn` read and queue; only the driver's errors are translated."""
     try:
         await fn(pipe)

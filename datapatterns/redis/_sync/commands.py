@@ -53,9 +53,10 @@ def write(client: RedisClient, *command: bytes | str | int, key: bytes) -> Any:
 
 def read(client: RedisClient, *command: bytes | str | int) -> Any:
     """Return the reply to a command that changes nothing, in bytes, or raise one of our errors."""
+    untyped: Any = client  # the driver's own types are incomplete
     with redis_errors():
         # The option is the driver's own, for DUMP.
-        return client.execute_command(*command, NEVER_DECODE=True)
+        return untyped.execute_command(*command, NEVER_DECODE=True)
 
 
 def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
@@ -114,7 +115,7 @@ def _redirected(client: RedisCluster, cause: BaseException | None) -> Pool | Non
         time.sleep(0.05)
         return None
     if isinstance(cause, driver.AskError) and not isinstance(cause, driver.MovedError):
-        pool = pool_at(client, cause.host, cause.port)
+        pool = pool_at(client, cause)
         if pool is not None:
             return pool
     with redis_errors():

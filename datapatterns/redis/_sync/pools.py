@@ -9,12 +9,15 @@ own, and the key says which.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
 from redis import ConnectionPool, Redis, RedisCluster
 from redis.client import Pipeline
 
 RedisClient: TypeAlias = Redis | RedisCluster
+# What the caller of a transaction writes.
+Step: TypeAlias = Callable[[Pipeline], object]
 
 
 def _wants_a_name(get_connection: Any) -> bool:
@@ -23,7 +26,8 @@ def _wants_a_name(get_connection: Any) -> bool:
     return name is not None and name.default is inspect.Parameter.empty
 
 
-POOL_ARGS = ("_",) if _wants_a_name(ConnectionPool.get_connection) else ()
+_POOL: Any = ConnectionPool
+POOL_ARGS = ("_",) if _wants_a_name(_POOL.get_connection) else ()
 
 
 class Pool(Protocol):
@@ -38,33 +42,36 @@ class Pool(Protocol):
         ...
 
 
-def _of_node(client: RedisCluster, node: Any) -> Any:
-    return client.get_redis_connection(node)
+def _node(client: Any, key: bytes) -> Any:
+    """The driver's client for the node that has this key; its own types are incomplete."""
+    return client.get_redis_connection(client.get_node_from_key(key))
 
 
 def pool_of(client: RedisClient, key: bytes) -> Pool:
     """Return the pool of connections to the server that has this key."""
     if not isinstance(client, RedisCluster):
         return client.connection_pool
-    return _of_node(client, client.get_node_from_key(key)).connection_pool
+    pool: Pool = _node(client, key).connection_pool
+    return pool
 
 
-def pool_at(client: RedisCluster, host: str, port: int) -> Pool | None:
-    """Return the pool of one of the cluster's nodes, None if the client does not know it."""
-    node = client.get_node(host, port)
-    return None if node is None else _of_node(client, node).connection_pool
+def pool_at(client: Any, asked: Any) -> Pool | None:
+    """Return the pool of the node that an ASK names, None if the client does not know it."""
+    node = client.get_node(asked.host, asked.port)
+    return None if node is None else client.get_redis_connection(node).connection_pool
 
 
-def learn(client: RedisCluster) -> None:
-    """Make the client ask the cluster anew which node has which slots."""
-    client.nodes_manager.initialize()
+def learn(client: RedisClient) -> None:
+    """Make a cluster's client ask anew which node has which slots."""
+    if isinstance(client, RedisCluster):
+        client.nodes_manager.initialize()
 
 
 def pipeline_of(client: RedisClient, key: bytes) -> Pipeline:
     """Return a pipeline to the server that has this key, for MULTI and EXEC there."""
-    if not isinstance(client, RedisCluster):
-        return client.pipeline()
-    return _of_node(client, client.get_node_from_key(key)).pipeline()
+    one: Any = _node(client, key) if isinstance(client, RedisCluster) else client
+    pipeline: Pipeline = one.pipeline()
+    return pipeline
 
 
 def own_connection(client: RedisClient, key: bytes, *, timeout: float) -> Any:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datapatterns.redis._sync.commands import read, write
 from redis.exceptions import NoScriptError
 
 from datapatterns.errors import InvalidArgument, Unavailable
+from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.pools import RedisClient
 
 
@@ -25,9 +25,9 @@ class Scripts:
        that runs it and keeps it. (EVALSHA, SCRIPT LOAD and EVALSHA again would be one trip more.)
 
     All keys of one run must be in one slot of a cluster and be given as keys. `write` sends at most
-    once, as `commands` says; `read` is for a script that changes nothing. `queue` puts a script into
-    a pipeline or a transaction, always as EVAL: there a NOSCRIPT would come too late, since the
-    commands beside it run all the same.
+    once, as `commands` says; `read` is for a script that changes nothing. `queue` puts a script
+    into a pipeline or a transaction, always as EVAL: there a NOSCRIPT would come too late, since
+    the commands beside it run all the same.
 
     Raises our errors; what a script returns with `redis.error_reply` is translated as well.
     """

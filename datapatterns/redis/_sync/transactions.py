@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from redis.client import Pipeline
 from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import MovedError, WatchError
 from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
-from datapatterns.redis._sync.pools import RedisClient, learn, pipeline_of
+from datapatterns.redis._sync.pools import RedisClient, Step, learn, pipeline_of
 from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors, translate
 
 FIRST_WAIT, LONGEST_WAIT = 0.002, 0.25
@@ -23,7 +22,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.002, 0.25
 def transact(
     client: RedisClient,
     keys: Sequence[bytes | str],
-    fn: Callable[[Pipeline], Awaitable[Any]],
+    fn: Step,
     *,
     attempts: int = 100,
     deadline: float = 10.0,
@@ -66,11 +65,11 @@ def transact(
     raise Conflict("other writers were faster every time", reason="contention") from lost
 
 
-def _attempt(client: Any, keys: Sequence[Any], fn: Callable[[Any], Awaitable[Any]]) -> Any:
+def _attempt(client: RedisClient, keys: Sequence[bytes | str], fn: Step) -> list[Any]:
     """Go through it once; WatchError if a key was changed meanwhile and nothing was done."""
     first = keys[0] if isinstance(keys[0], bytes) else keys[0].encode()
     with redis_errors():
-        pipe = pipeline_of(client, first)
+        pipe: Any = pipeline_of(client, first)
     try:
         with redis_errors():
             pipe.watch(*keys)
@@ -82,7 +81,7 @@ def _attempt(client: Any, keys: Sequence[Any], fn: Callable[[Any], Awaitable[Any
             pipe.reset()
 
 
-def _prepare(pipe: Any, fn: Callable[[Any], Awaitable[Any]]) -> None:
+def _prepare(pipe: Any, fn: Step) -> None:
     """Let `fn` read and queue; only the driver's errors are translated."""
     try:
         fn(pipe)

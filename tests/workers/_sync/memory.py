@@ -1,0 +1,184 @@
+# Generated from tests/workers/_async/memory.py by scripts/unasync.py; do not edit.
+"""A changes feed in memory, and what the tests of workers need around it."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+
+from datapatterns._sync.changes_worker import ChangesWorker
+from datapatterns._sync.concurrency import Event, Lanes
+from datapatterns.changes import Change, ChangesSummary, DeadChange
+
+
+class MemoryCheckpoints:
+    """Positions in a dict; `errors` are raised first, `verify` is called with what is saved."""
+
+    def __init__(self) -> None:
+        self.saved: dict[str, str] = {}
+        self.history: list[str] = []
+        self.errors: list[Exception] = []
+        self.verify: Callable[[str], None] | None = None
+        self.wrong: list[str] = []
+
+    def load(self, name: str) -> str | None:
+        """Return what was saved."""
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.saved.get(name)
+
+    def save(self, name: str, seq: str) -> None:
+        """Save, after a look at whether that is right."""
+        if self.errors:
+            raise self.errors.pop(0)
+        if self.verify is not None:
+            self.verify(seq)
+        self.saved[name] = seq
+        self.history.append(seq)
+
+
+class MemoryGraveyard:
+    """Dead changes by name and seq; `errors` are raised first."""
+
+    def __init__(self) -> None:
+        self.dead: dict[str, dict[str, DeadChange]] = {}
+        self.errors: list[Exception] = []
+
+    def add(self, name: str, dead: DeadChange) -> None:
+        """Keep it."""
+        if self.errors:
+            raise self.errors.pop(0)
+        self.dead.setdefault(name, {})[dead.seq] = dead
+
+    def list(self, name: str, limit: int) -> list[DeadChange]:
+        """Return the oldest."""
+        return list(self.dead.get(name, {}).values())[:limit]
+
+
+class MemoryFeed:
+    """Changes in a list, with positions in no order, as a worker must take them."""
+
+    def __init__(self, *ids: str) -> None:
+        self.changes: list[Change[int]] = []
+        self.checkpoints = MemoryCheckpoints()
+        self.graveyard = MemoryGraveyard()
+        self.rejects: Callable[[str], bool] = lambda id: False
+        self.error: Exception | None = None  # raised at the end of the list
+        self.before_follow: Callable[[], None] | None = None
+        self.read_ahead = 0
+        self.stops = 0
+        self._places: dict[str | None, int] = {None: 0}
+        self.put(*ids)
+
+    def put(self, *ids: str) -> None:
+        """Add a change of each id; its document is its place in the list, from 1."""
+        for id in ids:
+            place = len(self.changes) + 1
+            seq = hashlib.sha256(str(place).encode()).hexdigest()[:12]
+            self._places[seq] = place
+            self.changes.append(Change(id, seq, f"{place}-x", False, place))
+
+    def place(self, seq: str | None) -> int:
+        """Return how many changes there are up to the position."""
+        return self._places[seq]
+
+    def follow(
+        self, since: str | None = None, *, passed: Callable[[str], object] | None = None
+    ) -> Iterator[Change[int]]:
+        """Iterate until stopped. As with a real feed, a stop before the start is not noticed."""
+        if self.before_follow is not None:
+            self.before_follow()
+        stops, at = self.stops, self.place(since)
+        while self.stops == stops:
+            if at == len(self.changes):
+                if self.error is not None:
+                    raise self.error
+                time.sleep(0.005)
+                continue
+            change = self.changes[at]
+            at += 1
+            if self.rejects(change.id):
+                if passed is not None:
+                    passed(change.seq)
+            else:
+                self.read_ahead = at
+                yield change
+
+    def read(self, since: str | None = None, limit: int = 100) -> list[Change[int]]:
+        """Return a batch."""
+        return self.changes[self.place(since) :][:limit]
+
+    def now(self) -> str:
+        """Return the last position."""
+        return self.changes[-1].seq
+
+    def lag(self, since: str | None = None) -> int:
+        """Return how many are left."""
+        return len(self.changes) - self.place(since)
+
+    def pause(self) -> None:
+        """Not needed here."""
+
+    def resume(self) -> None:
+        """Not needed here."""
+
+    def stop(self) -> None:
+        """End every iteration that has begun."""
+        self.stops += 1
+
+    def on_event(self, fn: Callable[..., object]) -> None:
+        """Not needed here."""
+
+    def watch(self, done: set[int]) -> None:
+        """Complain about a checkpoint above a change whose place is not in `done`."""
+
+        def verify(seq: str) -> None:
+            missing = set(range(1, self.place(seq) + 1)) - done
+            if missing:
+                self.checkpoints.wrong.append(f"saved {self.place(seq)} without {missing}")
+
+        self.checkpoints.verify = verify
+
+
+class Running:
+    """A worker that runs beside the test, and is stopped with the block."""
+
+    def __init__(self, worker: ChangesWorker[int]) -> None:
+        self.worker = worker
+        self.error: BaseException | None = None
+        self.summary = ChangesSummary()
+        self._over = Event()
+        self._lane = Lanes(1, on_error=self._failed)
+
+    def __enter__(self) -> "Running":
+        self._lane.submit("run", self._run)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if not self._over.is_set():
+            self.worker.stop()
+            self.worker.stop()
+        with self._lane:
+            self._lane.drain(30)
+
+    def end(self) -> ChangesSummary:
+        """Return what `run` returns, or raise what it raises."""
+        assert self._over.wait(60), "the worker does not end"
+        if self.error is not None:
+            raise self.error
+        return self.summary
+
+    def _run(self) -> None:
+        self.summary = self.worker.run()
+        self._over.set()
+
+    def _failed(self, error: BaseException) -> None:
+        self.error = error
+        self._over.set()
+
+
+def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until it is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
