@@ -1,5 +1,14 @@
-"""Data-access patterns over LevelDB, Redis and CouchDB: one contract each, sync and async."""
+"""Data-access patterns over LevelDB, Redis and CouchDB: one contract each, sync and async.
 
+Importing this imports no driver: `Store.from_url` loads the backend that its URL asks for.
+"""
+
+from datapatterns._async.changes_worker import AsyncChangesWorker
+from datapatterns._async.store import AsyncStore
+from datapatterns._sync.changes_worker import ChangesWorker
+from datapatterns._sync.store import Store
+from datapatterns.capabilities import Capabilities
+from datapatterns.changes import Change, DeadChange
 from datapatterns.decisions import Decision
 from datapatterns.documents import Document
 from datapatterns.errors import (
@@ -24,4 +33,39 @@ from datapatterns.errors import (
     Unavailable,
     Unsupported,
 )
+from datapatterns.indexes import Index
 from datapatterns.pages import Page
+
+__all__ = [
+    "AsyncChangesWorker",
+    "AsyncStore",
+    "BadGateway",
+    "Capabilities",
+    "Change",
+    "ChangesWorker",
+    "Conflict",
+    "DataCorrupted",
+    "DataError",
+    "DeadChange",
+    "Decision",
+    "DecodeFailed",
+    "Document",
+    "Forbidden",
+    "HookFailed",
+    "Index",
+    "InvalidArgument",
+    "InvalidData",
+    "Locked",
+    "NotFound",
+    "OutcomeUnknown",
+    "Page",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "Store",
+    "TimedOut",
+    "TooLarge",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unavailable",
+    "Unsupported",
+]

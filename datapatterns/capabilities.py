@@ -59,4 +59,13 @@ LEVEL = Capabilities(
     processes=False,
 )
 
-BACKENDS: dict[str, Capabilities] = {"level": LEVEL}
+REDIS = Capabilities(
+    backend="redis",
+    patterns=frozenset({"counter", "calendar_counter", "rate_limiter", "concurrency_limiter"}),
+    atomic_batch=True,
+    unique_index=True,
+    collation="bytewise",
+    processes=True,
+)
+
+BACKENDS: dict[str, Capabilities] = {"level": LEVEL, "redis": REDIS}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
@@ -19,9 +18,13 @@ from datapatterns.errors import DataError, DecodeFailed, InvalidArgument
 class Codec(Protocol):
     """An encoding: `decode(encode(value))` gives the value back."""
 
-    def encode(self, value: Any, /) -> bytes: ...
+    def encode(self, value: Any, /) -> bytes:
+        """Return the value's bytes."""
+        ...
 
-    def decode(self, data: bytes, /) -> Any: ...
+    def decode(self, data: bytes, /) -> Any:
+        """Return the value of the bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class NamedCodec:
 _PLAIN = frozenset({str, int, bool, type(None)})
 # pydantic_core would write them, but as something else than what they are.
 _NOT_JSON = (set, frozenset, bytes, bytearray, complex, Iterator)
-# What pydantic_core writes, but does not read back: deeper nesting, and longer whole numbers.
+# What pydantic_core writes but does not read back: deeper nesting, and longer whole numbers.
 _DEEPEST, _MOST_DIGITS = 200, 4_300
-_LONG_NUMBER = re.compile(rb"\d{%d}" % (_MOST_DIGITS + 1))
+_DIGITS_AS_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_TOO_MANY_DIGITS = b"0" * (_MOST_DIGITS + 1)
 
 
 def dumps(value: object) -> bytes:
@@ -48,13 +52,14 @@ def dumps(value: object) -> bytes:
     Models, dataclasses, datetimes and the like are written the way pydantic writes them.
     """
     try:
-        if type(value) not in _PLAIN and not _is_plain(value) and not _is_json(value):
+        plain = type(value) in _PLAIN or _is_plain(value, _DEEPEST)
+        if not plain and not _is_json(value):
             raise InvalidArgument("not a JSON value: it holds NaN, a set, bytes or the like")
         data = to_json(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"not a JSON value: {type(value).__name__}") from error
-    if len(data) > 2 * _DEEPEST:
-        _check_readable(data)
+    if len(data) > 2 * _DEEPEST and (not plain or len(data) > _MOST_DIGITS):
+        _check_readable(data, plain)
     return data
 
 
@@ -66,8 +71,8 @@ def loads(data: bytes | str) -> Any:
         raise DecodeFailed("a stored value is not JSON") from error
 
 
-def _is_plain(value: object) -> bool:
-    """Whether it is made of nothing but dicts, lists, strings and finite numbers: most values."""
+def _is_plain(value: object, levels: int) -> bool:
+    """Whether it is made of dicts, lists, strings and finite numbers, and not deeply nested."""
     kind = type(value)
     if kind is dict:
         items = cast("dict[object, object]", value).values()
@@ -75,8 +80,10 @@ def _is_plain(value: object) -> bool:
         items = cast("list[object]", value)
     else:
         return kind in _PLAIN or (kind is float and math.isfinite(cast("float", value)))
-    for item in items:  # all() with a generator would take twice as long
-        if type(item) not in _PLAIN and not _is_plain(item):
+    if not levels:
+        return False
+    for item in items:  # noqa: SIM110 - all() with a generator would take twice as long
+        if type(item) not in _PLAIN and not _is_plain(item, levels - 1):
             return False
     return True
 
@@ -99,10 +106,10 @@ def _is_json(value: object) -> bool:
     return not (b"NaN" in data or b"Infinity" in data) or _is_json(from_json(data))
 
 
-def _check_readable(data: bytes) -> None:
+def _check_readable(data: bytes, shallow: bool) -> None:
     """InvalidArgument for JSON that `loads` would refuse: nobody could ever read it again."""
-    deep = data.count(b"[") + data.count(b"{") > _DEEPEST
-    if not deep and (len(data) <= _MOST_DIGITS or not _LONG_NUMBER.search(data)):
+    long = _TOO_MANY_DIGITS in data.translate(_DIGITS_AS_ZEROS)
+    if not long and (shallow or data.count(b"[") + data.count(b"{") <= _DEEPEST):
         return
     try:
         from_json(data)

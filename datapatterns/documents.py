@@ -46,7 +46,8 @@ def document_id(document: Document, id_from: str | None) -> str:
 def fields_of(document: Document) -> dict[str, Any]:
     """The JSON object to store; InvalidData if the document does not fit its own model."""
     try:
-        return document.model_dump(mode="json", by_alias=True, exclude=_OURS)
+        # What does not fit is found by validation; the serializer would print it in a warning.
+        return document.model_dump(mode="json", by_alias=True, exclude=_OURS, warnings=False)
     except ValueError as error:
         raise InvalidData(f"{type(document).__name__} cannot be written as JSON") from error
 

@@ -78,7 +78,7 @@ class Index:
 
 def pack_values(values: Iterable[Any]) -> bytes:
     """The bytes that order these JSON values; no packed value is the beginning of another."""
-    return b"".join([tuples.pack(tuples.collate(value)) for value in values])
+    return b"".join([tuples.pack_collated(value) for value in values])
 
 
 def entry(values: bytes, id: str) -> bytes:

@@ -183,6 +183,18 @@ def collate(value: object) -> tuple[Any, ...]:
             raise InvalidArgument(f"an index cannot hold {type(value).__name__}")
 
 
+def pack_collated(value: object) -> bytes:
+    """The same as `pack(collate(value))`; what most indexes hold is packed without a detour."""
+    kind = type(value)
+    if kind is str:
+        return b"\x15\x04" + _pack(value)
+    if kind is int:
+        return b"\x15\x03%b\x14" % _pack_int(cast("int", value))
+    if value is None:
+        return b"\x14"
+    return pack(collate(value))
+
+
 def _collate_float(value: float) -> tuple[Any, ...]:
     if not math.isfinite(value):
         raise InvalidArgument("an index cannot hold NaN or infinity")

@@ -14,7 +14,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from datapatterns.level.batch import AsyncBatch, encoded
+from datapatterns.level.batch import AsyncBatch
 from datapatterns.level.entries import Entries, Snapshot
 from datapatterns.level.hooks import Hooks, Operation
 from datapatterns.level.level import Encoding, Level
@@ -77,13 +77,24 @@ class AsyncEntries(Generic[T]):
     def __init__(self, entries: Entries[T], space: Space) -> None:
         self._entries = entries
         self._space = space
-        self._iterator: AsyncIterator[T] | None = None
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        lane, gate = self._space.engine.lane, self._space.gate
-        while rows := await lane.call(partial(self._entries.take, _PAGE), gate):
-            for row in rows:
-                yield row
+        while True:
+            for entry in self._entries.ready:
+                yield entry
+            if not await self._fill():
+                return
+
+    async def __anext__(self) -> T:
+        for entry in self._entries.ready:
+            return entry
+        if not await self._fill():
+            raise StopAsyncIteration
+        return next(self._entries.ready)
+
+    async def _fill(self) -> bool:
+        fill = partial(self._entries.fill, _PAGE)
+        return await self._space.engine.lane.call(fill, self._space.gate)
 
     def seek(self, target: Any) -> None:
         """Go on at this key, or the next one in the direction of reading; past the end, end."""
@@ -154,9 +165,7 @@ class AsyncLevel:
         """Return whether there is such a key."""
         return self._level.has(key, snapshot=snapshot)
 
-    async def get_many(
-        self, keys: Iterable[Any], *, snapshot: Snapshot | None = None
-    ) -> list[Any]:
+    async def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
         """Return the values in the order of the keys, None where there is none."""
         get_many = partial(self._level.get_many, list(keys), snapshot=snapshot)
         return await self._lane.call(get_many, self.space.gate)
@@ -228,8 +237,7 @@ class AsyncLevel:
         """Return the part of this level with that name; it lives and closes with this level."""
         sublevel = self._level.make_sublevel(name, key_encoding, value_encoding, hooks)
         level = AsyncLevel(sublevel)
-        for hook in self.hooks.newsublevel:
-            hook(level)
+        self.hooks.announce(level)
         return level
 
     def beside(self, other: Level) -> Level:

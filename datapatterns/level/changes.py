@@ -239,14 +239,19 @@ class ChangesFeed(_ChangesFeed[M]):
     is no connection to lose; closing the level ends every `follow` with Unavailable.
     """
 
-    def follow(self, since: str | None = None) -> Iterator[Change[M]]:
+    def follow(
+        self, since: str | None = None, *, passed: Callable[[str], object] | None = None
+    ) -> Iterator[Change[M]]:
         """Iterate over every change after `since`, waiting for the next, until stopped.
 
-        Raises TimedOut after `inactivity` seconds without a change, Unavailable when closed.
+        `passed(seq)` is called for changes that the filter rejects. Raises TimedOut after
+        `inactivity` seconds without a change, and Unavailable when the level is closed.
         """
-        return self._follow(self._space.read(self._position(since)))
+        return self._follow(self._space.read(self._position(since)), passed)
 
-    def _follow(self, at: int) -> Iterator[Change[M]]:
+    def _follow(
+        self, at: int, passed: Callable[[str], object] | None
+    ) -> Iterator[Change[M]]:
         woken = threading.Event()
         pace = _Pace(self, self._heartbeat, self._inactivity)
         with self._following(at, woken.set) as going:
@@ -263,6 +268,8 @@ class ChangesFeed(_ChangesFeed[M]):
                     pace.changed()
                     if self._wanted(change):
                         yield change
+                    elif passed is not None:
+                        passed(change.seq)
                 if not batch:
                     woken.wait(pace.idle(paused=self._paused))
 
@@ -296,14 +303,19 @@ class ChangesFeed(_ChangesFeed[M]):
 class AsyncChangesFeed(_ChangesFeed[M]):
     """`ChangesFeed` for asyncio: the same methods, awaited."""
 
-    def follow(self, since: str | None = None) -> AsyncIterator[Change[M]]:
+    def follow(
+        self, since: str | None = None, *, passed: Callable[[str], object] | None = None
+    ) -> AsyncIterator[Change[M]]:
         """Iterate over every change after `since`, waiting for the next, until stopped.
 
-        Raises TimedOut after `inactivity` seconds without a change, Unavailable when closed.
+        `passed(seq)` is called for changes that the filter rejects. Raises TimedOut after
+        `inactivity` seconds without a change, and Unavailable when the level is closed.
         """
-        return self._follow(self._space.read(self._position(since)))
+        return self._follow(self._space.read(self._position(since)), passed)
 
-    async def _follow(self, at: int) -> AsyncIterator[Change[M]]:
+    async def _follow(
+        self, at: int, passed: Callable[[str], object] | None
+    ) -> AsyncIterator[Change[M]]:
         woken = asyncio.Event()
         pace = _Pace(self, self._heartbeat, self._inactivity)
         with self._following(at, _threadsafe(woken.set)) as going:
@@ -320,6 +332,8 @@ class AsyncChangesFeed(_ChangesFeed[M]):
                     pace.changed()
                     if self._wanted(change):
                         yield change
+                    elif passed is not None:
+                        passed(change.seq)
                 if not batch:
                     await _wait(woken, pace.idle(paused=self._paused))
 

@@ -66,6 +66,7 @@ class Collection:
         self._deleted = prefix + own_prefix("$deleted", escaped)
         self.meta = prefix + own_prefix("$meta", escaped)
         self._head: int | None = None
+        self._entries: dict[str, bytes] = {}
 
     @classmethod
     def of(cls, space: Space, name: str, log: Log = "latest") -> Collection:
@@ -98,7 +99,11 @@ class Collection:
 
     def entries(self, index: str) -> bytes:
         """The prefix of an index's entries."""
-        return self._own + own_prefix("$index", f"{self._escaped}.{escape(index)}")
+        prefix = self._entries.get(index)
+        if prefix is None:
+            prefix = self._own + own_prefix("$index", f"{self._escaped}.{escape(index)}")
+            self._entries[index] = prefix
+        return prefix
 
     # --- in every write
 

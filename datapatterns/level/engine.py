@@ -186,7 +186,9 @@ class Engine:
                 self.store(writes.items(), sync=any(job.sync for job in jobs if not job.error))
         except DataError as error:
             for job in jobs:
-                job.error = job.error or error
+                if job.error is None:  # each its own, since each is raised elsewhere
+                    job.error = type(error)(error.detail)
+                    job.error.__cause__ = error.__cause__
             writes = {}
         for job in jobs:
             job.done = True

@@ -11,19 +11,19 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import length_hint
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar
 
 from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.level.driver import DriverError, Reader, Rows, reading_failed
 from datapatterns.level.driver import Snapshot as DriverSnapshot
-from datapatterns.level.engine import Gate
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.space import Space
 
 T = TypeVar("T")
 
-_FIRST_CHUNK, _LARGEST_CHUNK = 16, 256  # rows fetched at once
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 1_024  # rows fetched at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,16 @@ class Snapshot:
 
     def __init__(self, space: Space) -> None:
         self._gate = space.gate
-        self.engine = space.engine
         self._snapshot: DriverSnapshot | None = None
         with self._gate:  # closing the handle must not miss it
             self._snapshot = space.read(lambda database: database.snapshot())
             self._gate.open.add(self)
 
     def reader(self, space: Space) -> Reader:
-        """What to read from; InvalidArgument for another directory's, Unavailable when closed."""
-        if space.engine is not self.engine:
-            raise InvalidArgument("the snapshot is of another LevelDB")
+        """What to read from; InvalidArgument for another handle's, Unavailable when closed."""
+        # Another handle of this directory would not wait when this one closes and ends the view.
+        if space.gate is not self._gate:
+            raise InvalidArgument("the snapshot is of another LevelDB, or another handle of it")
         if self._snapshot is None:
             raise Unavailable("the snapshot is closed")
         return self._snapshot
@@ -107,7 +107,8 @@ class Snapshot:
 class Entries(Generic[T]):
     """An iterator over a range, as the store was when it was made. One consumer at a time.
 
-    It can be moved with `seek`, and ended early with `close` or as a context manager.
+    It can be moved with `seek`, also within a loop and after its end. A second loop goes on where
+    the first one stopped. Ended early with `close`, as a context manager, or by forgetting it.
     """
 
     def __init__(
@@ -129,8 +130,12 @@ class Entries(Generic[T]):
         self._left = range.limit
         self._chunk = _FIRST_CHUNK
         self._one_consumer = threading.Lock()
+        self._ended = False
         self._rows: Rows | None = None
-        self._iterator: Iterator[T] | None = None
+        # Fetched, but not read yet. Rows are decoded one by one: those before a bad one are given.
+        self._fetched: list[Any] = []
+        self._unread: Iterator[Any] = iter(())
+        self.ready: Iterator[T] = self._unread
         with self._gate:  # closing the handle must not miss it
             if not range.empty:
                 self._rows = self._open(reader)
@@ -147,18 +152,19 @@ class Entries(Generic[T]):
             verify_checksums=True,
         )
 
-    def take(self, most: int) -> list[T]:
-        """Up to that many further entries; fewer only at the end."""
-        rows = self._fetch(most)
-        decode = self._decode
-        return cast("list[T]", rows) if decode is None else [decode(row) for row in rows]
+    def fill(self, most: int) -> bool:
+        """Fetch up to that many further entries, to be read from `ready`; False at the end."""
+        rows = self._fetched = self._fetch(most)
+        self._unread = iter(rows)
+        self.ready = self._unread if self._decode is None else map(self._decode, self._unread)
+        return bool(rows)
 
     def _fetch(self, most: int) -> list[Any]:
         if not self._one_consumer.acquire(blocking=False):
             raise InvalidArgument("an iterator has one consumer; make one for each thread")
         try:
             with self._gate:
-                if self._rows is None:
+                if self._rows is None or self._ended:
                     return []
                 size = most if self._left is None else min(most, self._left)
                 rows = list(islice(self._rows, size))
@@ -166,50 +172,52 @@ class Entries(Generic[T]):
             raise reading_failed(error) from error
         finally:
             self._one_consumer.release()
-        ended = len(rows) < size
+        self._ended = len(rows) < size
         if self._range.reverse:
-            rows, below = self._above_lower_bound(rows)
-            ended = ended or below
+            rows = self._above_lower_bound(rows)
         if self._left is not None:
             self._left -= len(rows)
-        if ended or self._left == 0:
-            self.close()
         return rows
 
-    def _above_lower_bound(self, rows: list[Any]) -> tuple[list[Any], bool]:
-        """The rows read downwards up to the lower bound, and whether that was met."""
+    def _above_lower_bound(self, rows: list[Any]) -> list[Any]:
+        """The rows read downwards, up to the lower bound, where they end."""
         lower, both = self._range.gte, self._with_values
-        below = bool(rows) and (rows[-1][0] if both else rows[-1]) < lower
-        if below:
+        if rows and (rows[-1][0] if both else rows[-1]) < lower:
+            self._ended = True
             rows = [row for row in rows if (row[0] if both else row) >= lower]
-        if both and not self._with_keys:
-            rows = [row[1] for row in rows]
-        return rows, below
+        return rows if self._with_keys or not both else [row[1] for row in rows]
 
     def __iter__(self) -> Iterator[T]:
-        while rows := self.take(self._chunk):
+        while True:
+            yield from self.ready
+            if not self.fill(self._chunk):
+                return
             self._chunk = min(_LARGEST_CHUNK, self._chunk * 4)
-            yield from rows
 
     def __next__(self) -> T:
-        if self._iterator is None:
-            self._iterator = iter(self)
-        return next(self._iterator)
+        for entry in self.ready:
+            return entry
+        if not self.fill(self._chunk):
+            raise StopIteration
+        return next(self.ready)
 
     def seek(self, target: Any) -> None:
         """Go on at this key, or the next one in the direction of reading; past the end, end."""
         key = self._encode(target)
-        if key < self._range.gte or (self._range.lt is not None and key >= self._range.lt):
-            self.close()
         with self._one_consumer, self._gate:
-            self._iterator = None
-            if self._rows is not None:
+            if self._left is not None:
+                self._left += length_hint(self._unread)
+            self._fetched.clear()  # which ends `ready`, also for a loop that is reading it
+            lower, upper = self._range.gte, self._range.lt
+            self._ended = key < lower or (upper is not None and key >= upper)
+            if self._rows is not None and not self._ended:
                 # Reading downwards, the driver goes on below the position it is sent to.
                 self._rows.seek(key + b"\x00" if self._range.reverse else key)
 
     def close(self) -> None:
         """End the iteration."""
         with self._one_consumer:
+            self._fetched.clear()
             rows, self._rows = self._rows, None
             if rows is not None and self._gate.usable:
                 rows.close()

@@ -39,14 +39,17 @@ class Operation:
         """The names of the sublevels, below the hook's level, that the key lies in."""
         prefix = self._level.space.prefix
         inner = enclosing(self.raw_key[len(prefix) :])[0]
-        return tuple(inner[1:-1].decode().split("!!")) if inner else ()
+        return tuple(inner[1:-1].decode(errors="replace").split("!!")) if inner else ()
 
     @property
     def type(self) -> Literal["put", "delete"]:
+        """What is done; a put becomes a delete by setting this."""
         return "delete" if self.raw_value is None else "put"
 
     @type.setter
     def type(self, type: Literal["put", "delete"]) -> None:
+        if type not in ("put", "delete"):
+            raise InvalidArgument("the type of an operation is put or delete")
         if type == "delete":
             self.raw_value = None
         elif self.raw_value is None:
@@ -54,6 +57,7 @@ class Operation:
 
     @property
     def key(self) -> Any:
+        """The key, as the hook's level sees it."""
         return self._level.decode_key(self.raw_key)
 
     @key.setter
@@ -62,6 +66,7 @@ class Operation:
 
     @property
     def value(self) -> Any:
+        """The value, None for a delete; setting one makes a put of it."""
         return None if self.raw_value is None else self._level.decode_value(self.raw_value)
 
     @value.setter
@@ -128,8 +133,11 @@ class HookList(Generic[F]):
         self._functions: list[F] = []
 
     def add(self, fn: F) -> F:
-        """Call the function from now on, after those added before it."""
-        self._functions.append(fn)
+        """Call the function from now on, after those added before it; again changes nothing."""
+        if not callable(fn):
+            raise InvalidArgument("a hook is a function")
+        if fn not in self._functions:
+            self._functions.append(fn)
         return fn
 
     def remove(self, fn: F) -> None:
@@ -162,10 +170,9 @@ class Prewrite(HookList[Callable[[Operation, HookBatch], Any]]):
         self, fn: Callable[[Operation, HookBatch], Any]
     ) -> Callable[[Operation, HookBatch], Any]:
         """Call `fn(operation, batch)` before each write, in the same atomic batch."""
-        if fn not in self._functions:
-            super().add(fn)
-            if self._level is not None:
-                self._register(self._level, fn)
+        super().add(fn)
+        if self._level is not None and fn not in self._raw:
+            self._register(self._level, fn)
         return fn
 
     def remove(self, fn: Callable[[Operation, HookBatch], Any]) -> None:
@@ -220,3 +227,13 @@ class Hooks:
         self.prewrite = Prewrite()
         self.postopen: HookList[Callable[[Any], Any]] = HookList()
         self.newsublevel: HookList[Callable[[Any], Any]] = HookList()
+
+    def announce(self, sublevel: Any) -> None:
+        """Call the newsublevel functions; HookFailed if one raises, or our own error as it is."""
+        for hook in self.newsublevel:
+            try:
+                hook(sublevel)
+            except DataError:
+                raise
+            except Exception as error:
+                raise HookFailed("a newsublevel hook raised") from error

@@ -27,6 +27,7 @@ from datapatterns.level.space import Space
 
 Encoding = str | Codec
 
+_MISSING: Any = object()
 _CLEAR = 1_000  # keys that clear() removes in one step
 
 
@@ -53,7 +54,7 @@ class Level:
         # Bound once: get and put are the two hottest paths.
         self._engine, self._gate, self._busy = space.engine, space.gate, space.gate.busy
         self._get, self._put = space.engine.database.get, space.engine.database.put
-        self._sync = bool(space.sync)
+        self._sync, self._as_it_is = bool(space.sync), self.value_codec is BINARY
         hooks.prewrite.attach(self)
 
     @classmethod
@@ -129,12 +130,14 @@ class Level:
             raise reading_failed(error) from error
         finally:
             busy.pop()
-        return default if data is None else self.decode_value(data)
+        if data is None:
+            return default
+        return data if self._as_it_is else self.decode_value(data)
 
     def get_or_raise(self, key: Any, *, snapshot: Snapshot | None = None) -> Any:
         """Return the value; NotFound if there is none."""
-        value = self.get(key, snapshot=snapshot)
-        if value is None:
+        value = self.get(key, _MISSING, snapshot=snapshot)
+        if value is _MISSING:
             raise NotFound("there is no such key")
         return value
 
@@ -162,7 +165,8 @@ class Level:
     def put(self, key: Any, value: Any, *, sync: bool | None = None) -> None:
         """Store the value under the key."""
         raw, data = self.encode_key(key), self.encode_value(value)
-        if self._engine.observed(raw):
+        engine = self._engine
+        if (engine.hooks or engine.keepers or engine.watchers) and engine.observed(raw):
             self.write_raw([(raw, data)], sync=sync)
             return
         busy = self._busy
@@ -170,11 +174,11 @@ class Level:
         try:
             if self._gate.refusal is not None:
                 raise Unavailable(self._gate.refusal)
-            if self._engine.refusal is not None:
-                raise Unavailable(self._engine.refusal)
+            if engine.refusal is not None:
+                raise Unavailable(engine.refusal)
             self._put(raw, data, sync=self._sync if sync is None else sync)
         except DriverError as error:
-            raise self._engine.failed(error) from error
+            raise engine.failed(error) from error
         finally:
             busy.pop()
 
@@ -271,8 +275,8 @@ class Level:
             self.space, self._engine.database, self._range(range), None, bytes, values=False
         )
         with keys:
-            while raws := keys.take(_CLEAR):
-                removals: RawOperations = [(raw, None) for raw in raws]
+            while keys.fill(_CLEAR):
+                removals: RawOperations = [(raw, None) for raw in keys.ready]
                 self.write_raw(removals)
 
     def compact(self, **range: Any) -> None:
@@ -293,8 +297,7 @@ class Level:
     ) -> Level:
         """Return the part of this level with that name; it lives and closes with this level."""
         sublevel = self.make_sublevel(name, key_encoding, value_encoding, hooks)
-        for hook in self.hooks.newsublevel:
-            hook(sublevel)
+        self.hooks.announce(sublevel)
         return sublevel
 
     def make_sublevel(
@@ -314,7 +317,9 @@ class Level:
         """Call `fn(operations)` after each commit below this level; return how to end that."""
 
         def heard(writes: dict[bytes, bytes | None]) -> None:
-            operations = [Operation(self, *write) for write in writes.items() if not is_own(write[0])]
+            operations = [
+                Operation(self, *write) for write in writes.items() if not is_own(write[0])
+            ]
             if operations:
                 fn(operations)
 
@@ -324,7 +329,7 @@ class Level:
 
     def check(self) -> Report:
         """Read everything, verifying checksums, documents, indexes and logs; return a report."""
-        return self.space.read(lambda database: check(database))
+        return self.space.read(lambda _: check(self._engine))
 
     def close(self) -> None:
         """Wait for what is under way and close; the directory too, after its last handle.

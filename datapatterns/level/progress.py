@@ -18,7 +18,7 @@ _NUMBER = struct.Struct(">Q")
 
 
 class Progress:
-    """Where it lies: `!$checkpoints!!users!<worker>` and `!$dead!!users!!<worker>!` + number."""
+    """Where it lies: `!$checkpoints!!users!<worker>` and `!$dead!!users!!<worker>!` + position."""
 
     def __init__(self, space: Space, collection: str) -> None:
         self.space = space
@@ -41,16 +41,10 @@ class Progress:
         return lambda transaction: transaction.store(key, value)
 
     def bury(self, name: str, dead: DeadChange) -> Callable[[Transaction], None]:
-        """Keep a change that the worker gave up, behind those before it."""
-        prefix, end = self._graves(name)
-        value = dumps([dead.id, dead.seq, dead.attempts, dead.error])
-
-        def work(transaction: Transaction) -> None:
-            last = next(transaction.items(prefix, end, reverse=True), None)
-            number = 1 if last is None else _NUMBER.unpack(last[0][len(prefix) :])[0] + 1
-            transaction.store(prefix + _NUMBER.pack(number), value)
-
-        return work
+        """Keep a change that the worker gave up, once for each position."""
+        prefix, _ = self._graves(name)
+        key, value = prefix + _NUMBER.pack(int(dead.seq)), [dead.id, dead.attempts, dead.error]
+        return lambda transaction: transaction.store(key, dumps(value))
 
     def buried(self, name: str, limit: int) -> Callable[[Database], list[DeadChange]]:
         """The changes given up, the oldest first."""
@@ -58,7 +52,7 @@ class Progress:
 
         def work(database: Database) -> list[DeadChange]:
             rows = islice(scan(database, prefix, end), limit)
-            return [DeadChange(*loads(value)) for _, value in rows]
+            return [_dead(key[len(prefix) :], value) for key, value in rows]
 
         return work
 
@@ -70,6 +64,11 @@ class Progress:
         end = upper_bound(prefix)
         assert end is not None
         return prefix, end
+
+
+def _dead(number: bytes, value: bytes) -> DeadChange:
+    id, attempts, error = loads(value)
+    return DeadChange(id, str(_NUMBER.unpack(number)[0]), attempts, error)
 
 
 class Checkpoints:

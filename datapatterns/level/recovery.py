@@ -2,20 +2,169 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from datapatterns.level.driver import Database
+from datapatterns.errors import DataCorrupted, Locked, Unavailable
+from datapatterns.level import manifest, rebuilding, registry
+from datapatterns.level.driver import (
+    Database,
+    DriverError,
+    Reader,
+    open_database,
+    opening_failed,
+    reading_failed,
+    repair_database,
+)
+from datapatterns.level.engine import Engine
+from datapatterns.level.inspection import Inspection
+
+logger = logging.getLogger("datapatterns.level")
+
+Row = tuple[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """Whether everything could be read and fits together; `problems` names no key and no value."""
+
     ok: bool
     problems: list[str] = field(default_factory=list[str])
 
 
-def check(database: Database) -> Report:
-    return Report(True)
+def check(engine: Engine) -> Report:
+    """Read everything as it is at this moment, and compare documents, indexes and change logs.
+
+    Indexes are compared with their documents where this process has declared them; else only
+    whether each entry has its document. Costs a read for each entry of an index or a log.
+    """
+    snapshot = engine.database.snapshot()
+    inspection = Inspection(snapshot, engine)
+    read = 0
+    try:
+        for key, value in rows(snapshot):
+            read += 1
+            inspection.look_at(key, value)
+    except DriverError as error:
+        logger.warning("a LevelDB directory is damaged", exc_info=error)
+        damaged = f"stored data is damaged: reading ended after {read} entries"
+        return Report(False, [damaged, *inspection.problems()])
+    finally:
+        snapshot.close()
+    problems = inspection.problems()
+    return Report(not problems, problems)
 
 
-def recover(path: Path) -> None: ...
+def rows(reader: Reader) -> Iterator[Row]:
+    """Every row. LevelDB's own iterator, unlike the driver's, tells damage from the end."""
+    iterator = reader.raw_iterator(verify_checksums=True, fill_cache=False)
+    try:
+        iterator.seek_to_first()
+        while iterator.valid():
+            yield iterator.item()
+            iterator.next()
+    finally:
+        iterator.close()
+
+
+def recover(path: Path) -> None:
+    """Make a damaged directory readable, keeping a copy of it as `<path>.damaged-<UTC time>`.
+
+    Nothing happens to a directory that can be read to its end, or that is none yet. Else: opened
+    without being strict, LevelDB passes over what is damaged in its log, and leaves tables alone;
+    only if that does not do, they are rebuilt, which can bring back what was overwritten or
+    deleted. Then the change logs of collections are put right, and repositories fill their
+    indexes afresh. Raises Locked, also if this process has it open, and DataCorrupted if in vain.
+    """
+    with registry.reserved(path) as real:
+        if not manifest.is_database(real) or _is_sound(real):
+            return
+        copy = _copy(real)
+        logger.warning("recovering a damaged LevelDB directory; its copy is %s", copy)
+        lost = manifest.loss(real)
+        if lost is None or not lost.unknown_tables:  # LevelDB would delete those
+            _open_leniently(real)
+        if not _is_sound(real):
+            _repair(real)
+            if not _is_sound(real):
+                raise DataCorrupted("this LevelDB directory cannot be recovered; a copy was kept")
+        with _opened(real) as database:
+            rebuilding.rebuild(database)
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether the directory opens strictly and can be read to its end."""
+    if manifest.loss(path) is not None:
+        return False
+    try:
+        with _opened(path) as database:
+            for _ in rows(database):
+                pass
+    except DataCorrupted:
+        return False
+    except DriverError as error:
+        failure = reading_failed(error)
+        if isinstance(failure, DataCorrupted):
+            return False
+        raise failure from error
+    return True
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[Database]:
+    try:
+        database = open_database(str(path), create_if_missing=False, paranoid_checks=True)
+    except DriverError as error:
+        raise registry.refusal(error, path) from error
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _copy(path: Path) -> Path:
+    """Copy the directory beside itself; if there is no room, nothing else may be tried."""
+    name = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    copy, again = path.with_name(name), 1
+    while True:
+        try:
+            copy.mkdir()
+            break
+        except FileExistsError:
+            again += 1
+            copy = path.with_name(f"{name}-{again}")
+        except OSError as error:
+            raise Unavailable("the damaged LevelDB directory could not be copied") from error
+    try:
+        shutil.copytree(path, copy, symlinks=True, dirs_exist_ok=True)
+    except OSError as error:
+        shutil.rmtree(copy, ignore_errors=True)
+        raise Unavailable("the damaged LevelDB directory could not be copied") from error
+    return copy
+
+
+def _open_leniently(path: Path) -> None:
+    try:
+        open_database(str(path), create_if_missing=False, paranoid_checks=False).close()
+    except DriverError as error:
+        _refuse_if_locked(error, path)
+
+
+def _repair(path: Path) -> None:
+    try:
+        repair_database(str(path))
+    except DriverError as error:
+        _refuse_if_locked(error, path)
+        raise DataCorrupted("this LevelDB directory cannot be repaired; a copy was kept") from error
+    # LevelDB keeps there what it could not use; all of it is in the copy.
+    shutil.rmtree(path / "lost", ignore_errors=True)
+
+
+def _refuse_if_locked(error: Exception, path: Path) -> None:
+    if isinstance(opening_failed(error), Locked):
+        raise registry.refusal(error, path) from error

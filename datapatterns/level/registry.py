@@ -9,10 +9,22 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from datapatterns.errors import Conflict, Forbidden, InvalidArgument, Locked, Unavailable
+from datapatterns.errors import (
+    Conflict,
+    DataCorrupted,
+    DataError,
+    Forbidden,
+    InvalidArgument,
+    Locked,
+    NotFound,
+    Unavailable,
+)
+from datapatterns.level import manifest
 from datapatterns.level.driver import DriverError, open_database, opening_failed
 from datapatterns.level.engine import Engine
 
@@ -20,6 +32,7 @@ PID_FILE = "datapatterns.pid"
 _BLOOM_BITS = 10  # an absent key costs 1.8 us with them, 5.8 without
 
 _engines: dict[Path, Engine] = {}
+_reserved: set[Path] = set()
 _opening = threading.Lock()
 
 
@@ -27,13 +40,17 @@ def acquire(
     path: Path, *, create: bool = True, error_if_exists: bool = False, **options: Any
 ) -> Engine:
     """The engine of that directory, opened unless another handle has it open."""
+    path = _real(path)
     with _opening:
-        path = path.resolve()
+        if path in _reserved:
+            raise Locked("this LevelDB directory is being recovered by this process")
         engine = _engines.get(path)
         if engine is None:
             engine = _engines[path] = _open(path, create, error_if_exists, options)
         elif error_if_exists:
             raise Conflict("there is a LevelDB at this path already", reason="exists")
+        elif engine.refusal is not None:
+            raise Unavailable(engine.refusal)
         engine.handles += 1
         return engine
 
@@ -44,18 +61,41 @@ def release(engine: Engine) -> None:
         engine.handles -= 1
         if engine.handles == 0 and _engines.get(engine.path) is engine:
             del _engines[engine.path]
+            # While the lock is still ours: it must not be the pid of the next process.
+            with suppress(OSError):
+                (engine.path / PID_FILE).unlink()
             engine.close()
-            (engine.path / PID_FILE).unlink(missing_ok=True)
 
 
-def is_open(path: Path) -> bool:
-    """Whether this process has the directory open."""
-    return path.resolve() in _engines
+@contextmanager
+def reserved(path: Path) -> Generator[Path]:
+    """Keep this process from opening the directory meanwhile, and give its real path; Locked."""
+    path = _real(path)
+    with _opening:
+        if path in _engines or path in _reserved:
+            raise Locked("this LevelDB directory is open in this process: close it first")
+        _reserved.add(path)
+    try:
+        yield path
+    finally:
+        _reserved.discard(path)
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links; a NUL in it
+        raise InvalidArgument("this cannot be the path of a LevelDB") from error
 
 
 def _open(path: Path, create: bool, error_if_exists: bool, options: dict[str, Any]) -> Engine:
     if create:
         _make_directory(path)
+    elif not manifest.is_database(path):
+        # LevelDB says so too, but leaves a directory behind.
+        raise NotFound("there is no LevelDB at this path, and create=False")
+    if manifest.loss(path) is not None:
+        raise DataCorrupted("this LevelDB directory has lost a file; open it with recover=True")
     try:
         database = open_database(
             str(path),
@@ -66,13 +106,14 @@ def _open(path: Path, create: bool, error_if_exists: bool, options: dict[str, An
             **options,
         )
     except DriverError as error:
-        failure = opening_failed(error)
-        if isinstance(failure, Locked):
-            failure = _locked(path)
-        raise failure from error
+        raise refusal(error, path) from error
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgument("an option for opening a LevelDB is not of its type") from error
-    _write_pid(path)
+    try:
+        _write_pid(path)
+    except BaseException:
+        database.close()  # now, not when the error is forgotten
+        raise
     return Engine(path, database)
 
 
@@ -94,6 +135,12 @@ def _write_pid(path: Path) -> None:
         raise Unavailable("this LevelDB directory could not be written to") from error
 
 
+def refusal(error: Exception, path: Path) -> DataError:
+    """What it means that the driver did not open the directory."""
+    failure = opening_failed(error)
+    return _locked(path) if isinstance(failure, Locked) else failure
+
+
 def _locked(path: Path) -> Locked:
     """The refusal to share a directory, with the pid of who holds it where that is known."""
     pid = _holder(path)
@@ -110,10 +157,13 @@ def _holder(path: Path) -> int | None:
     """The pid beside the data, if that process is alive: a killed one leaves its pid behind."""
     try:
         pid = int((path / PID_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    try:
         os.kill(pid, 0)
     except PermissionError:
-        return pid
-    except (OSError, ValueError, OverflowError):
+        return pid  # another user's
+    except (OSError, OverflowError):
         return None
     return pid
 
@@ -125,10 +175,11 @@ def _forget_after_fork() -> None:
     for engine in _engines.values():
         for gate in engine.gates:
             gate.usable = False
-            gate.refusal = "this LevelDB was opened before a fork: open it in the child"
+            gate.refusal = "this LevelDB was opened before a fork, and belongs to the parent"
         # Destroying the database waits for a background thread that does not exist here.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine.database))
     _engines.clear()
+    _reserved.clear()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

@@ -8,11 +8,33 @@ except ModuleNotFoundError as error:
     message = "datapatterns.redis needs redis-py: pip install 'datapatterns[redis]'"
     raise ModuleNotFoundError(message, name="redis") from None
 
+from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
+from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
+from datapatterns.redis._async.counter import AsyncCounter
+from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.scripts import AsyncScripts
 from datapatterns.redis._async.transactions import async_transact
+from datapatterns.redis._sync.calendar_counter import CalendarCounter
+from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
+from datapatterns.redis._sync.counter import Counter
+from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.scripts import Scripts
 from datapatterns.redis._sync.transactions import transact
 
 DRIVER_VERSION: str = redis_py.__version__
 
-__all__ = ["DRIVER_VERSION", "AsyncScripts", "Scripts", "async_transact", "transact"]
+__all__ = [
+    "DRIVER_VERSION",
+    "AsyncCalendarCounter",
+    "AsyncConcurrencyLimiter",
+    "AsyncCounter",
+    "AsyncRateLimiter",
+    "AsyncScripts",
+    "CalendarCounter",
+    "ConcurrencyLimiter",
+    "Counter",
+    "RateLimiter",
+    "Scripts",
+    "async_transact",
+    "transact",
+]

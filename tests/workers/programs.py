@@ -18,16 +18,20 @@ from workers._async.memory import AsyncMemoryFeed
 from workers._sync.memory import MemoryFeed
 
 from datapatterns._async.changes_worker import AsyncChangesWorker  # after the path
+from datapatterns._async.concurrency import AsyncEvent
+from datapatterns._async.concurrency import stop_on_signals as stop_on_signals_async
 from datapatterns._sync.changes_worker import ChangesWorker
+from datapatterns._sync.concurrency import Event, stop_on_signals
 from datapatterns.changes import Change
 
-COUNT = 400  # changes of the killed worker
+COUNT = 800  # changes of the killed worker
 IDS = [f"id{random.Random(number).randrange(15)}" for number in range(COUNT)]  # fixed
 
 
 def say(*words: object) -> None:
     """Tell the test."""
-    print(*words, flush=True)
+    # In one piece, since several threads tell at once.
+    os.write(sys.stdout.fileno(), (" ".join(map(str, words)) + "\n").encode())
 
 
 class Files:
@@ -124,6 +128,26 @@ def abandoned(folder: Path) -> None:
 def abandoned_async(folder: Path) -> None:
     """Run the async workers with a handler that hangs in its thread."""
     drained_async(folder, stuck)
+
+
+def idle(folder: Path) -> None:
+    """Wait for a signal in the main thread, and do nothing else."""
+    event = Event()
+    with stop_on_signals(event.set):
+        say("begin")
+        say("woken", event.wait(50))
+
+
+def idle_async(folder: Path) -> None:
+    """Wait for a signal in a loop that has nothing else to wake up for."""
+
+    async def main() -> None:
+        event = AsyncEvent()
+        with stop_on_signals_async(event.set):
+            say("begin")
+            say("woken", await event.wait(50))
+
+    asyncio.run(main())
 
 
 def beside(folder: Path) -> None:

@@ -1,0 +1,160 @@
+# Generated from datapatterns/_async/store.py by scripts/unasync.py; do not edit.
+"""One store over any backend: a URL in, patterns out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+from urllib.parse import urlsplit
+
+from datapatterns._sync.contracts import (
+    CalendarCounter,
+    ConcurrencyLimiter,
+    Counter,
+    Emitter,
+    Groups,
+    Leaderboard,
+    RateLimiter,
+    Repository,
+    WorkerFeed,
+    WorkQueue,
+)
+from datapatterns.capabilities import Capabilities, Pattern
+from datapatterns.documents import Document
+from datapatterns.errors import InvalidArgument
+
+D = TypeVar("D", bound=Document)
+
+# Which module serves which scheme; it is imported only when one is asked for.
+SCHEMES = {
+    "level": "datapatterns.level.kit",
+    "redis": "datapatterns.redis.kit",
+    "rediss": "datapatterns.redis.kit",
+    "valkey": "datapatterns.redis.kit",
+    "redis+cluster": "datapatterns.redis.kit",
+    "redis+sentinel": "datapatterns.redis.kit",
+}
+
+
+class Backend(Protocol):
+    """What a backend's kit has: a class of this name, made with the URL and the namespace."""
+
+    capabilities: Capabilities
+
+    def open(self) -> None:
+        """Open the client."""
+        ...
+
+    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        """Return the pattern of that name over the open client."""
+        ...
+
+    def ping(self) -> None:
+        """Return if the backend answers, else raise."""
+        ...
+
+    def close(self) -> None:
+        """Close the client."""
+        ...
+
+
+class Store:
+    """Builds patterns over one backend, whose client it opens and closes.
+
+    `Store.from_url("level:./data", namespace="app")`, then `with`. The URL decides:
+    `level:PATH`, `redis://`, `rediss://`, `valkey://`, `redis+cluster://h1:p1,h2:p2`,
+    `redis+sentinel://h1:p1,h2:p2/service`. Different namespaces never touch each other's state.
+    A pattern that the backend lacks raises Unsupported, naming those that have it.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        """Use `from_url`, unless the backend is one of your own."""
+        self._backend = backend
+
+    @classmethod
+    def from_url(cls, url: str, *, namespace: str = "") -> Self:
+        """Return the store at the URL; InvalidArgument names the known schemes.
+
+        A missing driver is an ImportError that names the extra to install.
+        """
+        scheme = urlsplit(url).scheme if isinstance(url, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        if scheme not in SCHEMES:
+            raise InvalidArgument(f"the URL of a store begins with one of: {', '.join(SCHEMES)}")
+        backend = getattr(import_module(SCHEMES[scheme]), "Backend")  # noqa: B009 - the name differs in the other face
+        return cls(backend(url, namespace))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this backend can do."""
+        return self._backend.capabilities
+
+    def _make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        self.capabilities.require(pattern)
+        return self._backend.make(pattern, name, *arguments, **options)
+
+    def counter(self, name: str, **options: Any) -> Counter:
+        """Return the counter of that name: op_ttl."""
+        return self._make("counter", name, **options)
+
+    def calendar_counter(self, name: str, **options: Any) -> CalendarCounter:
+        """Return the calendar counter of that name: buckets, keep."""
+        return self._make("calendar_counter", name, **options)
+
+    def rate_limiter(self, name: str, *, limit: int, window: float, **options: Any) -> RateLimiter:
+        """Return the rate limiter of that name: algorithm, fail_open, burst."""
+        return self._make("rate_limiter", name, limit=limit, window=window, **options)
+
+    def concurrency_limiter(self, name: str, *, limit: int, lease: float) -> ConcurrencyLimiter:
+        """Return the concurrency limiter of that name."""
+        return self._make("concurrency_limiter", name, limit=limit, lease=lease)
+
+    def work_queue(
+        self, name: str, model: type[Any] | None = None, **options: Any
+    ) -> WorkQueue[Any]:
+        """Return the work queue of that name: lease, max_attempts, backoff."""
+        return self._make("work_queue", name, model, **options)
+
+    def emitter(self, name: str = "events", **options: Any) -> Emitter:
+        """Return an emitter on the channel of that name: durable, buffer."""
+        return self._make("emitter", name, **options)
+
+    def groups(self, name: str) -> Groups:
+        """Return the groups of that name."""
+        return self._make("groups", name)
+
+    def leaderboard(self, name: str) -> Leaderboard:
+        """Return the leaderboard of that name."""
+        return self._make("leaderboard", name)
+
+    def repository(self, name: str, model: type[D], **options: Any) -> Repository[D]:
+        """Return the repository of that collection: id_from, immutable, indexes, update_model."""
+        return self._make("repository", name, model, **options)
+
+    def changes(self, name: str, model: type[D] | None = None, **options: Any) -> WorkerFeed[Any]:
+        """Return the feed of a collection's changes: filter, include_docs, inactivity, heartbeat."""
+        return self._make("changes", name, model, **options)
+
+    def open(self) -> None:
+        """Open the client; entering the store with `with` does it."""
+        self._backend.open()
+
+    def ping(self) -> None:
+        """Return if the backend answers; Unavailable, or what else is wrong, if not."""
+        self._backend.ping()
+
+    def close(self) -> None:
+        """Close the client."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

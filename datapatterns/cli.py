@@ -1,0 +1,107 @@
+"""The command line: `datapatterns tour`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+    from rich.table import Table
+except ImportError as error:
+    raise ImportError("the command line needs: pip install 'datapatterns[demo]'") from error
+
+from datapatterns.demo.tour import Report, Tour
+
+app = typer.Typer(
+    help="Data-access patterns over LevelDB, Redis and CouchDB.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `tour` a command of its own while it is the only one."""
+
+
+class Terminal:
+    """Shows the tour with a progress bar; where there is no terminal, in plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self._console.print(f"\n[bold]{title}[/bold]")
+
+    def say(self, line: str) -> None:
+        """Show a line of the step."""
+        self._console.print(f"   {line}", highlight=False, markup=False)
+
+    def progress(self, done: int, total: int) -> None:
+        """Show how far the step is."""
+        if self._bar is None:
+            columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+            self._bar = Progress(*columns, console=self._console)
+            self._bar.start()
+            self._bar.add_task("", total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+        if done >= total:
+            self.finish()
+
+    def finish(self) -> None:
+        """Leave the progress bar as it stands."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+@app.command()
+def tour(
+    directory: Annotated[
+        Path | None, typer.Argument(help="Where to keep the data; default: a temporary directory.")
+    ] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Gzipped JSON lines; default: the sample of 5,000.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Show the embedded store at work on real records; exit 0 only if all went as promised.
+
+    Example: datapatterns tour ./data
+    """
+    if directory is not None and directory.exists() and any(directory.iterdir()):
+        raise typer.BadParameter("the directory is not empty; name a new one")
+    with tempfile.TemporaryDirectory(prefix="datapatterns-") as temporary:
+        screen = Terminal(Console(stderr=as_json))
+        report = Tour(directory or Path(temporary) / "data", records, screen).run()
+        screen.finish()
+    if as_json:
+        print(json.dumps({"ok": report.ok, "steps": report.figures, "broken": report.broken}))
+    else:
+        _print_report(Console(), report)
+    sys.exit(0 if report.ok else 1)
+
+
+def _print_report(console: Console, report: Report) -> None:
+    table = Table("step", "figures", "seconds", title="What happened")
+    for step, figures in report.figures.items():
+        shown = ", ".join(f"{name} {value:,}" for name, value in figures.items() if name != "seconds")
+        table.add_row(step, shown, f"{figures['seconds']:.2f}")
+    console.print(table)
+    if report.ok:
+        console.print("[green]Every step went as promised.[/green]")
+    for broken in report.broken:
+        console.print(f"[red]{broken}[/red]", markup=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

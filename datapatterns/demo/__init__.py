@@ -1,0 +1,1 @@
+"""What the library can do, shown on real records."""

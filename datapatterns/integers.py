@@ -1,0 +1,40 @@
+"""Whole numbers and times given as arguments: what fits, and InvalidArgument for what does not."""
+
+from __future__ import annotations
+
+import math
+
+from datapatterns.errors import InvalidArgument
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+LONGEST = 10 * 365 * 86_400.0  # seconds: what is meant to end should end within ten years
+
+
+def check_step(by: object) -> int:
+    """What to add to a counter: a whole number that fits in 64 bits with either sign."""
+    if not isinstance(by, int) or isinstance(by, bool):
+        raise InvalidArgument(f"by must be a whole number, not {type(by).__name__}")
+    if not -INT64_MAX <= by <= INT64_MAX:
+        raise InvalidArgument("by does not fit in 64 bits")
+    return by
+
+
+def check_count(what: str, value: object, *, most: int) -> int:
+    """A whole number from 1 to `most`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise InvalidArgument(f"{what} must be a whole number from 1 to {most:,}")
+    return value
+
+
+def check_seconds(what: str, value: object, *, least: float = 0.001) -> float:
+    """A time in seconds from `least` to ten years."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidArgument(f"{what} must be a number of seconds, not {type(value).__name__}")
+    if not math.isfinite(value) or not least <= value <= LONGEST:
+        raise InvalidArgument(f"{what} must be from {least:g} to {LONGEST:,.0f} seconds")
+    return float(value)
+
+
+def microseconds(seconds: float) -> int:
+    """The time in whole microseconds."""
+    return round(seconds * 1_000_000)

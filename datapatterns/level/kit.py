@@ -1,0 +1,121 @@
+"""LevelDB for the store: what `level:PATH` opens, and which class is which pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from datapatterns.capabilities import LEVEL, Pattern
+from datapatterns.errors import InvalidArgument, Unavailable
+from datapatterns.level.async_level import AsyncLevel
+from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
+from datapatterns.level.counter import AsyncCounter, Counter
+from datapatterns.level.level import Level
+from datapatterns.level.repository import AsyncRepository, Repository
+from datapatterns.names import escape
+
+_SYNC = {"always": True, "never": False}
+
+PATTERNS: dict[Pattern, Any] = {
+    "counter": Counter,
+    "repository": Repository,
+    "changes": ChangesFeed,
+}
+
+ASYNC_PATTERNS: dict[Pattern, Any] = {
+    "counter": AsyncCounter,
+    "repository": AsyncRepository,
+    "changes": AsyncChangesFeed,
+}
+
+
+def parse_url(url: str) -> tuple[str, dict[str, Any]]:
+    """The path in `level:PATH`, and what its options (`?sync=always`, `never`) mean to `open`."""
+    path, _, query = url.removeprefix("level:").partition("?")
+    if path.startswith("///"):
+        path = path[2:]  # level:///srv/data, as with file URLs
+    if not path or path.startswith("//"):
+        raise InvalidArgument("a LevelDB's URL is level: and a path")
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name != "sync" or value not in _SYNC:
+            raise InvalidArgument("the options of a level: URL are sync=always and sync=never")
+        options["sync"] = _SYNC[value]
+    return path, options
+
+
+class Backend:
+    """An open LevelDB directory, and below it the namespace."""
+
+    capabilities = LEVEL
+
+    def __init__(self, url: str, namespace: str) -> None:
+        path, options = parse_url(url)
+        self._level = Level.open(path, **options)
+        self._client = self._level.sublevel(escape(namespace)) if namespace else self._level
+
+    def open(self) -> None:
+        """It is open already."""
+
+    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        """Return the pattern of that name."""
+        return build(PATTERNS, pattern, self._client, name, arguments, options)
+
+    def ping(self) -> None:
+        """Read one key."""
+        self._level.has("ping")
+
+    def close(self) -> None:
+        """Close the directory."""
+        self._level.close()
+
+
+class AsyncBackend:
+    """The same for asyncio; opened when the store is entered."""
+
+    capabilities = LEVEL
+
+    def __init__(self, url: str, namespace: str) -> None:
+        path, options = parse_url(url)
+        self._opening = AsyncLevel.open(path, **options)
+        self._namespace = namespace
+        self._level: AsyncLevel | None = None
+        self._client: AsyncLevel | None = None
+
+    async def open(self) -> None:
+        """Open the directory."""
+        self._level = level = await self._opening
+        self._client = level.sublevel(escape(self._namespace)) if self._namespace else level
+
+    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        """Return the pattern of that name."""
+        if self._client is None:
+            raise Unavailable("the store is not open yet: enter it with `async with`")
+        return build(ASYNC_PATTERNS, pattern, self._client, name, arguments, options)
+
+    async def ping(self) -> None:
+        """Read one key."""
+        if self._level is None:
+            raise Unavailable("the store is not open yet: enter it with `async with`")
+        await self._level.has("ping")
+
+    async def close(self) -> None:
+        """Close the directory."""
+        if self._level is not None:
+            await self._level.close()
+
+
+def build(
+    patterns: Mapping[Pattern, Any],
+    pattern: Pattern,
+    client: Level | AsyncLevel,
+    name: str,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
+) -> Any:
+    """Make the pattern; InvalidArgument for an option that it does not have."""
+    try:
+        return patterns[pattern](client, name, *arguments, **options)
+    except TypeError as error:
+        raise InvalidArgument(f"a {pattern.replace('_', ' ')} has no such option") from error

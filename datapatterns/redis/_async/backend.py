@@ -1,0 +1,86 @@
+"""Redis for the store: what its URL opens, and which class is which pattern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import FullJitterBackoff
+
+from datapatterns.capabilities import REDIS, Pattern
+from datapatterns.errors import InvalidArgument
+from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
+from datapatterns.redis._async.commands import read
+from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
+from datapatterns.redis._async.counter import AsyncCounter
+from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
+from datapatterns.redis.errors import redis_errors
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
+
+PATTERNS: dict[Pattern, Any] = {
+    "counter": AsyncCounter,
+    "calendar_counter": AsyncCalendarCounter,
+    "rate_limiter": AsyncRateLimiter,
+    "concurrency_limiter": AsyncConcurrencyLimiter,
+}
+
+
+class AsyncBackend:
+    """A client for the URL, and the namespace that its patterns share; without one it is `dp`.
+
+    Nothing connects before the first command, except that a cluster is asked for its nodes.
+    """
+
+    capabilities = REDIS
+
+    def __init__(self, url: str, namespace: str = "") -> None:
+        self._namespace = namespace or DEFAULT_NAMESPACE
+        Keys.of(self._namespace, "check")
+        parsed = parse_url(url)
+        self._sentinels: list[Redis] = []
+        with redis_errors():
+            self.client = self._connect(parsed)
+
+    def _connect(self, url: RedisUrl) -> AsyncRedisClient:
+        """The client. Reads are tried again when a connection was lost; writes never are."""
+        again = Retry(FullJitterBackoff(cap=0.5, base=0.02), 3)
+        if url.kind == "cluster":
+            nodes = [ClusterNode(host, port) for host, port in url.nodes]
+            options: dict[str, Any] = {**TIMEOUTS, **url.options}
+            return RedisCluster(startup_nodes=nodes, **options)
+        if url.kind == "sentinel":
+            sentinel = Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
+            self._sentinels = list(sentinel.sentinels)
+            options = {**TIMEOUTS, "retry": again, **url.options}
+            client: Redis = sentinel.master_for(url.service, **options)
+            return client
+        try:
+            return Redis.from_url(url.url, retry=again, **TIMEOUTS)
+        except ValueError as error:
+            raise InvalidArgument("not the URL of a Redis store") from error
+
+    async def open(self) -> None:
+        """It opens by itself."""
+
+    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        """Return the pattern of that name; InvalidArgument for an option that it does not have."""
+        kind = PATTERNS[pattern]
+        try:
+            return kind(self.client, name, *arguments, namespace=self._namespace, **options)
+        except TypeError as error:
+            message = f"a {pattern.replace('_', ' ')} has no such option"
+            raise InvalidArgument(message) from error
+
+    async def ping(self) -> None:
+        """Return if the server answers, else raise."""
+        await read(self.client, "PING")
+
+    async def close(self) -> None:
+        """Close the client."""
+        for client in (self.client, *self._sentinels):
+            await client.aclose()

@@ -1,0 +1,87 @@
+# Generated from datapatterns/redis/_async/backend.py by scripts/unasync.py; do not edit.
+"""Redis for the store: what its URL opens, and which class is which pattern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redis import Redis, RedisCluster
+from redis.backoff import FullJitterBackoff
+from redis.cluster import ClusterNode
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from datapatterns.capabilities import REDIS, Pattern
+from datapatterns.errors import InvalidArgument
+from datapatterns.redis._sync.calendar_counter import CalendarCounter
+from datapatterns.redis._sync.commands import read
+from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
+from datapatterns.redis._sync.counter import Counter
+from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.rate_limiter import RateLimiter
+from datapatterns.redis.errors import redis_errors
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
+
+PATTERNS: dict[Pattern, Any] = {
+    "counter": Counter,
+    "calendar_counter": CalendarCounter,
+    "rate_limiter": RateLimiter,
+    "concurrency_limiter": ConcurrencyLimiter,
+}
+
+
+class Backend:
+    """A client for the URL, and the namespace that its patterns share; without one it is `dp`.
+
+    Nothing connects before the first command, except that a cluster is asked for its nodes.
+    """
+
+    capabilities = REDIS
+
+    def __init__(self, url: str, namespace: str = "") -> None:
+        self._namespace = namespace or DEFAULT_NAMESPACE
+        Keys.of(self._namespace, "check")
+        parsed = parse_url(url)
+        self._sentinels: list[Redis] = []
+        with redis_errors():
+            self.client = self._connect(parsed)
+
+    def _connect(self, url: RedisUrl) -> RedisClient:
+        """The client. Reads are tried again when a connection was lost; writes never are."""
+        again = Retry(FullJitterBackoff(cap=0.5, base=0.02), 3)
+        if url.kind == "cluster":
+            nodes = [ClusterNode(host, port) for host, port in url.nodes]
+            options: dict[str, Any] = {**TIMEOUTS, **url.options}
+            return RedisCluster(startup_nodes=nodes, **options)
+        if url.kind == "sentinel":
+            sentinel = Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
+            self._sentinels = list(sentinel.sentinels)
+            options = {**TIMEOUTS, "retry": again, **url.options}
+            client: Redis = sentinel.master_for(url.service, **options)
+            return client
+        try:
+            return Redis.from_url(url.url, retry=again, **TIMEOUTS)
+        except ValueError as error:
+            raise InvalidArgument("not the URL of a Redis store") from error
+
+    def open(self) -> None:
+        """It opens by itself."""
+
+    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        """Return the pattern of that name; InvalidArgument for an option that it does not have."""
+        kind = PATTERNS[pattern]
+        try:
+            return kind(self.client, name, *arguments, namespace=self._namespace, **options)
+        except TypeError as error:
+            message = f"a {pattern.replace('_', ' ')} has no such option"
+            raise InvalidArgument(message) from error
+
+    def ping(self) -> None:
+        """Return if the server answers, else raise."""
+        read(self.client, "PING")
+
+    def close(self) -> None:
+        """Close the client."""
+        for client in (self.client, *self._sentinels):
+            client.close()

@@ -1,0 +1,82 @@
+"""What the URL of a Redis store means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from datapatterns.errors import InvalidArgument
+
+DEFAULT_PORT = 6379
+SENTINEL_PORT = 26379
+
+# Of every connection of a store, in seconds; a URL may say otherwise.
+TIMEOUTS = {"socket_timeout": 5.0, "socket_connect_timeout": 5.0}
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """One server (`url` for the driver), or the nodes of a cluster, or Sentinels and a service."""
+
+    kind: str
+    url: str = field(default="", repr=False)  # it may hold a password
+    nodes: tuple[tuple[str, int], ...] = ()
+    service: str = ""
+    options: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+def parse_url(url: str) -> RedisUrl:
+    """The parts of the URL; InvalidArgument, which does not quote it, if it has no sense."""
+    try:
+        return _parse(url)
+    except ValueError as error:
+        raise InvalidArgument("not the URL of a Redis store") from error
+
+
+def _parse(url: str) -> RedisUrl:
+    parts = urlsplit(url)
+    if parts.scheme in ("redis", "rediss", "valkey"):
+        if not parts.hostname or (parts.port is not None and not 0 < parts.port < 65_536):
+            raise ValueError("host or port")
+        return RedisUrl("server", url.replace("valkey:", "redis:", 1))
+    if parts.scheme not in ("redis+cluster", "redis+sentinel"):
+        raise ValueError("scheme")
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    options = _options(parts.query)
+    if credentials:
+        name, _, password = credentials.partition(":")
+        options |= {"username": unquote(name) or None, "password": unquote(password) or None}
+    sentinel = parts.scheme == "redis+sentinel"
+    port = SENTINEL_PORT if sentinel else DEFAULT_PORT
+    nodes = tuple(_node(host, port) for host in hosts.split(","))
+    service, _, database = unquote(parts.path).strip("/").partition("/")
+    if sentinel and not service:
+        raise InvalidArgument("a URL with Sentinels ends with the name of their service")
+    if sentinel and database:
+        options["db"] = int(database)
+    kind = "sentinel" if sentinel else "cluster"
+    return RedisUrl(kind, nodes=nodes, service=service, options=options)
+
+
+def _node(text: str, port: int) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname:
+        raise ValueError("no host")
+    return parts.hostname, parts.port or port
+
+
+def _options(query: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)):
+        match name:
+            case "socket_timeout" | "socket_connect_timeout":
+                options[name] = float(value)
+            case "protocol":
+                options[name] = int(value)
+            case "ssl":
+                options[name] = value.lower() in ("1", "true", "yes")
+            case _:
+                known = "socket_timeout, socket_connect_timeout, protocol and ssl"
+                raise InvalidArgument(f"the options of this URL are {known}")
+    return options

@@ -1,0 +1,12 @@
+# unasync: by hand
+"""What the async tests need and the generator cannot write."""
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def collect(entries: AsyncIterator[T]) -> list[T]:
+    """All that the iterator still has."""
+    return [entry async for entry in entries]

@@ -1,0 +1,12 @@
+# unasync: by hand
+"""What the tests need and the generator cannot write."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def collect(entries: Iterator[T]) -> list[T]:
+    """All that the iterator still has."""
+    return list(entries)

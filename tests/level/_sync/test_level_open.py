@@ -1,0 +1,219 @@
+# Generated from tests/level/_async/test_level_open.py by scripts/unasync.py; do not edit.
+"""Opening and closing; what is refused on a closed level."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from level._sync.faces import collect
+from level._sync.maker import Maker
+
+from datapatterns.errors import Conflict, InvalidArgument, NotFound, Unavailable
+from datapatterns.level import Level
+
+Use = Callable[[Level], Any]
+
+
+def test_opening_makes_the_directory_and_its_parents(make: Maker, tmp_path: Path) -> None:
+    """And what is closed and opened again has its data."""
+    path = tmp_path / "a" / "b"
+    root = make.open(path)
+    make.within(root).put("k", 1)
+    root.close()
+    level = make.within(make.open(path))
+    assert level.get("k") == 1
+
+
+def test_a_level_is_a_context_manager(tmp_path: Path) -> None:
+    """Leaving the block closes it."""
+    with Level.open(tmp_path) as level:
+        level.put("k", 1)
+    with pytest.raises(Unavailable):
+        level.get("k")
+
+
+def test_leaving_a_block_by_an_error_closes_too(tmp_path: Path) -> None:
+    """And the error goes on."""
+    with pytest.raises(ZeroDivisionError):
+        with Level.open(tmp_path) as level:
+            raise ZeroDivisionError
+    with pytest.raises(Unavailable):
+        level.get("k")
+
+
+def test_closing_again_does_nothing(make: Maker) -> None:
+    """Any number of times."""
+    make()
+    make.root.close()
+    make.root.close()
+
+
+def test_closing_a_sublevel_alone_does_nothing(level: Level, make: Maker) -> None:
+    """It closes with the level that it is of."""
+    sublevel = level.sublevel("sub")
+    sublevel.close()
+    with sublevel:
+        sublevel.put("k", 1)
+    assert sublevel.get("k") == 1
+    make.root.close()
+    with pytest.raises(Unavailable):
+        sublevel.get("k")
+
+
+def test_two_handles_of_one_process_share_the_directory(tmp_path: Path) -> None:
+    """By real path; the directory closes with the last of them."""
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    (tmp_path / "data").mkdir()
+    with Level.open(tmp_path / "data") as first:
+        with Level.open(tmp_path / "link") as second:
+            first.put("k", 1)
+            assert second.get("k") == 1
+        with pytest.raises(Unavailable):
+            second.get("k")
+        assert first.get("k") == 1
+
+
+def test_create_false_wants_a_database(tmp_path: Path) -> None:
+    """NotFound where there is none, and nothing is made; no error where there is one."""
+    with pytest.raises(NotFound) as caught:
+        Level.open(tmp_path / "data", create=False)
+    assert caught.value.status == 404
+    assert not (tmp_path / "data").exists()
+    with Level.open(tmp_path / "data"):
+        pass
+    with Level.open(tmp_path / "data", create=False) as level:
+        level.put("k", 1)
+
+
+def test_error_if_exists_wants_none(tmp_path: Path) -> None:
+    """Conflict where there is one, open or closed."""
+    with Level.open(tmp_path / "data", error_if_exists=True):
+        with pytest.raises(Conflict) as caught:
+            Level.open(tmp_path / "data", error_if_exists=True)
+        assert caught.value.reason == "exists"
+    with pytest.raises(Conflict):
+        Level.open(tmp_path / "data", error_if_exists=True)
+
+
+def test_a_path_that_can_be_no_directory(tmp_path: Path) -> None:
+    """A file, something below a file, nothing, a number, a NUL, a name that is too long."""
+    (tmp_path / "file").write_text("text")
+    paths: list[Any] = ["", 7, None, tmp_path / "file", tmp_path / "file" / "below", "a\0b"]
+    for path in [*paths, tmp_path / ("x" * 300)]:
+        with pytest.raises(InvalidArgument):
+            Level.open(path)
+    assert (tmp_path / "file").read_text() == "text"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"key_encoding": "utf-7"},
+        {"value_encoding": "pickle"},
+        {"value_encoding": None},
+        {"value_encoding": object()},
+        {"write_buffer_size": "large"},
+        {"max_open_files": object()},
+        {"color": "blue"},
+    ],
+    ids=str,
+)
+def test_bad_options_for_opening(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Are refused, and leave nothing open behind them."""
+    with pytest.raises(InvalidArgument):
+        Level.open(tmp_path / "data", **options)
+    with Level.open(tmp_path / "data"):
+        pass
+
+
+def test_unknown_encodings_make_no_directory(tmp_path: Path) -> None:
+    """They are looked at first."""
+    with pytest.raises(InvalidArgument):
+        Level.open(tmp_path / "data", key_encoding="utf-7")
+    assert not (tmp_path / "data").exists()
+
+
+def test_options_of_the_driver(tmp_path: Path) -> None:
+    """They reach LevelDB."""
+    options = {"write_buffer_size": 1 << 20, "max_open_files": 50, "compression": None}
+    with Level.open(tmp_path / "data", **options) as level:
+        level.put("k", 1)
+        assert level.get("k") == 1
+
+
+PUT = {"type": "put", "key": "k", "value": 1}
+
+
+def _batch(level: Level) -> None:
+    level.batch([PUT])
+
+
+def _chain(level: Level) -> None:
+    level.batch().put("k", 1).write()
+
+
+def _sublevel(level: Level) -> None:
+    level.sublevel("sub").get("k")
+
+
+def _snapshot(level: Level) -> None:
+    level.snapshot()
+
+
+USES: dict[str, Callable[[Level], Awaitable[Any]]] = {
+    "get": lambda level: level.get("k"),
+    "get_or_raise": lambda level: level.get_or_raise("k"),
+    "get_many": lambda level: level.get_many(["k"]),
+    "get_many of none": lambda level: level.get_many([]),
+    "has": lambda level: level.has("k"),
+    "has_many": lambda level: level.has_many(["k"]),
+    "put": lambda level: level.put("k", 1),
+    "synced put": lambda level: level.put("k", 1, sync=True),
+    "delete": lambda level: level.delete("k"),
+    "batch": _batch,
+    "chained batch": _chain,
+    "clear": lambda level: level.clear(),
+    "compact": lambda level: level.compact(),
+    "check": lambda level: level.check(),
+    "items": lambda level: collect(level.items()),
+    "keys": lambda level: collect(level.keys()),
+    "values": lambda level: collect(level.values()),
+    "snapshot": _snapshot,
+    "sublevel": _sublevel,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_use_after_close(make: Maker, use: str) -> None:
+    """Every operation is refused with 503, and none of them crashes or hangs."""
+    level = make()
+    make.root.close()
+    with pytest.raises(Unavailable) as caught:
+        USES[use](level)
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize("use", [use for use in USES if use != "get_or_raise"])
+def test_use_while_open_and_after_opening_again(make: Maker, use: str) -> None:
+    """Every operation works on an empty level, and on one that was closed in between."""
+    level = make()
+    USES[use](level)
+    make.root.close()
+    USES[use](make())
+
+
+def test_what_was_begun_before_closing(make: Maker) -> None:
+    """A batch, an iterator and a snapshot end with the level: 503, whatever they are asked."""
+    level = make()
+    level.put("k", 1)
+    batch, entries, snapshot = level.batch().put("k", 2), level.items(), level.snapshot()
+    make.root.close()
+    with pytest.raises(Unavailable):
+        batch.write()
+    with pytest.raises(Unavailable):
+        next(entries)
+    with pytest.raises(Unavailable):
+        level.get("k", snapshot=snapshot)
+    snapshot.close()
+    entries.close()
