@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from datapatterns.errors import InvalidArgument
-from datapatterns.level.hooks import unpack_operation
+from datapatterns.level.hooks import target, unpack_operation
 from datapatterns.level.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ RawOperations = list[tuple[bytes, "bytes | None"]]
 
 def encoded(level: Level, operations: Iterable[Mapping[str, Any]]) -> RawOperations:
     """The operations as bytes, every one checked before any is stored."""
-    if isinstance(operations, Mapping | str | bytes):
+    if isinstance(operations, Mapping | str | bytes) or not isinstance(operations, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgument("a batch is a list of operations")
     raw: RawOperations = []
     for operation in operations:
         sublevel, kind, key, value = unpack_operation(operation)
-        target = level if sublevel is None else sublevel.beside(level)
-        raw.append((target.encode_key(key), target.encode_value(value) if kind == "put" else None))
+        to = target(level, sublevel)
+        raw.append((to.encode_key(key), to.encode_value(value) if kind == "put" else None))
     return raw
 
 
@@ -48,8 +48,8 @@ class Batch:
 
     def put(self, key: Any, value: Any, sublevel: Level | AsyncLevel | None = None) -> Batch:
         """Add a put, here or in a sublevel of the same directory."""
-        target = self._target(sublevel)
-        self._open().append((target.encode_key(key), target.encode_value(value)))
+        to = self._target(sublevel)
+        self._open().append((to.encode_key(key), to.encode_value(value)))
         return self
 
     def delete(self, key: Any, sublevel: Level | AsyncLevel | None = None) -> Batch:
@@ -77,7 +77,7 @@ class Batch:
         return self._operations
 
     def _target(self, sublevel: Level | AsyncLevel | None) -> Level:
-        return self._level if sublevel is None else sublevel.beside(self._level)
+        return target(self._level, sublevel)
 
 
 class AsyncBatch(Batch):

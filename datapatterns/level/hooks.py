@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from datapatterns.errors import DataError, HookFailed, InvalidArgument
 from datapatterns.level.keys import enclosing, is_own
@@ -19,6 +19,7 @@ from datapatterns.level.transaction import UNREAD, RawHook, RawWrite, Transactio
 
 if TYPE_CHECKING:
     from datapatterns.level.level import Level
+    from datapatterns.level.space import HasSpace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -106,7 +107,17 @@ class HookBatch:
         return self.delete(key, sublevel=level)
 
     def _target(self, sublevel: Level | None) -> Level:
-        return self._level if sublevel is None else sublevel.beside(self._level)
+        return target(self._level, sublevel)
+
+
+def target(level: Level, sublevel: HasSpace | None) -> Level:
+    """The level that an operation is for: the one it is given to, unless it names a sublevel."""
+    if sublevel is None:
+        return level
+    beside = getattr(sublevel, "beside", None)
+    if beside is None:
+        raise InvalidArgument("a sublevel is what `level.sublevel(name)` returned")
+    return cast("Level", beside(level))
 
 
 def unpack_operation(

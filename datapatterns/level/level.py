@@ -147,13 +147,18 @@ class Level:
 
     def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
         """Return the values in the order of the keys, None where there is none."""
-        found = self._get_raw([self.encode_key(key) for key in keys], snapshot)
+        found = self._get_raw(self._encoded(keys), snapshot)
         return [None if data is None else self.decode_value(data) for data in found]
 
     def has_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[bool]:
         """Return whether there are such keys, in their order."""
-        found = self._get_raw([self.encode_key(key) for key in keys], snapshot)
+        found = self._get_raw(self._encoded(keys), snapshot)
         return [data is not None for data in found]
+
+    def _encoded(self, keys: Iterable[Any]) -> list[bytes]:
+        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgument("the keys are a list of them, not one")
+        return [self.encode_key(key) for key in keys]
 
     def _get_raw(self, raws: list[bytes], snapshot: Snapshot | None) -> list[bytes | None]:
         def read(database: Database) -> list[bytes | None]:

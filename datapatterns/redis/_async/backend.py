@@ -13,7 +13,6 @@ from redis.backoff import FullJitterBackoff
 from datapatterns.capabilities import REDIS, Pattern
 from datapatterns.errors import InvalidArgument
 from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.redis._async.counter import AsyncCounter
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -21,6 +20,9 @@ from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
+
+_Node: Any = ClusterNode  # the driver's own types are incomplete
+_Sentinel: Any = Sentinel
 
 PATTERNS: dict[Pattern, Any] = {
     "counter": AsyncCounter,
@@ -50,17 +52,18 @@ class AsyncBackend:
         """The client. Reads are tried again when a connection was lost; writes never are."""
         again = Retry(FullJitterBackoff(cap=0.5, base=0.02), 3)
         if url.kind == "cluster":
-            nodes = [ClusterNode(host, port) for host, port in url.nodes]
+            nodes = [_Node(host, port) for host, port in url.nodes]
             options: dict[str, Any] = {**TIMEOUTS, **url.options}
             return RedisCluster(startup_nodes=nodes, **options)
         if url.kind == "sentinel":
-            sentinel = Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
+            sentinel = _Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
             self._sentinels = list(sentinel.sentinels)
             options = {**TIMEOUTS, "retry": again, **url.options}
             client: Redis = sentinel.master_for(url.service, **options)
             return client
         try:
-            return Redis.from_url(url.url, retry=again, **TIMEOUTS)
+            options = {**TIMEOUTS, "retry": again}
+            return Redis.from_url(url.url, **options)
         except ValueError as error:
             raise InvalidArgument("not the URL of a Redis store") from error
 
@@ -78,7 +81,9 @@ class AsyncBackend:
 
     async def ping(self) -> None:
         """Return if the server answers, else raise."""
-        await read(self.client, "PING")
+        untyped: Any = self.client
+        with redis_errors():
+            await untyped.ping()
 
     async def close(self) -> None:
         """Close the client."""

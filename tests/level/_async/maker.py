@@ -16,9 +16,12 @@ class Maker:
         self.names = names
         self.roots: list[AsyncLevel] = []
 
-    async def __call__(self, *, hooks: Hooks | None = None, **encodings: Any) -> AsyncLevel:
+    async def __call__(
+        self, *, sync: bool | None = None, hooks: Hooks | None = None, **encodings: Any
+    ) -> AsyncLevel:
         """Open another directory."""
-        root = await self.open(self.path / str(len(self.roots)), hooks=hooks, **encodings)
+        path = self.path / str(len(self.roots))
+        root = await self.open(path, sync=sync, hooks=hooks, **encodings)
         return self.within(root, hooks=hooks, **encodings)
 
     async def open(self, path: Path, *, hooks: Hooks | None = None, **options: Any) -> AsyncLevel:
