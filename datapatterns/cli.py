@@ -93,7 +93,9 @@ def tour(
 def _print_report(console: Console, report: Report) -> None:
     table = Table("step", "figures", "seconds", title="What happened")
     for step, figures in report.figures.items():
-        shown = ", ".join(f"{name} {value:,}" for name, value in figures.items() if name != "seconds")
+        shown = ", ".join(
+            f"{name} {value:,}" for name, value in figures.items() if name != "seconds"
+        )
         table.add_row(step, shown, f"{figures['seconds']:.2f}")
     console.print(table)
     if report.ok:

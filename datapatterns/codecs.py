@@ -132,7 +132,7 @@ def _encode_binary(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, bytearray | memoryview):
-        return bytes(value)
+        return bytes(cast("bytearray", value))
     raise InvalidArgument(f"the binary encoding takes bytes, not {type(value).__name__}")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,7 +19,7 @@ if sys.version_info >= (3, 14):
 else:
     from uuid_utils import uuid7
 
-_OURS = frozenset({"id", "rev"})
+_OURS = {"id", "rev"}
 
 
 class Document(BaseModel):
@@ -50,14 +50,6 @@ def fields_of(document: Document) -> dict[str, Any]:
         return document.model_dump(mode="json", by_alias=True, exclude=_OURS, warnings=False)
     except ValueError as error:
         raise InvalidData(f"{type(document).__name__} cannot be written as JSON") from error
-
-
-def validated(document: D) -> D:
-    """The document checked again: a model can be changed, or constructed, past its validation."""
-    try:
-        return type(document).model_validate(document.model_dump(), by_name=True, by_alias=False)
-    except ValidationError as error:
-        raise InvalidData.of(error) from error
 
 
 def load(model: type[D], id: str, rev: str, fields: Mapping[str, Any]) -> D:
@@ -92,8 +84,7 @@ def revise(
         document = model.model_validate(known)
     except ValidationError as error:
         raise InvalidData.of(error) from error
-    named = {name for name in changes}
-    return {**fields, **document.model_dump(mode="json", by_alias=True, include=named)}
+    return {**fields, **document.model_dump(mode="json", by_alias=True, include=set(changes))}
 
 
 def check_changes(
@@ -126,5 +117,5 @@ def field_value(fields: Mapping[str, Any], path: str) -> tuple[bool, Any]:
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:
             return False, None
-        value = value[part]
+        value = cast("Mapping[str, Any]", value)[part]
     return True, value

@@ -213,6 +213,7 @@ class TooManyRequests(DataError):
 
     @property
     def headers(self) -> dict[str, str]:
+        """The RateLimit headers and Retry-After."""
         if self.decision is not None:
             return self.decision.headers()
         return _retry_after(self.retry_after)
@@ -266,6 +267,7 @@ class Unavailable(DataError):
 
     @property
     def headers(self) -> dict[str, str]:
+        """Retry-After, where the server said when."""
         return _retry_after(self.retry_after)
 
 

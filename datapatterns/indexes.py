@@ -7,7 +7,7 @@ the packed id. Stores that keep keys in byte order need nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from datapatterns import tuples
 from datapatterns.documents import field_value
@@ -70,7 +70,7 @@ class Index:
 
     def _bound(self, prefix: Sequence[Any], bound: Any) -> bytes:
         """A bound is one value, or a tuple of values for several fields."""
-        values = bound if isinstance(bound, tuple) else (bound,)
+        values = cast("tuple[Any, ...]", bound) if isinstance(bound, tuple) else (bound,)
         if len(prefix) + len(values) > len(self.fields):
             raise InvalidArgument(f"the index has only {len(self.fields)} fields")
         return pack_values(values)

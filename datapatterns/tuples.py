@@ -101,7 +101,7 @@ def unpack(data: bytes) -> tuple[Any, ...]:
 def _unpack(data: bytes, at: int) -> tuple[Any, int]:
     code = data[at]
     at += 1
-    if code == TEXT or code == BYTES:
+    if code in (TEXT, BYTES):
         raw, at = _terminated(data, at)
         return (raw.decode() if code == TEXT else raw), at
     if NEGATIVE_BIG <= code <= POSITIVE_BIG:

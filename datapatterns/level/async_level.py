@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from datapatterns.level.batch import AsyncBatch
+from datapatterns.level.encoding import key_list
 from datapatterns.level.entries import Entries, Snapshot
 from datapatterns.level.hooks import Hooks, Operation
 from datapatterns.level.level import Encoding, Level
@@ -167,14 +168,14 @@ class AsyncLevel:
 
     async def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
         """Return the values in the order of the keys, None where there is none."""
-        get_many = partial(self._level.get_many, list(keys), snapshot=snapshot)
+        get_many = partial(self._level.get_many, key_list(keys), snapshot=snapshot)
         return await self._lane.call(get_many, self.space.gate)
 
     async def has_many(
         self, keys: Iterable[Any], *, snapshot: Snapshot | None = None
     ) -> list[bool]:
         """Return whether there are such keys, in their order."""
-        has_many = partial(self._level.has_many, list(keys), snapshot=snapshot)
+        has_many = partial(self._level.has_many, key_list(keys), snapshot=snapshot)
         return await self._lane.call(has_many, self.space.gate)
 
     async def put(self, key: Any, value: Any, *, sync: bool | None = None) -> None:

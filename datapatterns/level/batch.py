@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from datapatterns.errors import InvalidArgument
@@ -10,16 +10,17 @@ from datapatterns.level.hooks import target, unpack_operation
 from datapatterns.level.transaction import Transaction
 
 if TYPE_CHECKING:
-    from datapatterns.level.level import AsyncLevel, Level
+    from datapatterns.level.async_level import AsyncLevel
+    from datapatterns.level.level import Level
 
-RawOperations = list[tuple[bytes, "bytes | None"]]
+RawOperations = Sequence[tuple[bytes, "bytes | None"]]
 
 
 def encoded(level: Level, operations: Iterable[Mapping[str, Any]]) -> RawOperations:
     """The operations as bytes, every one checked before any is stored."""
     if isinstance(operations, Mapping | str | bytes) or not isinstance(operations, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgument("a batch is a list of operations")
-    raw: RawOperations = []
+    raw: list[tuple[bytes, bytes | None]] = []
     for operation in operations:
         sublevel, kind, key, value = unpack_operation(operation)
         to = target(level, sublevel)
@@ -41,7 +42,7 @@ class Batch:
 
     def __init__(self, level: Level) -> None:
         self._level = level
-        self._operations: RawOperations | None = []
+        self._operations: list[tuple[bytes, bytes | None]] | None = []
 
     def __len__(self) -> int:
         return len(self._operations or ())
@@ -71,7 +72,7 @@ class Batch:
         operations, self._operations = self._open(), None
         return operations
 
-    def _open(self) -> RawOperations:
+    def _open(self) -> list[tuple[bytes, bytes | None]]:
         if self._operations is None:
             raise InvalidArgument("the batch has been written; begin a new one")
         return self._operations

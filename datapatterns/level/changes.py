@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -150,9 +150,7 @@ class _ChangesFeed(Generic[M]):
     def _trim(self, transaction: Transaction) -> int:
         """Forget what every worker that ever saved a checkpoint has passed."""
         prefix = self._progress.checkpoints
-        end = upper_bound(prefix)
-        assert end is not None
-        saved = [int(value) for _, value in transaction.items(prefix, end)]
+        saved = [int(value) for _, value in transaction.items(prefix, upper_bound(prefix))]
         return self._collection.trim(min(saved), transaction) if saved else 0
 
     def pause(self) -> None:
@@ -178,7 +176,7 @@ class _ChangesFeed(Generic[M]):
             wake()
 
     @contextmanager
-    def _following(self, at: int, wake: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    def _following(self, at: int, wake: Callable[[], None]) -> Generator[Callable[[], bool]]:
         """Wake at each commit, at stop, resume and closing; gives whether to go on."""
         stops = self._stops
         unwatch = self._space.engine.watch(self._collection.changes, lambda _: wake())
@@ -249,9 +247,7 @@ class ChangesFeed(_ChangesFeed[M]):
         """
         return self._follow(self._space.read(self._position(since)), passed)
 
-    def _follow(
-        self, at: int, passed: Callable[[str], object] | None
-    ) -> Iterator[Change[M]]:
+    def _follow(self, at: int, passed: Callable[[str], object] | None) -> Iterator[Change[M]]:
         woken = threading.Event()
         pace = _Pace(self, self._heartbeat, self._inactivity)
         with self._following(at, woken.set) as going:

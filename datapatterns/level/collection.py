@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from datapatterns import indexes as entries
 from datapatterns.codecs import dumps, loads
@@ -74,9 +74,9 @@ class Collection:
         shared = space.engine.shared
         key = (cls, space.prefix, check_name("a collection's name", name))
         with space.gate:
-            collection = shared.get(key)
+            collection = cast("Collection | None", shared.get(key))
             if collection is None:
-                collection = shared.setdefault(key, cls(space.engine, space.prefix, name, log))
+                collection = shared[key] = cls(space.engine, space.prefix, name, log)
                 space.engine.keepers = {
                     **space.engine.keepers,
                     collection.documents: collection.keep,
@@ -120,7 +120,7 @@ class Collection:
         after = None
         if write.value is not None:
             after = write.fields if write.fields is not None else _object(write.value)
-            write.value = _with_revision(write, after, number)
+            write.value = _with_revision(write.value, after, number)
         self._move_entries(id, before, after, transaction)
         self._log_change(id, before, number, after is None, transaction)
 
@@ -248,7 +248,7 @@ def parse(data: bytes) -> dict[str, Any]:
     fields = loads(data)
     if not isinstance(fields, dict):
         raise DataCorrupted("a stored document is not a JSON object")
-    return fields
+    return cast("dict[str, Any]", fields)
 
 
 def revision(fields: Mapping[str, Any]) -> str:
@@ -264,15 +264,15 @@ def _object(data: bytes) -> dict[str, Any]:
         raise InvalidData("a collection holds JSON objects") from error
     if not isinstance(fields, dict):
         raise InvalidData("a collection holds JSON objects")
-    return fields
+    return cast("dict[str, Any]", fields)
 
 
-def _with_revision(write: RawWrite, fields: Mapping[str, Any], number: int) -> bytes:
-    assert write.value is not None
+def _with_revision(data: bytes, fields: Mapping[str, Any], number: int) -> bytes:
+    """The JSON object with its revision, put in without writing the rest again where it can be."""
     if REVISION in fields:
         return dumps({**fields, REVISION: str(number)})
     comma = b"," if fields else b""
-    return b'%b%b"%b":"%d"}' % (write.value.rstrip()[:-1], comma, REVISION.encode(), number)
+    return b'%b%b"%b":"%d"}' % (data.rstrip()[:-1], comma, REVISION.encode(), number)
 
 
 def _id(key: bytes) -> str:

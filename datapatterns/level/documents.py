@@ -15,7 +15,14 @@ from pydantic import BaseModel, ValidationError
 from datapatterns import indexes as entries
 from datapatterns.codecs import dumps
 from datapatterns.documents import Document, check_changes, document_id, fields_of, load, revise
-from datapatterns.errors import Conflict, DataError, InvalidArgument, InvalidData, NotFound
+from datapatterns.errors import (
+    Conflict,
+    DataCorrupted,
+    DataError,
+    InvalidArgument,
+    InvalidData,
+    NotFound,
+)
 from datapatterns.indexes import Index
 from datapatterns.level.collection import REVISION, Log, parse, revision
 from datapatterns.level.collection import Collection as Stored
@@ -47,7 +54,9 @@ class Schema(Generic[D]):
             raise InvalidArgument("a repository's model is a subclass of Document")
         named = {*self.immutable, *([] if self.id_from is None else [self.id_from])}
         if unknown := named - set(self.model.model_fields):
-            raise InvalidArgument(f"{self.model.__name__} has no field {', '.join(sorted(unknown))}")
+            raise InvalidArgument(
+                f"{self.model.__name__} has no field {', '.join(sorted(unknown))}"
+            )
         aliases = {info.serialization_alias for info in self.model.model_fields.values()}
         if REVISION in aliases:
             raise InvalidArgument(f"the field name {REVISION} belongs to this library")
@@ -164,9 +173,8 @@ class Documents(Generic[D]):
     ) -> D:
         """Write the document and return it as it is now stored."""
         write = transaction.put(self.stored.key(id), data, fields=fields, before=before)
-        if write.fields is None or checked is None:  # merged, or changed by a hook on its way
-            assert write.value is not None
-            return self._load(id, write.value)
+        if checked is None or write.fields is None:  # merged, or changed by a hook on its way
+            return self._load(id, write.value or b"")
         checked.id, checked.rev = id, self.stored.last_revision
         return checked
 
@@ -255,7 +263,8 @@ class Documents(Generic[D]):
             return self._load(row[0].decode(), row[1])
         id = entries.entry_id(row[0])
         data = reader.get(self.stored.key(id), verify_checksums=True)
-        assert data is not None, "an index entry without its document"
+        if data is None:
+            raise DataCorrupted("an index has an entry without its document; run reindex()")
         return self._load(id, data)
 
     def count(self, index: str | None, prefix: Sequence[Any]) -> Callable[[Reader], int]:
@@ -292,9 +301,7 @@ class Documents(Generic[D]):
 
 def keys(reader: Reader, first: bytes, last: bytes | None) -> Iterator[bytes]:
     """The keys of a range, without their values."""
-    return iter(
-        reader.iterator(start=first, stop=last, include_value=False, verify_checksums=True)
-    )
+    return iter(reader.iterator(start=first, stop=last, include_value=False, verify_checksums=True))
 
 
 def _attempt(

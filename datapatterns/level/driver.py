@@ -112,9 +112,7 @@ def scan(
     Given a start as well, the driver drops the last row when it reads downwards.
     """
     if not reverse:
-        yield from reader.iterator(
-            start=gte, stop=lt, verify_checksums=True, fill_cache=fill_cache
-        )
+        yield from reader.iterator(start=gte, stop=lt, verify_checksums=True, fill_cache=fill_cache)
         return
     for row in reader.iterator(stop=lt, reverse=True, verify_checksums=True, fill_cache=fill_cache):
         if row[0] < gte:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from datapatterns.codecs import BINARY, JSON, UTF8, Codec, decode, encode
@@ -10,6 +10,13 @@ from datapatterns.errors import DecodeFailed, InvalidArgument
 
 Encode = Callable[[Any], bytes]
 Decode = Callable[[bytes], Any]
+
+
+def key_list(keys: Iterable[Any]) -> list[Any]:
+    """The keys as a list; InvalidArgument for a single one."""
+    if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise InvalidArgument("these must be several keys, not one")
+    return list(keys)
 
 
 def key_encoder(codec: Codec, prefix: bytes) -> Encode:

@@ -17,13 +17,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
 from datapatterns.level.driver import Database, DriverError, reading_failed, writing_failed
 from datapatterns.level.keys import enclosing
-from datapatterns.level.lane import Lane
+from datapatterns.level.lane import Job, Lane
 from datapatterns.level.transaction import Hooks, Keepers, RawHook, Transaction
 
 logger = logging.getLogger("datapatterns.level")
@@ -38,7 +38,9 @@ _GROUP = 1_000  # writes that share one batch, at most
 class Closable(Protocol):
     """An iterator or a snapshot, which must end before its database."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End it; harmless when repeated."""
+        ...
 
 
 class Gate:
@@ -51,7 +53,9 @@ class Gate:
     def __init__(self) -> None:
         self.busy: list[None] = []
         self.refusal: str | None = None
-        self.open: WeakSet[Closable] = WeakSet()
+        # The driver's iterators and snapshots. They are kept alive here: the driver would release
+        # a forgotten snapshot at any time, also while the database is being closed.
+        self.open: set[Closable] = set()
         self.at_shut: list[Callable[[], None]] = []
         self.closing = threading.Lock()
         self.released = False
@@ -71,6 +75,16 @@ class Gate:
     ) -> None:
         self.busy.pop()
 
+    def end(self, resource: Closable) -> None:
+        """End an iterator or snapshot, unless closing the handle does that, or has done it."""
+        self.busy.append(None)
+        try:
+            if self.refusal is None:
+                self.open.discard(resource)
+                resource.close()
+        finally:
+            self.busy.pop()
+
     def shut(self) -> None:
         """Refuse new operations, wait for those under way, end iterators and snapshots."""
         self.refusal = self.refusal or "this LevelDB is closed"
@@ -81,29 +95,10 @@ class Gate:
                 raise TimedOut("operations are still under way; call close() again")
             time.sleep(pause)
             pause = min(0.01, pause * 2)
-        for resource in list(self.open):
-            resource.close()
+        while self.open:
+            self.open.pop().close()
         while self.at_shut:
             self.at_shut.pop()()
-
-
-class Job(Generic[T]):
-    """A write to be done by whoever holds the lock: what to do, and then its outcome."""
-
-    __slots__ = ("done", "error", "sync", "value", "work")
-
-    def __init__(self, work: Callable[[Transaction], T], sync: bool) -> None:
-        self.work = work
-        self.sync = sync
-        self.done = False
-        self.value: T | None = None
-        self.error: BaseException | None = None
-
-    def result(self) -> T:
-        """What the work returned; raises what it raised."""
-        if self.error is not None:
-            raise self.error
-        return cast("T", self.value)
 
 
 class Engine:

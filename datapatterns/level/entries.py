@@ -59,7 +59,7 @@ def make_range(
         raise InvalidArgument("a range takes lt or lte, not both")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgument("limit must be a whole number from 0 on, or None")
-    lower, upper = prefix, upper_bound(prefix)
+    lower, upper = prefix, upper_bound(prefix) if prefix else None
     if gt is not None or gte is not None:
         lower = encode(gte) if gt is None else encode(gt) + b"\x00"
     if lt is not None or lte is not None:
@@ -74,8 +74,8 @@ class Snapshot:
         self._gate = space.gate
         self._snapshot: DriverSnapshot | None = None
         with self._gate:  # closing the handle must not miss it
-            self._snapshot = space.read(lambda database: database.snapshot())
-            self._gate.open.add(self)
+            self._snapshot = snapshot = space.read(lambda database: database.snapshot())
+            self._gate.open.add(snapshot)
 
     def reader(self, space: Space) -> Reader:
         """What to read from; InvalidArgument for another handle's, Unavailable when closed."""
@@ -89,8 +89,11 @@ class Snapshot:
     def close(self) -> None:
         """Release the view."""
         snapshot, self._snapshot = self._snapshot, None
-        if snapshot is not None and self._gate.usable:
-            snapshot.close()
+        if snapshot is not None:
+            self._gate.end(snapshot)
+
+    def __del__(self) -> None:
+        self.close()
 
     def __enter__(self) -> Self:
         return self
@@ -138,8 +141,8 @@ class Entries(Generic[T]):
         self.ready: Iterator[T] = self._unread
         with self._gate:  # closing the handle must not miss it
             if not range.empty:
-                self._rows = self._open(reader)
-            self._gate.open.add(self)
+                self._rows = rows = self._open(reader)
+                self._gate.open.add(rows)
 
     def _open(self, reader: Reader) -> Rows:
         keys = self._with_keys or self._range.reverse  # the lower bound is watched by key
@@ -218,9 +221,15 @@ class Entries(Generic[T]):
         """End the iteration."""
         with self._one_consumer:
             self._fetched.clear()
-            rows, self._rows = self._rows, None
-            if rows is not None and self._gate.usable:
-                rows.close()
+            self._release()
+
+    def _release(self) -> None:
+        rows, self._rows = self._rows, None
+        if rows is not None:
+            self._gate.end(rows)
+
+    def __del__(self) -> None:
+        self._release()
 
     def __enter__(self) -> Self:
         return self

@@ -28,9 +28,9 @@ def own_prefix(*names: str) -> bytes:
     return "".join(f"!{name}!" for name in names).encode()
 
 
-def upper_bound(prefix: bytes) -> bytes | None:
-    """The first key behind all those with the prefix; None behind all of the root's."""
-    return prefix[:-1] + bytes([SEPARATOR + 1]) if prefix else None
+def upper_bound(prefix: bytes) -> bytes:
+    """The first key behind all those of the sublevel with that prefix."""
+    return prefix[:-1] + bytes([SEPARATOR + 1])
 
 
 def successor(prefix: bytes) -> bytes:

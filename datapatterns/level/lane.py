@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from datapatterns.level.driver import DriverError, reading_failed
 
 if TYPE_CHECKING:
-    from datapatterns.level.engine import Gate, Job
+    from datapatterns.level.engine import Gate
+    from datapatterns.level.transaction import Transaction
 
 T = TypeVar("T")
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
@@ -26,14 +28,32 @@ Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _GROUP = 1_000  # items taken from the queue at once, at most
 
 
+class Job(Generic[T]):
+    """A write to be done by whoever holds the lock: what to do, and then its outcome."""
+
+    __slots__ = ("done", "error", "sync", "value", "work")
+
+    def __init__(self, work: Callable[[Transaction], T], sync: bool) -> None:
+        self.work = work
+        self.sync = sync
+        self.done = False
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+    def result(self) -> T:
+        """What the work returned; raises what it raised."""
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.value)
+
+
 @dataclass(slots=True)
 class _Item:
-    """A write (`job`) or any other blocking call, and who waits for it."""
+    """A write (a Job) or any other blocking call, and who waits for it."""
 
     future: asyncio.Future[Any]
     gate: Gate
-    job: Job[Any] | None = None
-    call: Callable[[], Any] | None = None
+    work: Job[Any] | Callable[[], Any]
 
 
 class Lane:
@@ -48,11 +68,11 @@ class Lane:
 
     def write(self, job: Job[T], gate: Gate) -> asyncio.Future[T]:
         """Have the job stored, together with others that wait."""
-        return self._submit(_Item(asyncio.get_running_loop().create_future(), gate, job=job))
+        return self._submit(_Item(asyncio.get_running_loop().create_future(), gate, job))
 
     def call(self, call: Callable[[], T], gate: Gate) -> asyncio.Future[T]:
         """Have the blocking call made."""
-        return self._submit(_Item(asyncio.get_running_loop().create_future(), gate, call=call))
+        return self._submit(_Item(asyncio.get_running_loop().create_future(), gate, call))
 
     def _submit(self, item: _Item) -> asyncio.Future[Any]:
         item.gate.__enter__()
@@ -75,7 +95,7 @@ class Lane:
 
     def _run(self) -> None:
         while (items := self._take()) is not None:
-            for is_write, group in groupby(items, key=lambda item: item.job is not None):
+            for is_write, group in groupby(items, key=lambda item: isinstance(item.work, Job)):
                 done = list(group)
                 outcomes = self._written(done) if is_write else [_called(item) for item in done]
                 for item in done:
@@ -100,7 +120,7 @@ class Lane:
         return items or None
 
     def _written(self, items: list[_Item]) -> list[Outcome]:
-        jobs = [item.job for item in items if item.job is not None]
+        jobs = [cast("Job[Any]", item.work) for item in items]
         try:
             self._commit(jobs)
         except BaseException as error:  # the lane must live, and the callers must hear of it
@@ -109,9 +129,8 @@ class Lane:
 
 
 def _called(item: _Item) -> Outcome:
-    assert item.call is not None
     try:
-        return item.future, item.call(), None
+        return item.future, cast("Callable[[], Any]", item.work)(), None
     except DriverError as error:
         translated = reading_failed(error)
         translated.__cause__ = error
@@ -126,10 +145,8 @@ def _settle(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         by_loop.setdefault(outcome[0].get_loop(), []).append(outcome)
     for loop, part in by_loop.items():
-        try:
+        with suppress(RuntimeError):  # that loop is closed: nobody waits any more
             loop.call_soon_threadsafe(_resolve, part)
-        except RuntimeError:
-            pass  # that loop is closed: nobody waits any more
 
 
 def _resolve(outcomes: list[Outcome]) -> None:

@@ -5,7 +5,7 @@ Source: the API of Node's abstract-level, whose layout of sublevels on disk is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -18,10 +18,11 @@ from datapatterns.errors import DataError, HookFailed, InvalidArgument, NotFound
 from datapatterns.level import encoding, registry
 from datapatterns.level.batch import Batch, RawOperations, encoded, store
 from datapatterns.level.driver import Database, DriverError, reading_failed
-from datapatterns.level.engine import Gate, Job
+from datapatterns.level.engine import Gate
 from datapatterns.level.entries import Entries, Range, Snapshot, make_range
 from datapatterns.level.hooks import Hooks, Operation
 from datapatterns.level.keys import is_own, sublevel_prefix
+from datapatterns.level.lane import Job
 from datapatterns.level.recovery import Report, check, recover
 from datapatterns.level.space import Space
 
@@ -105,7 +106,7 @@ class Level:
         """Open without the postopen hooks, which the two faces call in their own ways."""
         for name in encodings:
             codec(name)  # refused before a directory is made
-        if not isinstance(path, str | PathLike) or not str(path):
+        if not isinstance(path, str | PathLike) or not str(path):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgument("the path of a LevelDB is a non-empty string or a Path")
         if recovering:
             recover(Path(path))
@@ -147,20 +148,17 @@ class Level:
 
     def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
         """Return the values in the order of the keys, None where there is none."""
-        found = self._get_raw(self._encoded(keys), snapshot)
+        found = self._get_raw(map(self.encode_key, encoding.key_list(keys)), snapshot)
         return [None if data is None else self.decode_value(data) for data in found]
 
     def has_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[bool]:
         """Return whether there are such keys, in their order."""
-        found = self._get_raw(self._encoded(keys), snapshot)
+        found = self._get_raw(map(self.encode_key, encoding.key_list(keys)), snapshot)
         return [data is not None for data in found]
 
-    def _encoded(self, keys: Iterable[Any]) -> list[bytes]:
-        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("the keys are a list of them, not one")
-        return [self.encode_key(key) for key in keys]
+    def _get_raw(self, keys: Iterable[bytes], snapshot: Snapshot | None) -> list[bytes | None]:
+        raws = list(keys)
 
-    def _get_raw(self, raws: list[bytes], snapshot: Snapshot | None) -> list[bytes | None]:
         def read(database: Database) -> list[bytes | None]:
             reader = database if snapshot is None else snapshot.reader(self.space)
             return [reader.get(raw, verify_checksums=True) for raw in raws]
@@ -351,7 +349,7 @@ class Level:
                 registry.release(self._engine)
 
     @contextmanager
-    def closed_on_error(self, message: str) -> Iterator[None]:
+    def closed_on_error(self, message: str) -> Generator[None]:
         """Close again when what was to follow the opening fails; HookFailed, or our own error."""
         try:
             yield

@@ -61,9 +61,7 @@ class Progress:
 
     def _graves(self, name: str) -> tuple[bytes, bytes]:
         prefix = self._dead.within(escape(check_name("a worker's name", name))).prefix
-        end = upper_bound(prefix)
-        assert end is not None
-        return prefix, end
+        return prefix, upper_bound(prefix)
 
 
 def _dead(number: bytes, value: bytes) -> DeadChange:

@@ -173,11 +173,14 @@ def _forget_after_fork() -> None:
     global _opening
     _opening = threading.Lock()
     for engine in _engines.values():
+        # Destroying any of it can wait for a background thread that does not exist here.
+        pinned: list[object] = [engine.database]
         for gate in engine.gates:
             gate.usable = False
             gate.refusal = "this LevelDB was opened before a fork, and belongs to the parent"
-        # Destroying the database waits for a background thread that does not exist here.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine.database))
+            pinned += gate.open
+        for resource in pinned:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(resource))
     _engines.clear()
     _reserved.clear()
 

@@ -67,7 +67,11 @@ def steps(collection: Collection, index: Index, *, anew: bool) -> Iterator[Step]
 
 
 def _begin(
-    collection: Collection, index: Index, transaction: Transaction, state: dict[str, Any], anew: bool
+    collection: Collection,
+    index: Index,
+    transaction: Transaction,
+    state: dict[str, Any],
+    anew: bool,
 ) -> int:
     """Go on where the note says, unless there is none, it is of other fields, or all is asked."""
     data = transaction.get(note_key(collection, index.name))
@@ -99,7 +103,6 @@ def _fill(
 ) -> int:
     """Write the entries of the next documents."""
     prefix, end = collection.documents, upper_bound(collection.documents)
-    assert end is not None
     rows = list(islice(transaction.items(prefix + state["at"], end), STEP))
     for key, value in rows:
         values = values_of(index, parse(value))
@@ -122,7 +125,6 @@ def _sweep(
     """Remove the next entries that fit no document."""
     prefix = collection.entries(index.name)
     end = upper_bound(prefix)
-    assert end is not None
     rows = list(islice(transaction.items(prefix + state["at"], end), STEP))
     for key, _ in rows:
         id = entries.entry_id(key[len(prefix) :])

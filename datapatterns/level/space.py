@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from datapatterns.level.driver import Database, DriverError, reading_failed
-from datapatterns.level.engine import Engine, Gate, Job
+from datapatterns.level.engine import Engine, Gate
 from datapatterns.level.keys import own_prefix
+from datapatterns.level.lane import Job
 from datapatterns.level.transaction import Transaction
 
 T = TypeVar("T")
@@ -22,7 +23,9 @@ class HasSpace(Protocol):
     """A Level, an AsyncLevel, or a sublevel of either: what the patterns take as their client."""
 
     @property
-    def space(self) -> Space: ...
+    def space(self) -> Space:
+        """Where the level lies."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

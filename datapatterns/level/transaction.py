@@ -120,7 +120,7 @@ class Transaction:
     def items(
         self, gte: bytes, lt: bytes, *, reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate over the entries from `gte` up to but not `lt`, as this transaction leaves them."""
+        """Iterate over the entries from `gte` up to but not `lt`, as they would be left."""
         if self._base is not None:
             below = self._base.items(gte, lt, reverse=reverse)
         else:

@@ -14,7 +14,6 @@ from redis.sentinel import Sentinel
 from datapatterns.capabilities import REDIS, Pattern
 from datapatterns.errors import InvalidArgument
 from datapatterns.redis._sync.calendar_counter import CalendarCounter
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.redis._sync.counter import Counter
 from datapatterns.redis._sync.pools import RedisClient
@@ -22,6 +21,9 @@ from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
+
+_Node: Any = ClusterNode  # the driver's own types are incomplete
+_Sentinel: Any = Sentinel
 
 PATTERNS: dict[Pattern, Any] = {
     "counter": Counter,
@@ -51,17 +53,18 @@ class Backend:
         """The client. Reads are tried again when a connection was lost; writes never are."""
         again = Retry(FullJitterBackoff(cap=0.5, base=0.02), 3)
         if url.kind == "cluster":
-            nodes = [ClusterNode(host, port) for host, port in url.nodes]
+            nodes = [_Node(host, port) for host, port in url.nodes]
             options: dict[str, Any] = {**TIMEOUTS, **url.options}
             return RedisCluster(startup_nodes=nodes, **options)
         if url.kind == "sentinel":
-            sentinel = Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
+            sentinel = _Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
             self._sentinels = list(sentinel.sentinels)
             options = {**TIMEOUTS, "retry": again, **url.options}
             client: Redis = sentinel.master_for(url.service, **options)
             return client
         try:
-            return Redis.from_url(url.url, retry=again, **TIMEOUTS)
+            options = {**TIMEOUTS, "retry": again}
+            return Redis.from_url(url.url, **options)
         except ValueError as error:
             raise InvalidArgument("not the URL of a Redis store") from error
 
@@ -79,7 +82,9 @@ class Backend:
 
     def ping(self) -> None:
         """Return if the server answers, else raise."""
-        read(self.client, "PING")
+        untyped: Any = self.client
+        with redis_errors():
+            untyped.ping()
 
     def close(self) -> None:
         """Close the client."""

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
 
-from datapatterns import (
-    AsyncStore,
-    Conflict,
-    DataError,
-    DecodeFailed,
-    InvalidArgument,
-    InvalidData,
-    NotFound,
-)
+from datapatterns import AsyncStore, Conflict, InvalidArgument, InvalidData, NotFound
 from datapatterns.testing._async.concurrently import concurrently
-from datapatterns.testing.samples import (
-    HOSTILE,
-    NO_NAMES,
-    WIDE,
-    Item,
-    Member,
-    Person,
-    PersonChanges,
-    Wide,
-)
-
-SECRET = "y" * 50  # a value that breaks a rule, and must not be quoted
+from datapatterns.testing.samples import WIDE, Item, Member, Person, PersonChanges, Wide
 
 
 class AsyncRepositoryConformance:
-    """Documents: made, read, changed and removed. A backend tells how others would write theirs."""
+    """Documents: made, read, changed and removed."""
 
     pattern: ClassVar[str] = "repository"
-
-    async def plant(
-        self, target: AsyncStore, name: str, id: str, fields: Mapping[str, Any]
-    ) -> None:
-        """Override: change these fields of a stored document past the repository."""
-        raise NotImplementedError
 
     # --- create
 
@@ -156,7 +130,8 @@ class AsyncRepositoryConformance:
         assert (raw["id"], raw["rev"]) == ("ann", ann.rev)
 
     @pytest.mark.parametrize(
-        "value", [0.1, 2**40, "\N{SLICE OF PIZZA}\x00", [1, [None]], {"a": {"": False}}, "x" * 100_000]
+        "value",
+        [0.1, 2**40, "\N{SLICE OF PIZZA}\x00", [1, [None]], {"a": {"": False}}, "x" * 100_000],
     )
     async def test_values_come_back(self, target: AsyncStore, value: Any) -> None:
         """Any JSON value is stored and read as it is."""
@@ -344,131 +319,3 @@ class AsyncRepositoryConformance:
             return True
 
         assert sum(await concurrently(destroy, [()] * 8)) == 1
-
-    # --- what others stored, and what does not fit
-
-    async def test_unknown_fields_survive_an_update(self, target: AsyncStore) -> None:
-        """What the model does not know is neither lost nor changed by it."""
-        people = target.repository("people", Person)
-        await people.create(Person(id="ann", age=1))
-        extra = {"shoe": [1, {"a": None}], "p q": "\N{SLICE OF PIZZA}"}
-        await self.plant(target, "people", "ann", extra)
-        await people.update("ann", {"age": 2})
-        await people.update("ann", {"name": "Ann"}, rev=(await people.get("ann")).rev)
-        raw = await people.get_raw("ann")
-        assert {name: raw[name] for name in extra} == extra
-        assert (raw["age"], raw["name"]) == (2, "Ann")
-
-    async def test_a_document_that_no_longer_fits(self, target: AsyncStore) -> None:
-        """Reading it is DecodeFailed with its id, on every way; `get_raw` still gives it."""
-        people = target.repository("people", Person)
-        await people.create(Person(id="ann", age=1))
-        await self.plant(target, "people", "ann", {"age": SECRET})
-        for read in (people.get, people.find):
-            with pytest.raises(DecodeFailed) as raised:
-                await read("ann")
-            assert raised.value.data["id"] == "ann"
-            assert SECRET not in str(raised.value)
-        with pytest.raises(DecodeFailed):
-            await people.get_many(["ann"])
-        with pytest.raises(DecodeFailed):
-            await people.list()
-        assert (await people.get_raw("ann"))["age"] == SECRET
-        assert await people.exists("ann")
-
-    async def test_invalid_data_lists_everything_and_quotes_nothing(
-        self, target: AsyncStore
-    ) -> None:
-        """Every problem is there, no input value is, and nothing was written."""
-        people = target.repository("people", Person)
-        ann = await people.create(Person(id="ann", age=1))
-        bad = Person(id="new")
-        bad.name, bad.age = SECRET, -77
-        replaced = ann.model_copy(update={"name": SECRET, "age": -77})
-        for call in (
-            lambda: people.create(bad),
-            lambda: people.replace(replaced),
-            lambda: people.update("ann", {"name": SECRET, "age": -77}),
-        ):
-            with pytest.raises(InvalidData) as raised:
-                await call()
-            assert {error["loc"] for error in raised.value.errors} == {("name",), ("age",)}
-            shown = f"{raised.value} {raised.value.errors} {raised.value.problem()}"
-            assert SECRET not in shown
-            assert "-77" not in shown
-        assert [one async for one in people.iterate()] == [ann]
-
-    async def test_what_json_cannot_hold_is_refused(self, target: AsyncStore) -> None:
-        """NaN, infinities and bytes are an error of the caller, and nothing is written."""
-        items = target.repository("items", Item)
-        await items.create(Item(id="a", value=1))
-        for value in (float("nan"), float("inf"), [float("-inf")]):
-            for call in (
-                lambda value=value: items.create(Item(id="b", value=value)),
-                lambda value=value: items.update("a", {"value": value}),
-            ):
-                with pytest.raises(DataError) as raised:
-                    await call()
-                assert raised.value.status == 400
-        assert [one.value async for one in items.iterate()] == [1]
-
-    async def test_another_models_document_is_refused(self, target: AsyncStore) -> None:
-        """A repository takes only documents of its model."""
-        people = target.repository("people", Person)
-        wrong: Any = Item(id="a")
-        with pytest.raises(InvalidArgument):
-            await people.create(wrong)
-        with pytest.raises(InvalidArgument):
-            target.repository("people", Person, immutable={"shoe"})
-
-    # --- names
-
-    async def test_hostile_ids_are_told_apart(self, target: AsyncStore) -> None:
-        """Whatever an id holds, it reaches its own document and no other."""
-        items = target.repository("items", Item)
-        for n, id in enumerate(HOSTILE):
-            await items.create(Item(id=id, value=n))
-        for n, id in enumerate(HOSTILE):
-            found = await items.get(id)
-            assert (found.id, found.value) == (id, n)
-            await items.update(id, {"value": n + 1})
-        found_many = await items.get_many(HOSTILE)
-        assert [one and one.value for one in found_many] == [n + 1 for n in range(len(HOSTILE))]
-        assert sorted([str(one.id) async for one in items.iterate()]) == sorted(HOSTILE)
-        for left, id in zip(range(len(HOSTILE) - 1, -1, -1), HOSTILE, strict=True):
-            await items.destroy(id)
-            assert await items.count() == left
-
-    async def test_hostile_collections_are_told_apart(self, target: AsyncStore) -> None:
-        """Whatever a collection is called, it has its own documents and no others."""
-        for n, name in enumerate(HOSTILE):
-            await target.repository(name, Item).create(Item(id="a", value=n))
-        for n, name in enumerate(HOSTILE):
-            items = target.repository(name, Item)
-            assert [one.value async for one in items.iterate()] == [n]
-
-    @pytest.mark.parametrize("id", NO_NAMES, ids=ascii)
-    async def test_what_is_no_id(self, target: AsyncStore, id: Any) -> None:
-        """It is InvalidArgument in every call, and writes nothing."""
-        items = target.repository("items", Item)
-        await items.create(Item(id="a"))
-        for call in (
-            lambda: items.get(id),
-            lambda: items.find(id),
-            lambda: items.get_raw(id),
-            lambda: items.exists(id),
-            lambda: items.get_many(["a", id]),
-            lambda: items.update(id, {"value": 1}),
-            lambda: items.destroy(id),
-            lambda: items.replace(Item.model_construct(id=id, rev="1", value=1)),
-        ):
-            with pytest.raises(InvalidArgument):
-                await call()
-        if isinstance(id, str):
-            with pytest.raises(InvalidArgument):
-                await items.create(Item.model_construct(id=id, value=1))
-            [outcome] = await items.create_many([Item.model_construct(id=id, value=1)])
-            assert isinstance(outcome, InvalidArgument)
-        with pytest.raises(InvalidArgument):
-            target.repository(id, Item)
-        assert await items.count() == 1

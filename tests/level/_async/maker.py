@@ -40,6 +40,11 @@ class Maker:
             level = level.sublevel(name)
         return level.sublevel(self.names[-1], **options) if self.names else root
 
+    async def again(self, **options: Any) -> AsyncLevel:
+        """The same level through another handle, which may have other encodings."""
+        root = await self.open(self.root.space.engine.path, **options)
+        return self.within(root, **options)
+
     @property
     def root(self) -> AsyncLevel:
         """The root of the directory opened last."""

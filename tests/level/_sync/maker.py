@@ -17,9 +17,12 @@ class Maker:
         self.names = names
         self.roots: list[Level] = []
 
-    def __call__(self, *, hooks: Hooks | None = None, **encodings: Any) -> Level:
+    def __call__(
+        self, *, sync: bool | None = None, hooks: Hooks | None = None, **encodings: Any
+    ) -> Level:
         """Open another directory."""
-        root = self.open(self.path / str(len(self.roots)), hooks=hooks, **encodings)
+        path = self.path / str(len(self.roots))
+        root = self.open(path, sync=sync, hooks=hooks, **encodings)
         return self.within(root, hooks=hooks, **encodings)
 
     def open(self, path: Path, *, hooks: Hooks | None = None, **options: Any) -> Level:
@@ -37,6 +40,11 @@ class Maker:
         for name in self.names[:-1]:
             level = level.sublevel(name)
         return level.sublevel(self.names[-1], **options) if self.names else root
+
+    def again(self, **options: Any) -> Level:
+        """The same level through another handle, which may have other encodings."""
+        root = self.open(self.root.space.engine.path, **options)
+        return self.within(root, **options)
 
     @property
     def root(self) -> Level:

@@ -1,0 +1,61 @@
+// The peer on Node: does the same work with classic-level as level.py does, on request.
+// One JSON object a line comes in ({work, path, records}), and one goes out ({seconds}).
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createInterface } from 'node:readline'
+
+// The packages of the tests, wherever this file lies.
+const require = createRequire(new URL('../tests/node/package.json', import.meta.url))
+const { ClassicLevel } = require('classic-level')
+const manifest = require.resolve('classic-level/package.json')
+
+const BATCH = 1000
+const key = (number) => String(number).padStart(16, '0')
+const value = 'v'.repeat(100)
+const stores = new Map()
+
+async function opened (path) {
+  if (!stores.has(path)) stores.set(path, new ClassicLevel(path))
+  const store = stores.get(path)
+  await store.open()
+  return store
+}
+
+const works = {
+  async put (store, records) {
+    for (let number = 0; number < records; number++) await store.put(key(number), value)
+  },
+  // The keys in an order that jumps about: the multiplier has no factor in common with 10.
+  async get (store, records) {
+    for (let number = 0; number < records; number++) {
+      const found = await store.get(key((number * 7919) % records))
+      if (found.length !== value.length) throw new Error('a wrong value')
+    }
+  },
+  async batch (store, records) {
+    for (let first = 0; first < records; first += BATCH) {
+      const operations = []
+      for (let number = first; number < first + BATCH; number++) {
+        operations.push({ type: 'put', key: key(number), value })
+      }
+      await store.batch(operations)
+    }
+  }
+}
+
+console.log(JSON.stringify({
+  node: process.version,
+  'classic-level': JSON.parse(readFileSync(manifest, 'utf8')).version
+}))
+for await (const line of createInterface({ input: process.stdin })) {
+  const { work, path, records, keep } = JSON.parse(line)
+  const store = await opened(path)
+  const began = process.hrtime.bigint()
+  await works[work](store, records)
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9
+  if (!keep) {
+    await store.close()
+    stores.delete(path)
+  }
+  console.log(JSON.stringify({ seconds }))
+}
