@@ -359,24 +359,27 @@ def async_get(bench: Bench) -> Line:
 
 
 def async_batch(bench: Bench) -> Line:
-    """Awaited batches of 1,000."""
+    """Awaited batches of 1,000, made beforehand."""
     count = bench.scaled(RECORDS)
     node = Node(bench)
 
+    made = [
+        [
+            {"type": "put", "key": f"{number:016d}", "value": VALUE}
+            for number in range(first, first + BATCH)
+        ]
+        for first in range(0, count, BATCH)
+    ]
+
     async def batches(level: AsyncLevel) -> None:
-        for first in range(0, count, BATCH):
-            await level.batch(
-                [
-                    {"type": "put", "key": f"{number:016d}", "value": VALUE}
-                    for number in range(first, first + BATCH)
-                ]
-            )
+        for operations in made:
+            await level.batch(operations)
 
     async def chains(level: AsyncLevel) -> None:
-        for first in range(0, count, BATCH):
+        for operations in made:
             batch = level.batch()
-            for number in range(first, first + BATCH):
-                batch.put(f"{number:016d}", VALUE)
+            for operation in operations:
+                batch.put(operation["key"], operation["value"])
             await batch.write()
 
     return Line(
@@ -420,7 +423,7 @@ def create(bench: Bench) -> Line:
     def ours(*, unique: bool = False) -> float:
         with Level.open(bench.new_path()) as level:
             create = repository(level, unique=unique).create
-            create(Person(id="first", **people(bench)[0]))
+            create(Person(id="first", **people(bench)[0] | {"email": "first"}))
 
             def work() -> None:
                 for document in documents:

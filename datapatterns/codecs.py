@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -75,7 +75,7 @@ def _is_plain(value: object, levels: int) -> bool:
     """Whether it is made of dicts, lists, strings and finite numbers, and not deeply nested."""
     kind = type(value)
     if kind is dict:
-        items = cast("dict[object, object]", value).values()
+        items: Iterable[object] = cast("dict[object, object]", value).values()
     elif kind is list:
         items = cast("list[object]", value)
     else:
@@ -174,7 +174,7 @@ def codec(encoding: str | Codec) -> Codec:
         except KeyError:
             known = ", ".join(sorted(CODECS))
             raise InvalidArgument(f"unknown encoding; known are {known}") from None
-    if isinstance(encoding, Codec):
+    if isinstance(encoding, Codec):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         return encoding
     raise InvalidArgument("an encoding is a name, or an object with encode and decode")
 

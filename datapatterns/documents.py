@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from datapatterns.errors import DecodeFailed, InvalidData
 from datapatterns.names import check_name
@@ -24,6 +24,9 @@ _OURS = {"id", "rev"}
 
 class Document(BaseModel):
     """A schema with an identity: `id` and `rev` are opaque, and `rev` is given by the backend."""
+
+    # By default a NaN in a field of any type would be stored as null; now it is seen and refused.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     id: str | None = None
     rev: str | None = None

@@ -70,7 +70,7 @@ class Index:
 
     def _bound(self, prefix: Sequence[Any], bound: Any) -> bytes:
         """A bound is one value, or a tuple of values for several fields."""
-        values = cast("tuple[Any, ...]", bound) if isinstance(bound, tuple) else (bound,)
+        values = cast("Sequence[Any]", bound) if isinstance(bound, tuple) else (bound,)
         if len(prefix) + len(values) > len(self.fields):
             raise InvalidArgument(f"the index has only {len(self.fields)} fields")
         return pack_values(values)

@@ -1,8 +1,13 @@
-"""A place in a ranking: a plain value, the same on every backend."""
+"""A place in a ranking, and what may be ranked: plain values, the same on every backend."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from datapatterns.errors import InvalidArgument
+
+MOST = 2**53  # as many players as a double can count
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +17,33 @@ class Ranked:
     rank: int
     player: str
     score: float
+
+
+def check_score(value: object) -> float:
+    """The number as a float; InvalidArgument unless it is finite and a float can hold it exactly.
+
+    Whole numbers are exact up to 2^53; beyond, many have no float, and would become another score.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise InvalidArgument(f"a score must be a number, not {type(value).__name__}")
+    try:
+        score = float(value)
+    except OverflowError:
+        score = math.inf
+    if not math.isfinite(score) or score != value:
+        raise InvalidArgument("a score must be finite, and a whole one exact as a float")
+    return score + 0.0  # -0.0 becomes 0.0
+
+
+def check_sum(score: float) -> float:
+    """A score that points were added to; InvalidArgument if it is out of range."""
+    if not math.isfinite(score):
+        raise InvalidArgument("the score would leave the range of a float")
+    return score + 0.0
+
+
+def check_places(what: str, value: object) -> int:
+    """A whole number from 0 on."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidArgument(f"{what} must be a whole number from 0 on")
+    return min(value, MOST)

@@ -35,6 +35,10 @@ _GRACE = 5.0  # seconds for what is about to end to end
 _PER_LANE = 4  # jobs waiting for each one that runs: enough to keep all busy, few enough to drain
 
 
+class AsyncLock(asyncio.Lock):
+    """A lock for a short time, taken with `async with`."""
+
+
 class AsyncEvent:
     """A flag to wait for, raised from the loop, from any thread or from a signal handler.
 
@@ -264,7 +268,7 @@ class AsyncHandler:
             raise InvalidArgument("the handler must not be a generator: calling it does nothing")
         self._fn = fn
         self._async = any(map(inspect.iscoroutinefunction, forms))
-        self._idle: list[SimpleQueue[Callable[[], None] | None]] = []
+        self._idle: list[_Inbox] = []
         self._over = False
 
     async def __call__(self, *args: Any) -> Any:
@@ -288,47 +292,49 @@ class AsyncHandler:
 
     async def _in_thread(self, *args: Any) -> Any:
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
+        future: asyncio.Future[_Outcome] = loop.create_future()
         inbox = self._idle.pop() if self._idle else self._thread()
-        call = functools.partial(contextvars.copy_context().run, self._fn, *args)
 
-        def answer(result: Any, error: BaseException | None) -> None:
+        def answer(outcome: _Outcome) -> None:
             if self._over:
                 inbox.put(None)
             else:
                 self._idle.append(inbox)
             if not future.done():
-                # As a value: a future refuses to hold StopIteration.
-                future.set_result((result, error))
+                future.set_result(outcome)
 
-        def work() -> None:
-            result: Any = None
-            failure: BaseException | None = None
-            try:
-                result = call()
-            except BaseException as error:
-                failure = error
-            try:
-                loop.call_soon_threadsafe(answer, result, failure)
-            except RuntimeError:  # the loop is closed: nobody waits, and no more will come
-                inbox.put(None)
-
-        inbox.put(work)
+        call = functools.partial(contextvars.copy_context().run, self._fn, *args)
+        inbox.put((call, lambda outcome: loop.call_soon_threadsafe(answer, outcome)))
         result, error = await future
         if error is not None:
             raise error
         return result
 
-    def _thread(self) -> SimpleQueue[Callable[[], None] | None]:
-        inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+    def _thread(self) -> _Inbox:
+        inbox: _Inbox = SimpleQueue()
         args = (inbox,)
         threading.Thread(target=_serve, args=args, name="datapatterns-handler", daemon=True).start()
         return inbox
 
 
-def _serve(inbox: SimpleQueue[Callable[[], None] | None]) -> None:
+# What a call returned or raised, as a value: a future refuses to hold StopIteration.
+_Outcome = tuple[Any, BaseException | None]
+_Inbox = SimpleQueue[tuple[Callable[[], Any], Callable[[_Outcome], object]] | None]
+
+
+def _serve(inbox: _Inbox) -> None:
+    """Make the calls that come in, each followed by its answer, until None comes."""
     while (work := inbox.get()) is not None:
-        work()
+        call, answer = work
+        outcome: _Outcome
+        try:
+            outcome = (call(), None)
+        except BaseException as error:
+            outcome = (None, error)
+        try:
+            answer(outcome)
+        except RuntimeError:  # the loop is closed: nobody waits, and no more will come
+            return
 
 
 @asynccontextmanager

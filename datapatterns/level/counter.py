@@ -5,42 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from datapatterns.errors import DataCorrupted, InvalidArgument
+from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step, microseconds
 from datapatterns.level.driver import Reader
 from datapatterns.level.expiry import Expiring, now
 from datapatterns.level.space import HasSpace
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name
 
-_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
-
-
 class _Counter:
     """What both faces are made of."""
 
     def __init__(self, client: HasSpace, name: str, *, op_ttl: float = 3600.0) -> None:
-        if not op_ttl > 0:
-            raise InvalidArgument("op_ttl must be above 0 seconds")
         self._space = client.space
         name = check_name("a counter's name", name)
         self._key = self._space.within("$counters").prefix + name.encode()
         # The name's length keeps two counters' operations apart, whatever their names.
         operations = self._space.within("$counted").prefix + b"%d:" % len(name.encode())
         self._operations = Expiring(self._space, operations + name.encode())
-        self._ttl = int(op_ttl * 1_000_000)
+        self._ttl = microseconds(check_seconds("op_ttl", op_ttl))
 
     def _add(self, by: int, op_id: str | None) -> Callable[[Transaction], int]:
-        if not isinstance(by, int) or isinstance(by, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("a counter moves by whole numbers")
         operation = None if op_id is None else check_name("an op_id", op_id).encode()
 
         def work(transaction: Transaction) -> int:
             at = now()
             if operation is not None:
-                known = self._operations.get(transaction, operation, at)
+                known = self._operations.get(transaction.get, operation, at)
                 if known is not None:
                     return int(known)
             value = _number(transaction.get(self._key)) + by
-            if not _LOWEST <= value <= _HIGHEST:
+            if not INT64_MIN <= value <= INT64_MAX:
                 raise InvalidArgument("the counter would leave 64 bits")
             transaction.store(self._key, b"%d" % value)
             if operation is not None:
@@ -69,11 +63,11 @@ class Counter(_Counter):
 
     def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
         """Add and return the new value; the same `op_id` adds once."""
-        return self._space.write(self._add(by, op_id))
+        return self._space.write(self._add(check_step(by), op_id))
 
     def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
         """Subtract and return the new value; the same `op_id` subtracts once."""
-        return self._space.write(self._add(-by, op_id))
+        return self._space.write(self._add(-check_step(by), op_id))
 
     def value(self) -> int:
         """Return the value, 0 if there is none."""
@@ -89,11 +83,11 @@ class AsyncCounter(_Counter):
 
     async def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
         """Add and return the new value; the same `op_id` adds once."""
-        return await self._space.write_in_lane(self._add(by, op_id))
+        return await self._space.write_in_lane(self._add(check_step(by), op_id))
 
     async def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
         """Subtract and return the new value; the same `op_id` subtracts once."""
-        return await self._space.write_in_lane(self._add(-by, op_id))
+        return await self._space.write_in_lane(self._add(-check_step(by), op_id))
 
     async def value(self) -> int:
         """Return the value, 0 if there is none."""

@@ -26,11 +26,11 @@ from datapatterns.errors import (
 from datapatterns.indexes import Index
 from datapatterns.level.collection import REVISION, Log, parse, revision
 from datapatterns.level.collection import Collection as Stored
-from datapatterns.level.driver import Database, Reader, scan
+from datapatterns.level.driver import Database, Reader, scan, scan_keys
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.space import Space
 from datapatterns.level.transaction import Transaction
-from datapatterns.names import check_name
+from datapatterns.names import check_name, escape
 from datapatterns.pages import Page
 from datapatterns.pages import scan as plan
 from datapatterns.tuples import AFTER, collated, unpack
@@ -243,7 +243,7 @@ class Documents(Generic[D]):
         else:
             bounds = self.index(index).bounds(prefix, start, end, descending=descending)
             base = self.stored.entries(index)
-        query = f"level {index or ''}"
+        query = f"level {escape(self.stored.name)} {escape(index or '')}"
         read = plan(query, *bounds, limit=limit, after=after, descending=descending)
 
         def work(database: Database) -> Page[D]:
@@ -289,7 +289,7 @@ class Documents(Generic[D]):
             values: Any = None
             group = None
             for key in keys(reader, base, upper_bound(base)):
-                if group is None or not key.startswith(group):
+                if group is None or not group <= key < group + AFTER:
                     found, _ = collated(unpack(key[len(base) :]), depth)
                     group = base + entries.pack_values(found)
                     values = found[0] if depth == 1 else found
@@ -301,7 +301,7 @@ class Documents(Generic[D]):
 
 def keys(reader: Reader, first: bytes, last: bytes | None) -> Iterator[bytes]:
     """The keys of a range, without their values."""
-    return iter(reader.iterator(start=first, stop=last, include_value=False, verify_checksums=True))
+    return scan_keys(reader, first, last)
 
 
 def _attempt(

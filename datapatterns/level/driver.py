@@ -62,7 +62,9 @@ class RawRows(Protocol):
     """LevelDB's own iterator, which tells a damaged block from the end."""
 
     def valid(self) -> bool: ...
+    def seek(self, target: bytes) -> None: ...
     def seek_to_first(self) -> None: ...
+    def seek_to_last(self) -> None: ...
     def next(self) -> None: ...
     def item(self) -> tuple[bytes, bytes]: ...
     def close(self) -> None: ...
@@ -111,13 +113,49 @@ def scan(
 
     Given a start as well, the driver drops the last row when it reads downwards.
     """
-    if not reverse:
-        yield from reader.iterator(start=gte, stop=lt, verify_checksums=True, fill_cache=fill_cache)
+    options = {"stop": lt, "verify_checksums": True, "fill_cache": fill_cache}
+    last: bytes | None = None if reverse else gte
+    if reverse:
+        for row in reader.iterator(reverse=True, **options):
+            last = row[0]
+            if last < gte:
+                return
+            yield row
+    else:
+        for row in reader.iterator(start=gte, **options):
+            last = row[0]
+            yield row
+    confirm_end(reader, last, reverse=reverse)
+
+
+def scan_keys(reader: Reader, gte: bytes, lt: bytes | None) -> Iterator[bytes]:
+    """The keys of a range, without their values."""
+    last = gte
+    for key in reader.iterator(start=gte, stop=lt, include_value=False, verify_checksums=True):
+        last = key
+        yield key
+    confirm_end(reader, last)
+
+
+def confirm_end(reader: Reader, last: bytes | None, *, reverse: bool = False) -> None:
+    """Raise what the driver's iterators do not: that not the end was met, but a damaged block.
+
+    `last` is the last key that was read, or where reading began; None where neither is known.
+    Upwards, a damaged block behind which nothing more comes looks like the end. Downwards only
+    one before which nothing has come does.
+    """
+    if reverse and last is not None:
         return
-    for row in reader.iterator(stop=lt, reverse=True, verify_checksums=True, fill_cache=fill_cache):
-        if row[0] < gte:
-            return
-        yield row
+    rows = reader.raw_iterator(verify_checksums=True)
+    try:
+        if last is None:
+            rows.seek_to_last()
+        else:
+            rows.seek(last)
+            if rows.valid():
+                rows.next()
+    finally:
+        rows.close()
 
 
 def repair_database(path: str) -> None:

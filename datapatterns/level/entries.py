@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from datapatterns.errors import InvalidArgument, Unavailable
-from datapatterns.level.driver import DriverError, Reader, Rows, reading_failed
+from datapatterns.level.driver import DriverError, Reader, Rows, confirm_end, reading_failed
 from datapatterns.level.driver import Snapshot as DriverSnapshot
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.space import Space
@@ -59,6 +59,8 @@ def make_range(
         raise InvalidArgument("a range takes lt or lte, not both")
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 0):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgument("limit must be a whole number from 0 on, or None")
+    if not isinstance(reverse, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+        raise InvalidArgument("reverse must be True or False")
     lower, upper = prefix, upper_bound(prefix) if prefix else None
     if gt is not None or gte is not None:
         lower = encode(gte) if gt is None else encode(gt) + b"\x00"
@@ -134,6 +136,8 @@ class Entries(Generic[T]):
         self._chunk = _FIRST_CHUNK
         self._one_consumer = threading.Lock()
         self._ended = False
+        self._database = space.engine.database
+        self._at = None if range.reverse else range.gte  # the last key read, as far as known
         self._rows: Rows | None = None
         # Fetched, but not read yet. Rows are decoded one by one: those before a bad one are given.
         self._fetched: list[Any] = []
@@ -171,6 +175,10 @@ class Entries(Generic[T]):
                     return []
                 size = most if self._left is None else min(most, self._left)
                 rows = list(islice(self._rows, size))
+                if rows:
+                    self._at = self._key(rows[-1])
+                if len(rows) < size:
+                    confirm_end(self._database, self._at, reverse=self._range.reverse)
         except DriverError as error:
             raise reading_failed(error) from error
         finally:
@@ -189,6 +197,12 @@ class Entries(Generic[T]):
             self._ended = True
             rows = [row for row in rows if (row[0] if both else row) >= lower]
         return rows if self._with_keys or not both else [row[1] for row in rows]
+
+    def _key(self, row: Any) -> Any:
+        """The key of a row as the driver gave it, if it is there."""
+        if not self._with_values:
+            return row
+        return row[0] if self._with_keys or self._range.reverse else None
 
     def __iter__(self) -> Iterator[T]:
         while True:
@@ -213,6 +227,7 @@ class Entries(Generic[T]):
             self._fetched.clear()  # which ends `ready`, also for a loop that is reading it
             lower, upper = self._range.gte, self._range.lt
             self._ended = key < lower or (upper is not None and key >= upper)
+            self._at = None if self._range.reverse else key
             if self._rows is not None and not self._ended:
                 # Reading downwards, the driver goes on below the position it is sent to.
                 self._rows.seek(key + b"\x00" if self._range.reverse else key)

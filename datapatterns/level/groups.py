@@ -10,7 +10,6 @@ from itertools import islice
 from datapatterns import tuples
 from datapatterns.groupings import check_most, check_some
 from datapatterns.level.driver import Database, Reader, scan
-from datapatterns.level.keys import successor
 from datapatterns.level.space import HasSpace
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name, escape
@@ -244,5 +243,5 @@ class AsyncGroups(_Groups):
 
 def _names(reader: Reader, prefix: bytes, start: bytes) -> Iterator[str]:
     """The last element of each key from `start` on that begins with the prefix."""
-    for key, _ in scan(reader, start, successor(prefix)):
+    for key, _ in scan(reader, start, prefix + tuples.AFTER):
         yield tuples.unpack(key[len(prefix) :])[0]

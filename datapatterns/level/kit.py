@@ -9,9 +9,14 @@ from urllib.parse import parse_qsl
 from datapatterns.capabilities import LEVEL, Pattern
 from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.level.async_level import AsyncLevel
+from datapatterns.level.calendar_counter import AsyncCalendarCounter, CalendarCounter
 from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
+from datapatterns.level.concurrency_limiter import AsyncConcurrencyLimiter, ConcurrencyLimiter
 from datapatterns.level.counter import AsyncCounter, Counter
+from datapatterns.level.groups import AsyncGroups, Groups
+from datapatterns.level.leaderboard import AsyncLeaderboard, Leaderboard
 from datapatterns.level.level import Level
+from datapatterns.level.rate_limiter import AsyncRateLimiter, RateLimiter
 from datapatterns.level.repository import AsyncRepository, Repository
 from datapatterns.names import escape
 
@@ -19,12 +24,22 @@ _SYNC = {"always": True, "never": False}
 
 PATTERNS: dict[Pattern, Any] = {
     "counter": Counter,
+    "calendar_counter": CalendarCounter,
+    "rate_limiter": RateLimiter,
+    "concurrency_limiter": ConcurrencyLimiter,
+    "groups": Groups,
+    "leaderboard": Leaderboard,
     "repository": Repository,
     "changes": ChangesFeed,
 }
 
 ASYNC_PATTERNS: dict[Pattern, Any] = {
     "counter": AsyncCounter,
+    "calendar_counter": AsyncCalendarCounter,
+    "rate_limiter": AsyncRateLimiter,
+    "concurrency_limiter": AsyncConcurrencyLimiter,
+    "groups": AsyncGroups,
+    "leaderboard": AsyncLeaderboard,
     "repository": AsyncRepository,
     "changes": AsyncChangesFeed,
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datapatterns.codecs import dumps
 from datapatterns.errors import DataError
 from datapatterns.level.collection import REVISION, parse
-from datapatterns.level.driver import Database, scan
+from datapatterns.level.driver import Database, scan, scan_keys
 from datapatterns.level.inspection import (
     NUMBER,
     OWN,
@@ -51,7 +51,7 @@ def rebuild(database: Database) -> None:
 
 def _places(database: Database) -> set[_Place]:
     """The collections that anything of ours is stored about."""
-    keys = database.iterator(include_value=False, verify_checksums=True, fill_cache=False)
+    keys = scan_keys(database, b"", None)
     found = (OWN.match(key) for key in keys if b"!$" in key)
     return {_Place(own[1], own[3].partition(b".")[0]) for own in found if own}
 

@@ -159,6 +159,8 @@ def _holder(path: Path) -> int | None:
         pid = int((path / PID_FILE).read_text())
     except (OSError, ValueError):
         return None
+    if pid <= 0:
+        return None  # kill would mean whole groups by these
     try:
         os.kill(pid, 0)
     except PermissionError:

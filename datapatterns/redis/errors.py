@@ -44,6 +44,7 @@ DRIVER_ERRORS = (driver.RedisError, driver.RedisClusterException)
 # What our own scripts say no with.
 REFUSALS: dict[str, Make] = {
     "DP_OVERFLOW": lambda: InvalidArgument("the result would leave 64 bits"),
+    "DP_INFINITE": lambda: InvalidArgument("the score would leave the range of a float"),
     "DP_CORRUPTED": lambda: DataCorrupted("what is stored is not what this pattern stores"),
     "DP_EXISTS": lambda: Conflict("it exists already", reason="exists"),
     "DP_STALE": lambda: Conflict("it was changed meanwhile", reason="stale_revision"),
@@ -83,6 +84,7 @@ _PHRASES: dict[str, Make] = {
     "not a number (NaN)": lambda: InvalidArgument("the result would not be a number"),
     "exceeds maximum allowed size": lambda: TooLarge("a value is larger than the server allows"),
     "max number of clients": lambda: Unavailable("the server has too many clients"),
+    "Too many connections": lambda: Unavailable("the client has no free connection"),
     "unknown command": lambda: Unsupported("the server lacks a command that this needs"),
     "Unknown Redis command": lambda: Unsupported("the server lacks a command that this needs"),
     "ACL failure": _CODES["NOPERM"],
@@ -146,8 +148,10 @@ def translate(error: BaseException, *, sent: bool = False) -> DataError:
         return _of_reply(str(error))
     if isinstance(error, driver.DataError):
         return InvalidArgument("the driver cannot send a value of this type")
-    if isinstance(error, driver.ConnectionError) and "max number of clients" in str(error):
-        return _PHRASES["max number of clients"]()
+    if isinstance(error, driver.ConnectionError):
+        for phrase in ("max number of clients", "Too many connections"):
+            if phrase in str(error):
+                return _PHRASES[phrase]()
     if isinstance(error.__context__, driver.ReadOnlyError):
         return _CODES["READONLY"]()  # a Sentinel's connection says so by closing itself
     if sent:

@@ -1,4 +1,4 @@
-"""What the conformance suite stores: small models, hostile names, and JSON values in their order."""
+"""What the conformance suite stores: small models, hostile names, and JSON values in order."""
 
 from __future__ import annotations
 

@@ -15,12 +15,15 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.redis._async.counter import AsyncCounter
+from datapatterns.redis._async.groups import AsyncGroups
+from datapatterns.redis._async.leaderboard import AsyncLeaderboard
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
 
+_Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete
 _Sentinel: Any = Sentinel
 
@@ -29,6 +32,8 @@ PATTERNS: dict[Pattern, Any] = {
     "calendar_counter": AsyncCalendarCounter,
     "rate_limiter": AsyncRateLimiter,
     "concurrency_limiter": AsyncConcurrencyLimiter,
+    "groups": AsyncGroups,
+    "leaderboard": AsyncLeaderboard,
 }
 
 
@@ -63,7 +68,8 @@ class AsyncBackend:
             return client
         try:
             options = {**TIMEOUTS, "retry": again}
-            return Redis.from_url(url.url, **options)
+            one: Redis = _Redis.from_url(url.url, **options)
+            return one
         except ValueError as error:
             raise InvalidArgument("not the URL of a Redis store") from error
 

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 AsyncRedisClient: TypeAlias = Redis | RedisCluster
 # What the caller of a transaction writes.
 Step: TypeAlias = Callable[[Pipeline], Awaitable[object]]
+Call: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 def _wants_a_name(get_connection: Any) -> bool:

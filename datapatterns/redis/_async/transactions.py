@@ -13,6 +13,7 @@ from redis.exceptions import MovedError, WatchError
 from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
+from datapatterns.redis._async.commands import when_free
 from datapatterns.redis._async.pools import AsyncRedisClient, Step, learn, pipeline_of
 from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors, translate
 
@@ -72,7 +73,7 @@ async def _attempt(client: AsyncRedisClient, keys: Sequence[bytes | str], fn: St
         pipe: Any = await pipeline_of(client, first)
     try:
         with redis_errors():
-            await pipe.watch(*keys)
+            await when_free(lambda: pipe.watch(*keys))
         await _prepare(pipe, fn)
         return await _execute(pipe)
     finally:

@@ -16,12 +16,15 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.redis._sync.calendar_counter import CalendarCounter
 from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.redis._sync.counter import Counter
+from datapatterns.redis._sync.groups import Groups
+from datapatterns.redis._sync.leaderboard import Leaderboard
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
 
+_Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete
 _Sentinel: Any = Sentinel
 
@@ -30,6 +33,8 @@ PATTERNS: dict[Pattern, Any] = {
     "calendar_counter": CalendarCounter,
     "rate_limiter": RateLimiter,
     "concurrency_limiter": ConcurrencyLimiter,
+    "groups": Groups,
+    "leaderboard": Leaderboard,
 }
 
 
@@ -64,7 +69,8 @@ class Backend:
             return client
         try:
             options = {**TIMEOUTS, "retry": again}
-            return Redis.from_url(url.url, **options)
+            one: Redis = _Redis.from_url(url.url, **options)
+            return one
         except ValueError as error:
             raise InvalidArgument("not the URL of a Redis store") from error
 

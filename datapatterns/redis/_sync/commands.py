@@ -8,8 +8,8 @@ two items. How often is up to the lent client's `retry`, `retry_on_error`, `retr
 to change. But the retries live in the client's `execute_command`, not in its connections. So
 `write` takes a connection from the client's own pool, sends, reads one reply, and gives it back:
 
-1. Taking it may connect, and retry that as the client was told. If this fails nothing was sent:
-   Unavailable or TimedOut.
+1. Taking it may wait for a free one, or connect, and retry that as the client was told. If this
+   fails nothing was sent: Unavailable or TimedOut.
 2. From the first byte of the command on, a lost reply is OutcomeUnknown.
 3. An error reply means that the command was not run. So where a cluster answers that the key is
    elsewhere, the command is sent there: still it runs once.
@@ -23,6 +23,7 @@ strings and arrays, as scripts return them.
 
 from __future__ import annotations
 
+import random
 import time
 from typing import Any
 
@@ -32,6 +33,7 @@ from redis import exceptions as driver
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis._sync.pools import (
     POOL_ARGS,
+    Call,
     Pool,
     RedisClient,
     learn,
@@ -40,6 +42,7 @@ from datapatterns.redis._sync.pools import (
 )
 from datapatterns.redis.errors import redis_errors
 
+PATIENCE = 10.0  # seconds until a client without a free connection is called unavailable
 REDIRECTIONS = 5  # how often one command may be sent on within a cluster
 LOSSES = 2  # and how often a node may be out of reach meanwhile
 
@@ -56,13 +59,34 @@ def read(client: RedisClient, *command: bytes | str | int) -> Any:
     untyped: Any = client  # the driver's own types are incomplete
     with redis_errors():
         # The option is the driver's own, for DUMP.
-        return untyped.execute_command(*command, NEVER_DECODE=True)
+        return when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
+
+
+def when_free(call: Call) -> Any:
+    """Make a call for which the client may have no connection free just now; wait for one then.
+
+    The drivers' pools raise instead (from redis-py 8 on already for a hundred commands at once),
+    and nothing was sent yet.
+    """
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return call()
+        except driver.ConnectionError as error:
+            if not _is_exhausted(error) or time.monotonic() > ends:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
+
+
+def _is_exhausted(error: Exception) -> bool:
+    # redis-py before 6 has a text for some of its pools and no class.
+    return isinstance(error, driver.MaxConnectionsError) or "Too many connections" in str(error)
 
 
 def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
     """Send the command over one of the pool's connections and return its reply."""
     with redis_errors():
-        connection = pool.get_connection(*POOL_ARGS)
+        connection = when_free(lambda: pool.get_connection(*POOL_ARGS))
     try:
         with redis_errors():
             # A PING, if the client wants one after idling; here its failure proves that the

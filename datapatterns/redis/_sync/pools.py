@@ -18,6 +18,7 @@ from redis.client import Pipeline
 RedisClient: TypeAlias = Redis | RedisCluster
 # What the caller of a transaction writes.
 Step: TypeAlias = Callable[[Pipeline], object]
+Call: TypeAlias = Callable[[], Any]
 
 
 def _wants_a_name(get_connection: Any) -> bool:

@@ -13,6 +13,7 @@ from redis.exceptions import MovedError, WatchError
 from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
+from datapatterns.redis._sync.commands import when_free
 from datapatterns.redis._sync.pools import RedisClient, Step, learn, pipeline_of
 from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors, translate
 
@@ -72,7 +73,7 @@ def _attempt(client: RedisClient, keys: Sequence[bytes | str], fn: Step) -> list
         pipe: Any = pipeline_of(client, first)
     try:
         with redis_errors():
-            pipe.watch(*keys)
+            when_free(lambda: pipe.watch(*keys))
         _prepare(pipe, fn)
         return _execute(pipe)
     finally:

@@ -10,7 +10,7 @@ import pytest
 
 from datapatterns import AsyncStore, InvalidArgument
 from datapatterns.testing._async.concurrently import concurrently
-from datapatterns.testing.samples import BAD_NAMES, HOSTILE
+from datapatterns.testing.samples import HOSTILE, NO_NAMES
 
 HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
@@ -148,13 +148,13 @@ class AsyncCounterConformance:
 
     async def test_names_stay_apart(self, target: AsyncStore) -> None:
         """No name, however odd or long, reaches another's counter."""
-        names = [*HOSTILE, "x" * 1000, "x" * 999, "\N{SLICE OF PIZZA}" * 300]
+        names = [*HOSTILE, "\N{SLICE OF PIZZA}" * 300]
         for number, name in enumerate(names, start=1):
             assert await target.counter(name).increment(number) == number
         for number, name in enumerate(names, start=1):
             assert await target.counter(name).value() == number
 
-    @pytest.mark.parametrize("name", BAD_NAMES)
+    @pytest.mark.parametrize("name", NO_NAMES)
     async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
         """A name or an op_id that is no name is InvalidArgument, and nothing is counted."""
         with pytest.raises(InvalidArgument):

@@ -223,9 +223,10 @@ class AsyncIndexesConformance:
         ):
             with pytest.raises(InvalidArgument):
                 await call()
-        for indexes in ([Index("i", "age"), Index("i", "city")], [Index("i")]):
-            with pytest.raises(InvalidArgument):
-                target.repository("others", Person, indexes=indexes)
+        with pytest.raises(InvalidArgument):
+            Index("i")
+        with pytest.raises(InvalidArgument):
+            target.repository("others", Person, indexes=[Index("i", "age"), Index("i", "city")])
 
     async def test_counts_by_depth(self, target: AsyncStore) -> None:
         """By the first value, or by the first few; only what is in the index counts."""
@@ -254,7 +255,7 @@ class AsyncIndexesConformance:
                 target.repository("people", Person, indexes=[BY_NICK])
 
     async def test_a_value_is_taken_once(self, target: AsyncStore) -> None:
-        """Created, updated or replaced into, a taken one is Conflict (exists); nulls collide too."""
+        """Whatever is to be stored, a taken one is Conflict (exists); nulls collide too."""
         if not target.capabilities.unique_index:
             return
         people = target.repository("people", Person, indexes=[BY_NICK])
@@ -299,8 +300,7 @@ class AsyncIndexesConformance:
         async def create(id: str) -> str | None:
             try:
                 return (await people.create(Person(id=id, nick="x"))).id
-            except Conflict as error:
-                assert error.reason == "exists"
+            except Conflict:
                 return None
 
         ids = await concurrently(create, [(str(n),) for n in range(10)])

@@ -1,4 +1,4 @@
-"""What every Repository promises where things do not fit: foreign fields, bad data, hostile names."""
+"""What every Repository promises about foreign fields, bad data and hostile names."""
 
 from __future__ import annotations
 

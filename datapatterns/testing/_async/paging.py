@@ -1,4 +1,4 @@
-"""What every Page promises: each entry once, in order, forth and back, whatever happens meanwhile."""
+"""What every Page promises: each entry once, in order, forth and back, whatever comes between."""
 
 from __future__ import annotations
 

@@ -44,8 +44,7 @@ class AsyncRepositoryConformance:
         async def create(name: str) -> str | None:
             try:
                 return (await people.create(Person(id="ann", name=name))).name
-            except Conflict as error:
-                assert error.reason == "exists"
+            except Conflict:
                 return None
 
         names = await concurrently(create, [(str(n),) for n in range(10)])

@@ -10,7 +10,7 @@ import pytest
 
 from datapatterns import InvalidArgument, Store
 from datapatterns.testing._sync.concurrently import concurrently
-from datapatterns.testing.samples import BAD_NAMES, HOSTILE
+from datapatterns.testing.samples import HOSTILE, NO_NAMES
 
 HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
@@ -148,13 +148,13 @@ class CounterConformance:
 
     def test_names_stay_apart(self, target: Store) -> None:
         """No name, however odd or long, reaches another's counter."""
-        names = [*HOSTILE, "x" * 1000, "x" * 999, "\N{SLICE OF PIZZA}" * 300]
+        names = [*HOSTILE, "\N{SLICE OF PIZZA}" * 300]
         for number, name in enumerate(names, start=1):
             assert target.counter(name).increment(number) == number
         for number, name in enumerate(names, start=1):
             assert target.counter(name).value() == number
 
-    @pytest.mark.parametrize("name", BAD_NAMES)
+    @pytest.mark.parametrize("name", NO_NAMES)
     def test_bad_names_are_refused(self, target: Store, name: Any) -> None:
         """A name or an op_id that is no name is InvalidArgument, and nothing is counted."""
         with pytest.raises(InvalidArgument):

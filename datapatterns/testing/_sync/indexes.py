@@ -224,9 +224,10 @@ class IndexesConformance:
         ):
             with pytest.raises(InvalidArgument):
                 call()
-        for indexes in ([Index("i", "age"), Index("i", "city")], [Index("i")]):
-            with pytest.raises(InvalidArgument):
-                target.repository("others", Person, indexes=indexes)
+        with pytest.raises(InvalidArgument):
+            Index("i")
+        with pytest.raises(InvalidArgument):
+            target.repository("others", Person, indexes=[Index("i", "age"), Index("i", "city")])
 
     def test_counts_by_depth(self, target: Store) -> None:
         """By the first value, or by the first few; only what is in the index counts."""
@@ -255,7 +256,7 @@ class IndexesConformance:
                 target.repository("people", Person, indexes=[BY_NICK])
 
     def test_a_value_is_taken_once(self, target: Store) -> None:
-        """Created, updated or replaced into, a taken one is Conflict (exists); nulls collide too."""
+        """Whatever is to be stored, a taken one is Conflict (exists); nulls collide too."""
         if not target.capabilities.unique_index:
             return
         people = target.repository("people", Person, indexes=[BY_NICK])
@@ -300,8 +301,7 @@ class IndexesConformance:
         def create(id: str) -> str | None:
             try:
                 return (people.create(Person(id=id, nick="x"))).id
-            except Conflict as error:
-                assert error.reason == "exists"
+            except Conflict:
                 return None
 
         ids = concurrently(create, [(str(n),) for n in range(10)])

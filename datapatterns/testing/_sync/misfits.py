@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/_async/misfits.py by scripts/unasync.py; do not edit.
-"""What every Repository promises where things do not fit: foreign fields, bad data, hostile names."""
+"""What every Repository promises about foreign fields, bad data and hostile names."""
 
 from __future__ import annotations
 

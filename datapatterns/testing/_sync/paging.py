@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/_async/paging.py by scripts/unasync.py; do not edit.
-"""What every Page promises: each entry once, in order, forth and back, whatever happens meanwhile."""
+"""What every Page promises: each entry once, in order, forth and back, whatever comes between."""
 
 from __future__ import annotations
 

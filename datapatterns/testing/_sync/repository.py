@@ -45,8 +45,7 @@ class RepositoryConformance:
         def create(name: str) -> str | None:
             try:
                 return (people.create(Person(id="ann", name=name))).name
-            except Conflict as error:
-                assert error.reason == "exists"
+            except Conflict:
                 return None
 
         names = concurrently(create, [(str(n),) for n in range(10)])

@@ -3,10 +3,38 @@
 
 from __future__ import annotations
 
+from datapatterns.testing._sync.capabilities import CapabilitiesConformance
+
+from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
 from datapatterns.testing._sync.changes import (
     ChangesFeedConformance,
     ChangesWorkerConformance,
 )
+from datapatterns.testing._sync.concurrency_limiter import ConcurrencyLimiterConformance
+from datapatterns.testing._sync.counter import CounterConformance
+from datapatterns.testing._sync.groups import GroupsConformance
+from datapatterns.testing._sync.leaderboard import LeaderboardConformance
+from datapatterns.testing._sync.rate_limiter import RateLimiterConformance
+
+
+class TestCapabilities(CapabilitiesConformance):
+    """What each backend says it can do."""
+
+
+class TestCounter(CounterConformance):
+    """The counter."""
+
+
+class TestCalendarCounter(CalendarCounterConformance):
+    """The calendar counter."""
+
+
+class TestRateLimiter(RateLimiterConformance):
+    """The rate limiter."""
+
+
+class TestConcurrencyLimiter(ConcurrencyLimiterConformance):
+    """The concurrency limiter."""
 
 
 class TestChangesFeed(ChangesFeedConformance):
@@ -15,3 +43,11 @@ class TestChangesFeed(ChangesFeedConformance):
 
 class TestChangesWorker(ChangesWorkerConformance):
     """The changes worker."""
+
+
+class TestGroups(GroupsConformance):
+    """Groups."""
+
+
+class TestLeaderboard(LeaderboardConformance):
+    """The leaderboard."""

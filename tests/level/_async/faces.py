@@ -2,7 +2,7 @@
 """What the async tests need and the generator cannot write."""
 
 from collections.abc import AsyncIterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -10,3 +10,7 @@ T = TypeVar("T")
 async def collect(entries: AsyncIterator[T]) -> list[T]:
     """All that the iterator still has."""
     return [entry async for entry in entries]
+
+
+async def coroutine_function(*_: Any) -> None:
+    """Do nothing, later."""

@@ -2,7 +2,7 @@
 """What the tests need and the generator cannot write."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -10,3 +10,7 @@ T = TypeVar("T")
 def collect(entries: Iterator[T]) -> list[T]:
     """All that the iterator still has."""
     return list(entries)
+
+
+async def coroutine_function(*_: Any) -> None:
+    """Do nothing, later."""

@@ -58,10 +58,12 @@ def test_step_by_step(words: Level, read: str) -> None:
 def test_a_second_loop_goes_on(words: Level, read: str) -> None:
     """Where the first one stopped: nothing is lost, nothing comes twice."""
     entries = getattr(words, read)()
-    for first in entries:
+    found = []
+    for entry in entries:
+        found.append(entry)
         break
-    second = next(entries)
-    assert [first, second, *collect(entries)] == part(read, WORDS)
+    found.append(next(entries))
+    assert [*found, *collect(entries)] == part(read, WORDS)
     assert collect(entries) == []
 
 
@@ -162,7 +164,7 @@ def test_a_broken_loop_leaves_nothing_open(words: Level, make: Maker, read: str)
     """By break or by an error; the directory can be closed, and opened again."""
     for _ in getattr(words, read)():
         break
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the loop is what is tested
         for _ in getattr(words, read)():
             raise ZeroDivisionError
     path = make.root.space.engine.path
@@ -192,8 +194,7 @@ def test_an_undecodable_entry(make: Maker, read: str) -> None:
     for _ in range(6):
         try:
             found.append(next(entries, "end"))
-        except DecodeFailed as error:
-            assert error.status == 500
+        except DecodeFailed:
             failed += 1
     assert [entry for entry in found if entry != "end"] == good[read]
     assert failed == (2 if read == "items" else 1)
@@ -264,9 +265,9 @@ def test_seek_reads_the_same_state(digits: Level, reverse: bool) -> None:
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
-@pytest.mark.parametrize(
-    "options",
-    [
+def test_seek_stays_in_the_range(digits: Level, read: str, reverse: bool) -> None:
+    """Outside of it is the end, on either side; inside is what the range has from there on."""
+    ranges: list[dict[str, str]] = [
         {"gt": "5"},
         {"gte": "5"},
         {"lt": "5"},
@@ -277,23 +278,24 @@ def test_seek_reads_the_same_state(digits: Level, reverse: bool) -> None:
         {"gte": "3", "lte": "6"},
         {"gt": "x"},
         {"lt": "0"},
-    ],
-    ids=str,
-)
-def test_seek_stays_in_the_range(
-    digits: Level, read: str, options: dict[str, Any], reverse: bool
-) -> None:
-    """Outside of it is the end, on either side; inside is what the range has from there on."""
-    inside = collect(digits.keys(**options))
-    for target in ("", *"0123456789", "55", "x", "y"):
-        found = [key for key in inside if (key <= target if reverse else key >= target)]
-        low, high = options.get("gte", options.get("gt", "")), options.get("lte", options.get("lt"))
-        if target < low or (high is not None and target > high):
-            found = []
-        entries = getattr(digits, read)(**options, reverse=reverse)
-        entries.seek(target)
-        expected = [(key, key) for key in (found[::-1] if reverse else found)]
-        assert collect(entries) == part(read, expected), target
+    ]
+    for options in ranges:
+        low, high = options.get("gte", ""), options.get("lte", "~")
+        over, under = options.get("gt", ""), options.get("lt", "~")
+        for target in (*"0123456789", "55", "x", "y"):
+            found = [
+                key
+                for key in "0123456789"
+                if low <= key <= high
+                and over < key < under
+                and low <= target <= high
+                and over < target < under
+                and (key <= target if reverse else key >= target)
+            ]
+            entries = getattr(digits, read)(**options, reverse=reverse)
+            entries.seek(target)
+            expected = [(key, key) for key in (found[::-1] if reverse else found)]
+            assert collect(entries) == part(read, expected), (options, target)
 
 
 def test_seek_takes_a_key(words: Level) -> None:

@@ -1,0 +1,105 @@
+"""What carries messages to listeners, and what runs beside the program: here, tasks.
+
+# unasync: by hand
+
+`datapatterns/_sync/courier.py` has the same names on threads. Both end without leaving a task or a
+thread, save a listener that does not return.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+logger = logging.getLogger("datapatterns.emitter")
+
+_GRACE = 5.0  # seconds for what is cancelled to end
+
+Work = Callable[[], Awaitable[bool]]
+
+
+class AsyncCourier:
+    """Runs works on the loop: each until it has nothing more to do, all side by side."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Belong to the running loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def call(self, work: Work) -> None:
+        """Call the work again and again until it returns False; from any thread."""
+        if self._loop is None or self._closed:
+            return
+        with suppress(RuntimeError):  # there is no running loop, or that one is closed
+            if asyncio.get_running_loop() is self._loop:
+                self._start(work)
+                return
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._start, work)
+
+    def _start(self, work: Work) -> None:
+        if self._closed:
+            return
+        task = asyncio.create_task(self._run(work), name="datapatterns-listener")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, work: Work) -> None:
+        while await work():
+            # A listener that never waits for anything must not keep the loop from the others.
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        """Cancel what is under way, but not the listener that may be calling this."""
+        self._closed = True
+        await _cancel(self._tasks)
+
+
+class AsyncBackground:
+    """One function that runs beside the program, as a task."""
+
+    def __init__(self, fn: Callable[[], Awaitable[None]]) -> None:
+        self._task = asyncio.ensure_future(fn())
+
+    async def end(self) -> None:
+        """Cancel it and wait until it has ended."""
+        await _cancel({self._task})
+
+
+async def _cancel(tasks: set[asyncio.Task[None]] | set[asyncio.Future[None]]) -> None:
+    ours = asyncio.current_task()
+    others = {task for task in tasks if task is not ours}
+    for task in others:
+        task.cancel()
+    if others:
+        _, stuck = await asyncio.wait(others, timeout=_GRACE)
+        for task in stuck:
+            logger.error("%r does not let itself be cancelled; it is left behind", task)
+
+
+def check_listener(fn: object) -> None:
+    """Any function will do, sync or async."""
+
+
+async def attempt(fn: Callable[..., Any], *args: Any) -> Exception | None:
+    """Call a user's function on the loop, and return what it raised."""
+    try:
+        result = fn(*args)
+        if inspect.isawaitable(result):
+            await result
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return RuntimeError("the listener was cancelled from within")
+    except Exception as error:
+        return error
+    return None

@@ -1,0 +1,111 @@
+# Generated from datapatterns/redis/_async/leaderboard.py by scripts/unasync.py; do not edit.
+"""A leaderboard in Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datapatterns.errors import DataCorrupted, NotFound
+from datapatterns.names import check_name
+from datapatterns.rankings import Ranked, check_places, check_score
+from datapatterns.redis._sync.commands import read
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+
+_PLACE = 16  # digits in front of each player
+
+
+class Leaderboard:
+    """Players by score, the highest first; of equal scores the one reached first ranks higher.
+
+    A sorted set `{namespace:leaderboard:name}:scores`, whose members are 16 digits and the player;
+    a hash `...:places` with each player's digits; and a counter `...:sequence`. A script looks the
+    player up, and when the score changes, takes the next number of the sequence, removes the old
+    member and adds the new one. The digits count downwards: among equal scores Redis sorts by
+    member, so the earlier one comes higher. (To pack the time into the score instead would cost it
+    its precision.) Setting the score that a player already has changes nothing.
+
+    Scores are doubles, whole numbers exact up to 2^53; NaN, infinities and whole numbers that a
+    double cannot hold are InvalidArgument, and so is a sum out of range. Every call is one round
+    trip and O(log players), plus the players returned. A write whose reply is lost is
+    OutcomeUnknown. A board takes space while it has players, and nothing expires.
+    """
+
+    def __init__(
+        self, client: RedisClient, name: str, *, namespace: str = DEFAULT_NAMESPACE
+    ) -> None:
+        self.redis = client
+        keys = Keys.of(namespace, "leaderboard", name)
+        self._scores = keys("scores")
+        self._keys = [self._scores, keys("places")]
+        self._all_keys = [*self._keys, keys("sequence")]
+
+    def add(self, player: str, points: float) -> float:
+        """Add to the player's score, 0 at first, and return the new one."""
+        return self._write("add", player, points)
+
+    def set(self, player: str, score: float) -> None:
+        """Set the player's score."""
+        self._write("set", player, score)
+
+    def _write(self, how: str, player: str, number: float) -> float:
+        arguments = [how, check_name("a player", player).encode(), repr(check_score(number))]
+        return float(SCRIPTS.write(self.redis, "leaderboard_write", self._all_keys, arguments))
+
+    def score(self, player: str) -> float | None:
+        """Return the player's score, None if unknown."""
+        found = self._find(player)
+        return None if found is None else float(found[1])
+
+    def rank(self, player: str) -> int | None:
+        """Return the player's rank, 1 being the best, None if unknown."""
+        found = self._find(player)
+        return None if found is None else int(found[0])
+
+    def _find(self, player: str) -> Any:
+        name = check_name("a player", player).encode()
+        return SCRIPTS.read(self.redis, "leaderboard_read", self._keys, [name])
+
+    def top(self, n: int, start: int = 0) -> list[Ranked]:
+        """Return the best `n`, after skipping `start`."""
+        n, start = check_places("n", n), check_places("start", start)
+        return _ranked(self._list("top", start, n)) if n else []
+
+    def bottom(self, n: int) -> list[Ranked]:
+        """Return the last `n`, the last one first."""
+        n = check_places("n", n)
+        return _ranked(self._list("bottom", n), step=-1) if n else []
+
+    def around(self, player: str, radius: int) -> list[Ranked]:
+        """Return the player with up to `radius` neighbours on either side; NotFound if unknown."""
+        name = check_name("a player", player).encode()
+        found = self._list("around", name, check_places("the radius", radius))
+        if found is None:
+            raise NotFound("there is no such player")
+        return _ranked(found)
+
+    def _list(self, *arguments: bytes | str | int) -> Any:
+        return SCRIPTS.read(self.redis, "leaderboard_list", self._keys, arguments)
+
+    def remove(self, player: str) -> bool:
+        """Remove the player and return whether there was one."""
+        name = check_name("a player", player).encode()
+        keys = self._all_keys
+        return bool(SCRIPTS.write(self.redis, "leaderboard_remove", keys, [name]))
+
+    def size(self) -> int:
+        """Return how many players there are."""
+        return int(read(self.redis, "ZCARD", self._scores))
+
+
+def _ranked(reply: list[Any], step: int = 1) -> list[Ranked]:
+    first, *rest = reply
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    try:
+        return [
+            Ranked(first + at * step, member[_PLACE:].decode(), float(score))
+            for at, (member, score) in enumerate(pairs)
+        ]
+    except ValueError as error:
+        raise DataCorrupted("a leaderboard holds something that is no player") from error

@@ -1,0 +1,280 @@
+# Generated from datapatterns/redis/_async/work_queue.py by scripts/unasync.py; do not edit.
+"""A work queue in Redis."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue
+from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
+from datapatterns.names import check_name
+from datapatterns.pages import check_limit
+from datapatterns.queues import (
+    HIGHEST_PRIORITY,
+    DeadLetter,
+    NewItem,
+    QueueStats,
+    Request,
+    Seats,
+    Taken,
+    TakenBack,
+    Turn,
+    Verdict,
+    check_id,
+    micros,
+    moment,
+    seconds_until,
+)
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient, own_connection
+from datapatterns.redis.errors import redis_errors
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+
+M = TypeVar("M")
+
+_REMEMBERED = 3_600_000  # milliseconds that a request's outcome is kept for its repetitions
+_PAUSES = (0.02, 0.2)  # seconds before a request whose reply was lost is sent again
+_MOST_ITEMS = 100_000  # in one push: the server does nothing else meanwhile
+_CHUNK = 1_000  # items that one step of purging or requeueing handles
+_MARGIN = 10.0  # seconds that a blocking reader's socket waits longer than its server
+
+Argument = bytes | str | int
+
+
+class WorkQueue(BaseQueue[M]):
+    """Hands out every accepted item at least once until it is acked or buried, whoever dies.
+
+    An item is in one of four sorted sets: ready (by priority, then time), delayed (by when it is
+    due), leases (by when they end) and dead; its state, its JSON and its last error are in one
+    hash. Every step is one script, so it is never in two sets, and never in none.
+
+    A busy worker needs one step, one round trip, per job:
+    1. Verdicts on what it had, fenced: the token of the delivery must be the item's, and the lease
+       must not have lapsed, by the server's clock. Heartbeats are verdicts as well (`renew`).
+    2. Delayed items that are due become ready, up to 200.
+    3. Leases that have lapsed are taken back, up to 100: ready again at their old place, or dead
+       after their last attempt. So every take, and every idle look, reaps.
+    4. The first of the ready items is leased, and the attempt counted.
+    5. The outcome is remembered for an hour under the caller's seat, one key for each concurrent
+       caller. A step whose reply was lost is sent again, up to twice, and told what it did. Only
+       when that fails too is it OutcomeUnknown; even then a repeated `ack` of the same delivery
+       gets its own outcome, and the next `take` what the lost one took.
+    Who finds nothing waits on a connection of its own (BLPOP on a list of wake tokens) for at most
+    a second. Tokens are hints: one is added when there is something and none is there.
+
+    Costs O(log n). Priorities have 32 bits. A delayed or retried item takes its place when due;
+    its priority counts among what is ready. The keys of a queue stay until they are empty, save a
+    few fields of the hash; wake list, seats and `once` keys expire.
+
+    A failover can lose what the old master had acknowledged and not yet replicated: an item comes
+    twice, or not at all. WAIT after `push` narrows that window; nothing in Redis closes it. The
+    same goes for a server without `appendonly` that dies.
+
+    Source: leases as in Amazon SQS, fencing tokens as described by Martin Kleppmann, one script a
+    step as in BullMQ.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        name: str,
+        model: type[M] | None = None,
+        *,
+        lease: float = LEASE,
+        max_attempts: int = MAX_ATTEMPTS,
+        backoff: Callable[[int], float] | float = BACKOFF,
+        namespace: str = DEFAULT_NAMESPACE,
+    ) -> None:
+        super().__init__(model, lease, max_attempts, backoff)
+        self.redis = client
+        self._keys = keys = Keys.of(namespace, "work_queue", name)
+        self._jobs, self._ready, self._delayed = keys("jobs"), keys("ready"), keys("delayed")
+        self._leases, self._dead, self._wake = keys("leases"), keys("dead"), keys("wake")
+        self._seats = Seats()
+        self._askers: dict[str, str] = {}  # of `once`, whose answers were lost
+
+    # --- the steps
+
+    def request(self, verdicts: Sequence[Verdict] = (), take: int = 0) -> Request:
+        """Return a request, which has its effect once however often it is sent."""
+        return self._seats.request(verdicts, take)
+
+    def send(self, request: Request) -> Turn:
+        """Carry out the verdicts and take, in one round trip, and return what came of it."""
+        token = f"{request.seat.id}:{request.number}"
+        lease = micros("lease", self.lease)
+        args: list[Argument] = [token, lease, self.max_attempts, request.take]
+        for verdict in request.verdicts:
+            args += [verdict.id.encode(), verdict.token, verdict.verb, verdict.span]
+            args.append(verdict.text.encode())
+        keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead, self._wake)
+        return _turn(self._step("turn", keys, args, request), token)
+
+    def _enqueue(self, items: list[NewItem]) -> None:
+        if len(items) > _MOST_ITEMS:
+            raise TooLarge(f"push at most {_MOST_ITEMS:,} items at once")
+        args: list[Argument] = []
+        for item in items:
+            # Reversed, and of one width, so that the highest priority sorts first.
+            args += [item.id.encode(), item.data, f"{HIGHEST_PRIORITY - item.priority:010d}"]
+            args.append(item.delay)
+        self._step("push", (self._jobs, self._ready, self._delayed, self._wake), args)
+
+    def _step(
+        self,
+        name: str,
+        keys: Sequence[bytes],
+        args: Sequence[Argument],
+        request: Request | None = None,
+    ) -> Any:
+        """Run a script that remembers its request, again if the reply was lost."""
+        request = request or self._seats.request()
+        keys = (*keys, self._keys("seat", request.seat.id))
+        args = (request.number, _REMEMBERED, *args)
+        reply = self._insist(f"work_queue_{name}", keys, args)
+        self._seats.free(request)
+        return reply
+
+    def _insist(self, script: str, keys: Sequence[bytes], args: Sequence[Argument]) -> Any:
+        """Run a script that has its effect once, until a reply arrives or there is no hope."""
+        lost: OutcomeUnknown | None = None
+        for pause in (*_PAUSES, None):
+            try:
+                return SCRIPTS.write(self.redis, script, keys, args)
+            except OutcomeUnknown as error:
+                lost = error
+            except DataError as error:
+                # Nothing was changed this time; but the first time it may have been.
+                if lost is None:
+                    raise
+                lost.__cause__ = error
+            if pause is not None:
+                time.sleep(pause)
+        raise lost or AssertionError("unreachable")
+
+    @contextmanager
+    def bell(self) -> Generator[Bell]:
+        """Give what rings when something may be ready: a connection that blocks on the wake list."""
+        bell = Bell(self.redis, self._wake)
+        try:
+            yield bell
+        finally:
+            bell.close()
+
+    # --- the rest of the queue
+
+    def stats(self) -> QueueStats:
+        """Return how many items are where; what has fallen due counts as ready."""
+        keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead)
+        return QueueStats(*SCRIPTS.read(self.redis, "work_queue_stats", keys))
+
+    def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Return the dead letters, the oldest first."""
+        keys, args = (self._jobs, self._dead), (check_limit(limit),)
+        letters = SCRIPTS.read(self.redis, "work_queue_dead", keys, args)
+        return [self._letter(*letter) for letter in letters]
+
+    def _letter(
+        self, id: bytes, data: bytes, attempts: int, error: bytes, pushed: int, died: int
+    ) -> DeadLetter:
+        item, text = self._items.show(data), error.decode()
+        return DeadLetter(id.decode(), item, attempts, text, moment(pushed), moment(died))
+
+    def requeue_dead(self, ids: Iterable[str] | None = None) -> int:
+        """Queue these dead letters (default: all) afresh and return how many there were.
+
+        Done in steps of 1,000: letters that die meanwhile may be among them.
+        """
+        keys = (self._jobs, self._ready, self._dead, self._wake)
+        if ids is None:
+            most = (self.stats()).dead
+            return self._in_steps("requeue", keys, [(_CHUNK,)] * -(-most // _CHUNK))
+        wanted = [check_id(id).encode() for id in ids]
+        parts = [wanted[at : at + _CHUNK] for at in range(0, len(wanted), _CHUNK)]
+        return self._in_steps("requeue", keys, [(0, *part) for part in parts])
+
+    def purge(self) -> int:
+        """Remove every item that is not being worked on, and return how many there were.
+
+        Done in steps of 1,000: items pushed meanwhile may be among them.
+        """
+        keys = (self._jobs, self._ready, self._delayed, self._dead)
+        stats = self.stats()
+        most = stats.ready + stats.delayed + stats.dead
+        return self._in_steps("purge", keys, [(_CHUNK,)] * -(-most // _CHUNK))
+
+    def _in_steps(
+        self, name: str, keys: Sequence[bytes], steps: Sequence[Sequence[Argument]]
+    ) -> int:
+        done = 0
+        for args in steps:
+            try:
+                done += self._step(name, keys, args)
+            except DataError as error:
+                if not done or isinstance(error, OutcomeUnknown):
+                    raise
+                raise OutcomeUnknown("it was done in part", data={"done": done}) from error
+        return done
+
+    def pause(self) -> None:
+        """Hand out nothing, to nobody, until `resume`."""
+        self._step("pause", (self._jobs, self._ready, self._wake), ["1"])
+
+    def resume(self) -> None:
+        """Hand out again."""
+        self._step("pause", (self._jobs, self._ready, self._wake), ["0"])
+
+    def once(self, key: str, ttl: float) -> bool:
+        """Return True to the first caller with this key within `ttl` seconds, else False."""
+        milliseconds = max(1, micros("ttl", ttl, positive=True) // 1_000)
+        part = self._keys("once", check_name("a key", key))
+        # A caller who never heard the answer to its first try must not lose to itself.
+        token = self._askers.pop(key, None) or uuid4().hex
+        try:
+            return self._insist("work_queue_once", (part,), (token, milliseconds)) == 1
+        except OutcomeUnknown:
+            self._askers[key] = token
+            raise
+
+
+class Bell:
+    """A connection of its own that blocks on the wake list; it connects when first waited for."""
+
+    def __init__(self, client: RedisClient, key: bytes) -> None:
+        self._client, self._key = client, key
+        self._connection: Any = None
+
+    def wait(self, seconds: float) -> None:
+        """Return when a token comes, or after so many seconds; what fails is only a hint lost."""
+        try:
+            with redis_errors():
+                if self._connection is None:
+                    timeout = seconds + _MARGIN
+                    self._connection = own_connection(self._client, self._key, timeout=timeout)
+                    self._connection.connect()
+                self._connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
+                self._connection.read_response(disable_decoding=True)
+        except DataError:
+            self.close()
+            time.sleep(min(seconds, 0.5))
+
+    def close(self) -> None:
+        """Disconnect."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(DataError), redis_errors():
+                connection.disconnect()
+
+
+def _turn(reply: Any, token: str) -> Turn:
+    outcomes, taken, back, pause = reply
+    return Turn(
+        [outcome.decode() for outcome in outcomes],
+        [Taken(id.decode(), data, attempt, pushed, token) for id, data, attempt, pushed in taken],
+        [TakenBack(id.decode(), attempt, dead == 1) for id, attempt, dead in back],
+        seconds_until(pause),
+    )

@@ -1,0 +1,16 @@
+-- Returns {id, item, attempts, error, pushed, died} for the oldest dead letters, up to the limit.
+--
+-- KEYS: jobs dead (see work_queue_turn.lua)
+-- ARGV: limit
+local jobs, dead = unpack(KEYS)
+local letters = {}
+local found = redis.call('ZRANGE', dead, 0, ARGV[1] - 1, 'WITHSCORES')
+for at = 1, #found, 2 do
+  local id = found[at]
+  local state, item, text = unpack(redis.call('HMGET', jobs, 's' .. id, 'i' .. id, 'e' .. id))
+  if state and item then
+    local attempts, pushed = cmsgpack.unpack(state)
+    table.insert(letters, {id, item, attempts, text or '', pushed, tonumber(found[at + 1])})
+  end
+end
+return letters

@@ -1,0 +1,30 @@
+-- Returns how many items were removed: ready ones, then delayed, then dead, up to the limit.
+--
+-- KEYS: jobs ready delayed dead seat (see work_queue_turn.lua)
+-- ARGV: request number, milliseconds to remember it, limit
+local jobs, ready, delayed, dead, seat = unpack(KEYS)
+local number, keep, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+
+-- Look at every key before the first write: one of a wrong type then stops it all.
+redis.call('HLEN', jobs)
+local known = redis.call('GET', seat)
+for _, key in ipairs({ready, delayed, dead}) do redis.call('ZCARD', key) end
+
+if known then
+  local last, count = cmsgpack.unpack(known)
+  if number < last then return redis.error_reply('DP_LATE a later request was served') end
+  if number == last then return count end
+end
+
+local count = 0
+for _, key in ipairs({ready, delayed, dead}) do
+  local popped = redis.call('ZPOPMIN', key, limit - count)
+  for at = 1, #popped, 2 do
+    local id = key == dead and popped[at] or string.sub(popped[at], 27)
+    redis.call('HDEL', jobs, 's' .. id, 'i' .. id, 'e' .. id)
+    count = count + 1
+  end
+  if count == limit then break end
+end
+redis.call('SET', seat, cmsgpack.pack(number, count), 'PX', keep)
+return count

@@ -1,0 +1,14 @@
+-- Returns {ready, delayed, leased, dead, requeued}; what has fallen due counts as ready.
+--
+-- KEYS: jobs ready delayed leases dead (see work_queue_turn.lua)
+local jobs, ready, delayed, leases, dead = unpack(KEYS)
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local due = redis.call('ZCOUNT', delayed, '-inf', now)
+return {
+  redis.call('ZCARD', ready) + due,
+  redis.call('ZCARD', delayed) - due,
+  redis.call('ZCARD', leases),
+  redis.call('ZCARD', dead),
+  tonumber(redis.call('HGET', jobs, 'm:requeued') or 0),
+}

@@ -1,0 +1,212 @@
+"""Encodings of keys and values: named ones, one's own, and what does not fit."""
+
+import json
+from typing import Any
+
+import pytest
+from level._async.faces import collect
+from level._async.maker import Maker
+
+from datapatterns.errors import DecodeFailed, HookFailed, InvalidArgument, TooLarge
+from datapatterns.level import AsyncLevel
+
+# encoding -> keys in the order of their bytes, values, what it refuses
+SAMPLES: dict[str, tuple[list[Any], list[Any], list[Any]]] = {
+    "utf8": (["a", "é", "🐄"], ["", "text", "\0é🐄"], [b"a", 7, None, "\ud800", ["a"]]),
+    "json": ([0, 1.5, "a", True, [1], {"a": 1}], [0, "", [], {"a": [None]}], [b"a", {1}, ...]),
+    "binary": ([b"\0", b"!", b"\xff"], [b"", bytes(range(256))], ["a", 7, None, [1]]),
+    "buffer": ([b"\0", b"!", b"\xff"], [b"", bytes(range(256))], ["a", 7, None, [1]]),
+    "hex": (["00", "21", "ff"], ["", "00ff10"], ["0", "xy", "é", b"00", 7, None]),
+    "base64": (["AA==", "IQ==", "/w=="], ["", "AAECAw=="], ["A", "A=", "*a==", "é", b"AA==", 7]),
+}
+
+
+class Reversed:
+    """An encoding of one's own: text, backwards."""
+
+    def encode(self, value: str) -> bytes:
+        """Return the bytes of the text, backwards."""
+        return value[::-1].encode()
+
+    def decode(self, data: bytes) -> str:
+        """Return the text."""
+        return data.decode()[::-1]
+
+
+class Broken:
+    """An encoding that fails, or gives what is no bytes."""
+
+    def __init__(self, encoded: Any = b"x", decoded: Any = "x") -> None:
+        self.encoded, self.decoded = encoded, decoded
+
+    def encode(self, _: Any) -> bytes:
+        """Return or raise what it was told to."""
+        if isinstance(self.encoded, Exception):
+            raise self.encoded
+        return self.encoded  # type: ignore[no-any-return] - on purpose
+
+    def decode(self, _: bytes) -> Any:
+        """Return or raise what it was told to."""
+        if isinstance(self.decoded, Exception):
+            raise self.decoded
+        return self.decoded
+
+
+async def test_defaults(level: AsyncLevel, make: Maker) -> None:
+    """Text for keys, JSON for values, of the level and of a new sublevel."""
+    for part in (level, level.sublevel("sub")):
+        await part.put("k", {"n": 1})
+        assert await part.get("k") == {"n": 1}
+    raw = await make.again(key_encoding="binary", value_encoding="binary")
+    assert await collect(raw.items()) == [(b"!sub!k", b'{"n":1}'), (b"k", b'{"n":1}')]
+
+
+@pytest.mark.parametrize("encoding", SAMPLES)
+async def test_keys(make: Maker, encoding: str) -> None:
+    """Come back as they were, from every method that takes or gives one."""
+    keys, _, refused = SAMPLES[encoding]
+    level = await make(key_encoding=encoding)
+    await level.batch([{"type": "put", "key": key, "value": n} for n, key in enumerate(keys)])
+    stored = await collect(level.items())
+    assert sorted(stored, key=lambda row: row[1]) == list(zip(keys, range(len(keys)), strict=True))
+    assert await level.get_many(keys) == list(range(len(keys)))
+    assert await level.has_many(keys) == [True] * len(keys)
+    if encoding != "json":
+        assert [key for key, _ in stored] == keys
+        assert await collect(level.keys(gte=keys[1])) == keys[1:]
+        assert await collect(level.keys(lt=keys[1])) == keys[:1]
+    await level.delete(keys[1])
+    assert not await level.has(keys[1])
+    for key in refused:
+        with pytest.raises(InvalidArgument):
+            await level.put(key, 1)
+    assert len(await collect(level.keys())) == len(keys) - 1
+
+
+@pytest.mark.parametrize("encoding", SAMPLES)
+async def test_values(make: Maker, encoding: str) -> None:
+    """Come back as they were; the empty ones too."""
+    _, values, refused = SAMPLES[encoding]
+    level = await make(value_encoding=encoding)
+    for number, value in enumerate(values):
+        await level.put(str(number), value)
+        assert await level.get(str(number)) == value
+    await level.batch().put("last", values[-1]).write()
+    assert await collect(level.values()) == [*values, values[-1]]
+    for value in refused:
+        with pytest.raises(InvalidArgument):
+            await level.put("0", value)
+        with pytest.raises(InvalidArgument):
+            await level.batch([{"type": "put", "key": "0", "value": value}])
+    assert await collect(level.values()) == [*values, values[-1]]
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+async def test_other_kinds_of_bytes(make: Maker, kind: Any) -> None:
+    """Are taken where bytes are, and come back as bytes; later changes do not matter."""
+    level = await make(key_encoding="binary", value_encoding="binary")
+    key, value = bytearray(b"key"), bytearray(b"value")
+    batch = level.batch().put(kind(key), kind(value))
+    await level.put(kind(bytearray(b"other")), kind(value))
+    key[0], value[0] = 0, 0
+    await batch.write()
+    assert await collect(level.items()) == [(b"key", b"value"), (b"other", b"value")]
+    assert type(await level.get(bytearray(b"key"))) is bytes
+
+
+async def test_one_of_ones_own(make: Maker) -> None:
+    """Any object with `encode` and `decode`, for keys and values; ranges are in encoded order."""
+    level = await make(key_encoding=Reversed(), value_encoding=Reversed())
+    await level.batch([{"type": "put", "key": key, "value": key} for key in ("az", "ba", "cm")])
+    assert await level.get("az") == "az"
+    assert await collect(level.keys()) == ["ba", "cm", "az"]
+    assert await collect(level.items(gte="cm")) == [("cm", "cm"), ("az", "az")]
+    raw = await make.again(value_encoding="utf8")
+    assert await raw.get("za") == "za"
+
+
+@pytest.mark.parametrize(
+    "encoded", [ZeroDivisionError("secret"), TypeError(), KeyError(), "text", None, 7], ids=repr
+)
+async def test_one_that_cannot_encode(make: Maker, encoded: Any) -> None:
+    """400, whatever it raises or returns, and nothing is written."""
+    for options in ({"key_encoding": Broken(encoded)}, {"value_encoding": Broken(encoded)}):
+        level = await make(**options)
+        with pytest.raises(InvalidArgument) as caught:
+            await level.put("k", "v")
+        assert "secret" not in str(caught.value)
+        with pytest.raises(InvalidArgument):
+            await level.batch([{"type": "put", "key": "k", "value": "v"}])
+        with pytest.raises(InvalidArgument):
+            level.batch().put("k", "v")
+        assert await collect((await make.again()).items()) == []
+
+
+async def test_one_that_raises_our_errors(make: Maker) -> None:
+    """They keep their status."""
+    level = await make(value_encoding=Broken(TooLarge("too large"), TooLarge("too large")))
+    with pytest.raises(TooLarge):
+        await level.put("k", "v")
+    await (await make.again()).put("k", "v")
+    with pytest.raises(TooLarge):
+        await level.get("k")
+
+
+async def test_one_that_cannot_decode(make: Maker) -> None:
+    """500 with its cause; an absent value is not decoded."""
+    level = await make(value_encoding=Broken(b"data", ZeroDivisionError("cause")))
+    await level.put("k", "v")
+    for call in (lambda: level.get("k"), lambda: level.get_many(["absent", "k"])):
+        with pytest.raises(DecodeFailed) as caught:
+            await call()
+        assert caught.value.status == 500
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(DecodeFailed):
+        await collect(level.items())
+    assert await level.get("absent") is None
+    assert await level.get_many(["absent"]) == [None]
+    assert await level.has("k")
+    assert await collect(level.keys()) == ["k"]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [b"no {} [] : JSON", b"", b"\xff", b'{"a":', b"NaN", b"[Infinity]", b'"\\ud800"', b"1 2"],
+)
+async def test_a_value_that_is_no_json(make: Maker, stored: bytes) -> None:
+    """500 from every read of it, and the level goes on working."""
+    level = await make()
+    raw = await make.again(value_encoding="binary")
+    await raw.put("bad", stored)
+    await level.put("good", 1)
+    for call in (lambda: level.get("bad"), lambda: level.get_many(["good", "bad"])):
+        with pytest.raises(DecodeFailed):
+            await call()
+    assert await level.get("good") == 1
+    assert await level.has("bad")
+    await level.put("bad", 2)
+    assert await level.get("bad") == 2
+
+
+async def test_what_json_is_written_as(make: Maker) -> None:
+    """Compact, in UTF-8, in the order of the object; any JSON can be read."""
+    level = await make()
+    raw = await make.again(value_encoding="utf8")
+    await level.put("k", {"b": [1, None, True], "a": "é"})
+    assert await raw.get("k") == '{"b":[1,null,true],"a":"é"}'
+    value = {"é": [1e300, -0.5, 2**70, {"": []}], "b": "\u2028\0"}
+    await raw.put("k", json.dumps(value, indent=2))
+    assert await level.get("k") == value
+
+
+async def test_a_hook_that_meets_an_undecodable_value(make: Maker) -> None:
+    """The error keeps its status, and nothing is written."""
+    level = await make()
+    raw = await make.again(key_encoding="utf8", value_encoding="binary")
+    level.hooks.prewrite.add(lambda operation, _: operation.value)
+    with pytest.raises(DecodeFailed):
+        await raw.put("k", b"\xff")
+    assert not await raw.has("k")
+    level.hooks.prewrite.add(lambda *_: 1 // 0)
+    with pytest.raises(HookFailed):
+        await level.put("k", 1)

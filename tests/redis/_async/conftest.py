@@ -1,0 +1,84 @@
+"""The servers and the kinds of client on which the Redis patterns are tested."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+
+from datapatterns import AsyncStore
+from datapatterns.capabilities import REDIS
+from datapatterns.redis._async.backend import AsyncBackend
+from datapatterns.testing.servers import RedisClusterServers
+
+HOST = "127.0.0.1"
+
+# A target's name -> the fixture with its server, and how its client is set up.
+TARGETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "redis": ("redis_server", {}),
+    "redis-resp3-decoded": ("redis_server", {"protocol": 3, "decode_responses": True}),
+    "valkey-decoded": ("valkey_server", {"decode_responses": True}),
+    "valkey-resp3": ("valkey_server", {"protocol": 3}),
+    "cluster": ("redis_cluster", {}),
+    "cluster-resp3-decoded": ("redis_cluster", {"protocol": 3, "decode_responses": True}),
+}
+
+Connect = Callable[..., Awaitable[Any]]
+
+
+class AsyncLent(AsyncBackend):
+    """A backend over a client that somebody else opened and closes."""
+
+    capabilities = REDIS
+
+    def __init__(self, client: Any, namespace: str) -> None:
+        self.client = client
+        self._namespace = namespace
+        self._sentinels = []
+
+    async def close(self) -> None:
+        """Leave the client open."""
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """`await connect(server, **options)`: a client of a server or cluster, closed with the test."""
+    clients: list[Any] = []
+
+    async def connect(server: Any, **options: Any) -> Any:
+        options = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0, **options}
+        if isinstance(server, RedisClusterServers):
+            make: Any = ClusterNode
+            nodes = [make(HOST, node.port) for node in server.nodes]
+            client: Any = RedisCluster(startup_nodes=nodes, **options)
+        else:
+            client = Redis(host=HOST, port=server.port, **options)
+        clients.append(client)
+        return client
+
+    yield connect
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that nobody else uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(params=TARGETS)
+async def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
+    """A client of each kind, on each kind of server."""
+    server, options = TARGETS[request.param]
+    return await connect(request.getfixturevalue(server), **options)
+
+
+@pytest.fixture
+async def target(client: Any, namespace: str) -> AsyncStore:
+    """A store on a namespace that nothing has been written to."""
+    return AsyncStore(AsyncLent(client, namespace))

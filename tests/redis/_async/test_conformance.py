@@ -1,0 +1,39 @@
+"""The conformance suite on Redis, on Valkey and on a cluster, over every kind of client."""
+
+from __future__ import annotations
+
+from datapatterns.testing._async.calendar_counter import AsyncCalendarCounterConformance
+from datapatterns.testing._async.capabilities import AsyncCapabilitiesConformance
+from datapatterns.testing._async.concurrency_limiter import AsyncConcurrencyLimiterConformance
+from datapatterns.testing._async.counter import AsyncCounterConformance
+from datapatterns.testing._async.groups import AsyncGroupsConformance
+from datapatterns.testing._async.leaderboard import AsyncLeaderboardConformance
+from datapatterns.testing._async.rate_limiter import AsyncRateLimiterConformance
+
+
+class TestCapabilities(AsyncCapabilitiesConformance):
+    """What Redis says it can do."""
+
+
+class TestCounter(AsyncCounterConformance):
+    """The counter."""
+
+
+class TestCalendarCounter(AsyncCalendarCounterConformance):
+    """The calendar counter."""
+
+
+class TestRateLimiter(AsyncRateLimiterConformance):
+    """The rate limiter."""
+
+
+class TestConcurrencyLimiter(AsyncConcurrencyLimiterConformance):
+    """The concurrency limiter."""
+
+
+class TestGroups(AsyncGroupsConformance):
+    """Groups."""
+
+
+class TestLeaderboard(AsyncLeaderboardConformance):
+    """The leaderboard."""

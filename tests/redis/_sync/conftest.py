@@ -1,0 +1,85 @@
+# Generated from tests/redis/_async/conftest.py by scripts/unasync.py; do not edit.
+"""The servers and the kinds of client on which the Redis patterns are tested."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from redis import Redis, RedisCluster
+from redis.cluster import ClusterNode
+
+from datapatterns import Store
+from datapatterns.capabilities import REDIS
+from datapatterns.redis._sync.backend import Backend
+from datapatterns.testing.servers import RedisClusterServers
+
+HOST = "127.0.0.1"
+
+# A target's name -> the fixture with its server, and how its client is set up.
+TARGETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "redis": ("redis_server", {}),
+    "redis-resp3-decoded": ("redis_server", {"protocol": 3, "decode_responses": True}),
+    "valkey-decoded": ("valkey_server", {"decode_responses": True}),
+    "valkey-resp3": ("valkey_server", {"protocol": 3}),
+    "cluster": ("redis_cluster", {}),
+    "cluster-resp3-decoded": ("redis_cluster", {"protocol": 3, "decode_responses": True}),
+}
+
+Connect = Callable[..., Awaitable[Any]]
+
+
+class Lent(Backend):
+    """A backend over a client that somebody else opened and closes."""
+
+    capabilities = REDIS
+
+    def __init__(self, client: Any, namespace: str) -> None:
+        self.client = client
+        self._namespace = namespace
+        self._sentinels = []
+
+    def close(self) -> None:
+        """Leave the client open."""
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """`connect(server, **options)`: a client of a server or cluster, closed with the test."""
+    clients: list[Any] = []
+
+    def connect(server: Any, **options: Any) -> Any:
+        options = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0, **options}
+        if isinstance(server, RedisClusterServers):
+            make: Any = ClusterNode
+            nodes = [make(HOST, node.port) for node in server.nodes]
+            client: Any = RedisCluster(startup_nodes=nodes, **options)
+        else:
+            client = Redis(host=HOST, port=server.port, **options)
+        clients.append(client)
+        return client
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that nobody else uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(params=TARGETS)
+def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
+    """A client of each kind, on each kind of server."""
+    server, options = TARGETS[request.param]
+    return connect(request.getfixturevalue(server), **options)
+
+
+@pytest.fixture
+def target(client: Any, namespace: str) -> Store:
+    """A store on a namespace that nothing has been written to."""
+    return Store(Lent(client, namespace))

@@ -1,0 +1,41 @@
+# Generated from tests/redis/_async/test_conformance.py by scripts/unasync.py; do not edit.
+"""The conformance suite on Redis, on Valkey and on a cluster, over every kind of client."""
+
+from __future__ import annotations
+
+from datapatterns.testing._sync.capabilities import CapabilitiesConformance
+
+from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
+from datapatterns.testing._sync.concurrency_limiter import ConcurrencyLimiterConformance
+from datapatterns.testing._sync.counter import CounterConformance
+from datapatterns.testing._sync.groups import GroupsConformance
+from datapatterns.testing._sync.leaderboard import LeaderboardConformance
+from datapatterns.testing._sync.rate_limiter import RateLimiterConformance
+
+
+class TestCapabilities(CapabilitiesConformance):
+    """What Redis says it can do."""
+
+
+class TestCounter(CounterConformance):
+    """The counter."""
+
+
+class TestCalendarCounter(CalendarCounterConformance):
+    """The calendar counter."""
+
+
+class TestRateLimiter(RateLimiterConformance):
+    """The rate limiter."""
+
+
+class TestConcurrencyLimiter(ConcurrencyLimiterConformance):
+    """The concurrency limiter."""
+
+
+class TestGroups(GroupsConformance):
+    """Groups."""
+
+
+class TestLeaderboard(LeaderboardConformance):
+    """The leaderboard."""
