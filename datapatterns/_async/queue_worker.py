@@ -342,7 +342,7 @@ class _AsyncRun(Generic[M]):
 
 
 def _has_second_parameter(handler: Callable[..., Any]) -> bool:
-    """Whether the handler wants the delivery: a second parameter without a default, or `delivery`."""
+    """Whether it wants the delivery: the second one has no default, or is named so."""
     try:
         parameters = list(inspect.signature(handler).parameters.values())
     except (TypeError, ValueError):  # a builtin that does not tell

@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from datapatterns.backoff import Backoff
-from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 from datapatterns.documents import new_id
+from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 from datapatterns.queues import (
     LOST,
     Items,

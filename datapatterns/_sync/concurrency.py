@@ -34,6 +34,9 @@ _LINGER = 10.0  # seconds that a thread without work stays
 _PER_LANE = 4  # jobs waiting for each one that runs: enough to keep all busy, few enough to drain
 
 
+Lock = threading.Lock  # for a short time, taken with `with`
+
+
 class Event(threading.Event):
     """A flag to wait for, raised from any thread, but not from a signal handler."""
 

@@ -1,5 +1,5 @@
 # Generated from datapatterns/_async/work_queue.py by scripts/unasync.py; do not edit.
-"""What a work queue is on every backend: checks, deliveries and waiting around a backend's steps."""
+"""What a work queue is on every backend: checks, deliveries and waiting around its steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
@@ -61,8 +61,8 @@ class Exchange(Generic[M]):
 
     outcomes: list[str]
     pause: float
-    deliveries: list[Delivery[M]] = field(default_factory=list["AsyncDelivery[M]"])
-    spoiled: list[str] = field(default_factory=list[str])
+    deliveries: list[Delivery[M]]
+    spoiled: list[str]
 
 
 class BaseQueue(ABC, Generic[M]):
@@ -162,7 +162,7 @@ class BaseQueue(ABC, Generic[M]):
             logger.warning(
                 "the lease of %s was lost at attempt %d; %s", back.id, back.attempt, where
             )
-        exchange = Exchange[M](turn.outcomes, turn.pause)
+        exchange = Exchange[M](turn.outcomes, turn.pause, [], [])
         for taken in turn.taken:
             try:
                 item = self._items.decode(taken.data)

@@ -238,7 +238,9 @@ class Tour:
                 ranking.set(package.name, package.downloads)
                 counter = self.store.counter(f"scope {package.scope or ''}")
                 counter.increment(op_id=package.name)
-            self.store.counter("changes handled").increment(op_id=change.seq)
+            done = self.store.counter("changes handled").increment(op_id=change.seq) - start
+            if done % 500 == 0 or done == behind:
+                self._screen.progress(done, behind)
 
         worker = ChangesWorker(feed, handle, name="tour")
         behind = worker.lag()

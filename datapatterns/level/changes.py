@@ -93,6 +93,8 @@ class _ChangesFeed(Generic[M]):
 
     def _batch(self, database: Database, after: int, limit: int) -> list[Change[M]]:
         """The next changes with their documents, all of one moment."""
+        if self._collection.log is None:
+            raise InvalidArgument("this collection keeps no change log: changes=None")
         snapshot = database.snapshot()
         try:
             entries = islice(self._collection.changes_after(snapshot, after), limit)

@@ -53,10 +53,11 @@ class Entry(NamedTuple):
 class Collection:
     """One collection of an engine, shared by all repositories and feeds over it."""
 
-    def __init__(self, engine: Engine, prefix: bytes, name: str, log: Log) -> None:
+    def __init__(self, engine: Engine, prefix: bytes, name: str) -> None:
         self.engine = engine
         self.name = name
-        self.log = log
+        self.log: Log = "latest"
+        self._log_chosen = False
         self.indexes: dict[str, Index] = {}
         self.ready = False  # whether every index is known to be complete
         self._escaped = escaped = escape(name)
@@ -69,19 +70,24 @@ class Collection:
         self._entries: dict[str, bytes] = {}
 
     @classmethod
-    def of(cls, space: Space, name: str, log: Log = "latest") -> Collection:
+    def of(cls, space: Space, name: str) -> Collection:
         """The collection of that name below the space, registered with its engine once."""
-        shared = space.engine.shared
-        key = (cls, space.prefix, check_name("a collection's name", name))
+        check_name("a collection's name", name)
+        engine = space.engine
+
+        def make() -> Collection:
+            collection = cls(engine, space.prefix, name)
+            engine.keepers = {**engine.keepers, collection.documents: collection.keep}
+            return collection
+
         with space.gate:
-            collection = cast("Collection | None", shared.get(key))
-            if collection is None:
-                collection = shared[key] = cls(space.engine, space.prefix, name, log)
-                space.engine.keepers = {
-                    **space.engine.keepers,
-                    collection.documents: collection.keep,
-                }
-        return collection
+            return engine.share((cls, space.prefix, name), make)
+
+    def keep_log(self, log: Log) -> None:
+        """Keep this kind of change log; InvalidArgument if a repository in use keeps another."""
+        if self._log_chosen and log != self.log:
+            raise InvalidArgument("another repository of this collection has other `changes`")
+        self.log, self._log_chosen = log, True
 
     def declare(self, indexes: Iterable[Index]) -> None:
         """Keep these indexes too; InvalidArgument if one of the name has other fields."""

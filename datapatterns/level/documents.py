@@ -79,7 +79,8 @@ class Documents(Generic[D]):
         self, space: Space, name: str, schema: Schema[D], indexes: Iterable[Index], log: Log
     ) -> None:
         self.schema = schema
-        self.stored = Stored.of(space, name, log)
+        self.stored = Stored.of(space, name)
+        self.stored.keep_log(log)
         self.indexes = entries.by_name(indexes)
         self.stored.declare(self.indexes.values())
 

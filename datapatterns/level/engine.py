@@ -114,6 +114,7 @@ class Engine:
         self.watchers: dict[bytes, list[Watcher]] = {}
         # What patterns share within the process, such as the head of a change log, by prefix.
         self.shared: dict[object, Any] = {}
+        self._sharing = threading.Lock()
         self.lane = Lane(self.commit)
         self.gates: WeakSet[Gate] = WeakSet()
         self._lock = threading.Lock()
@@ -214,6 +215,13 @@ class Engine:
         return writing_failed(error)
 
     # --- hooks and watchers
+
+    def share(self, key: object, make: Callable[[], T]) -> T:
+        """Return what is shared under the key within this process, made at the first request."""
+        with self._sharing:
+            if key not in self.shared:
+                self.shared[key] = make()
+            return self.shared[key]
 
     def add_hook(self, prefix: bytes, hook: RawHook) -> None:
         """Call the hook for every write under the prefix, whichever handle it comes through."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -131,6 +132,7 @@ def build(
 ) -> Any:
     """Make the pattern; InvalidArgument for an option that it does not have."""
     try:
-        return patterns[pattern](client, name, *arguments, **options)
+        inspect.signature(patterns[pattern]).bind(client, name, *arguments, **options)
     except TypeError as error:
         raise InvalidArgument(f"a {pattern.replace('_', ' ')} has no such option") from error
+    return patterns[pattern](client, name, *arguments, **options)

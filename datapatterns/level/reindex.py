@@ -15,7 +15,6 @@ from datapatterns import indexes as entries
 from datapatterns.codecs import dumps, loads
 from datapatterns.indexes import Index
 from datapatterns.level.collection import Collection, parse, values_of
-from datapatterns.level.driver import Database
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import escape
@@ -28,17 +27,6 @@ Step = Callable[[Transaction], int]
 def note_key(collection: Collection, index: str) -> bytes:
     """Where the note about an index lies."""
     return collection.meta + b"index." + escape(index).encode()
-
-
-def incomplete(collection: Collection, database: Database) -> list[Index]:
-    """The indexes that are new, changed, or were being filled when the process died."""
-    found: list[Index] = []
-    for index in collection.indexes.values():
-        data = database.get(note_key(collection, index.name), verify_checksums=True)
-        note = None if data is None else loads(data)
-        if note is None or not note["done"] or note["fields"] != list(index.fields):
-            found.append(index)
-    return found
 
 
 def forget_undeclared(collection: Collection) -> Step:

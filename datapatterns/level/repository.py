@@ -13,7 +13,6 @@ from datapatterns.indexes import Index
 from datapatterns.level import reindex
 from datapatterns.level.collection import Log
 from datapatterns.level.documents import Documents, Schema
-from datapatterns.level.driver import Database
 from datapatterns.level.space import HasSpace
 from datapatterns.pages import Page
 
@@ -47,14 +46,15 @@ class _Repository(Generic[D]):
         self._collection = self._documents.stored
         self._ensure = ensure
 
-    def _steps(self, database: Database, *, anew: bool) -> Iterator[reindex.Step]:
+    def _steps(self, *, anew: bool) -> Iterator[reindex.Step]:
         """What to run, one after the other, until every index is complete."""
         collection = self._collection
+        indexes = collection.indexes
         yield reindex.forget_undeclared(collection)
-        unfinished = reindex.incomplete(collection, database)
-        for index in collection.indexes.values() if anew else unfinished:
+        for index in indexes.values():
             yield from reindex.steps(collection, index, anew=anew)
-        collection.ready = True
+        # Unless another index was declared meanwhile.
+        collection.ready = collection.indexes is indexes
 
     @property
     def _pending(self) -> bool:
@@ -177,14 +177,14 @@ class Repository(_Repository[D]):
     def ensure(self) -> None:
         """Fill indexes that are new; the first operation does it by itself."""
         if not self._collection.ready:
-            for step in self._space.read(lambda database: self._steps(database, anew=False)):
+            for step in self._steps(anew=False):
                 self._space.write(step)
 
     def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
         total = self._space.read(self._documents.count(None, ())) * len(self._collection.indexes)
         done = 0
-        for step in self._space.read(lambda database: self._steps(database, anew=True)):
+        for step in self._steps(anew=True):
             done += self._space.write(step)
             if progress is not None:
                 progress(done, total)
@@ -302,14 +302,14 @@ class AsyncRepository(_Repository[D]):
     async def ensure(self) -> None:
         """Fill indexes that are new; the first operation does it by itself."""
         if not self._collection.ready:
-            for step in self._space.read(lambda database: self._steps(database, anew=False)):
+            for step in self._steps(anew=False):
                 await self._space.write_in_lane(step)
 
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
         total = await self.count() * len(self._collection.indexes)
         done = 0
-        for step in self._space.read(lambda database: self._steps(database, anew=True)):
+        for step in self._steps(anew=True):
             done += await self._space.write_in_lane(step)
             if progress is not None:
                 progress(done, total)

@@ -94,3 +94,17 @@ def test_a_thread_that_lingers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
             assert lanes.submit(str(number), lambda number=number: ran.append(number))
         assert lanes.drain(60)
     assert sorted(ran) == list(range(2000))
+
+
+def test_two_jobs_at_once_wake_two_threads() -> None:
+    """One idle thread cannot take both, so another is started."""
+    errors: list[BaseException] = []
+    for _ in range(30):
+        meeting = threading.Barrier(2)
+        with Lanes(2, on_error=errors.append) as lanes:
+            lanes.submit("first", lambda: None)
+            until(lambda lanes=lanes: lanes._idle == 1)
+            lanes.submit("a", lambda meeting=meeting: meeting.wait(20))
+            lanes.submit("b", lambda meeting=meeting: meeting.wait(20))
+            assert lanes.drain(60)
+        assert errors == []

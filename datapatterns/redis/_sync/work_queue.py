@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue
+from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, TICK, BaseQueue
 from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
 from datapatterns.names import check_name
 from datapatterns.pages import check_limit
@@ -40,7 +40,7 @@ _REMEMBERED = 3_600_000  # milliseconds that a request's outcome is kept for its
 _PAUSES = (0.02, 0.2)  # seconds before a request whose reply was lost is sent again
 _MOST_ITEMS = 100_000  # in one push: the server does nothing else meanwhile
 _CHUNK = 1_000  # items that one step of purging or requeueing handles
-_MARGIN = 10.0  # seconds that a blocking reader's socket waits longer than its server
+_SOCKET_TIMEOUT = TICK + 10.0  # seconds: more than the server is told to block
 
 Argument = bytes | str | int
 
@@ -158,7 +158,7 @@ class WorkQueue(BaseQueue[M]):
 
     @contextmanager
     def bell(self) -> Generator[Bell]:
-        """Give what rings when something may be ready: a connection that blocks on the wake list."""
+        """Give what rings when something may be ready."""
         bell = Bell(self.redis, self._wake)
         try:
             yield bell
@@ -253,8 +253,9 @@ class Bell:
         try:
             with redis_errors():
                 if self._connection is None:
-                    timeout = seconds + _MARGIN
-                    self._connection = own_connection(self._client, self._key, timeout=timeout)
+                    self._connection = own_connection(
+                        self._client, self._key, timeout=_SOCKET_TIMEOUT
+                    )
                     self._connection.connect()
                 self._connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
                 self._connection.read_response(disable_decoding=True)

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from datapatterns.testing._sync.capabilities import CapabilitiesConformance
-
 from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
+from datapatterns.testing._sync.capabilities import CapabilitiesConformance
 from datapatterns.testing._sync.changes import (
     ChangesFeedConformance,
     ChangesWorkerConformance,

@@ -1,0 +1,333 @@
+"""What every emitter does with its listeners, wherever its messages come from."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from datapatterns._async.concurrency import AsyncEvent
+from datapatterns._async.courier import AsyncCourier, attempt, check_listener
+from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
+from datapatterns.events import ERROR, GAP, OWN, Gap, check_event, decode, encode, is_pattern, matcher
+from datapatterns.integers import check_count, check_seconds
+from datapatterns.names import check_name
+
+logger = logging.getLogger("datapatterns.emitter")
+
+_MOST = 1_000_000_000  # messages that a buffer may be told to hold
+
+Position = Any  # in a history, where there is one: positions can be compared
+Message = tuple[str, bytes]  # the event and the payload as it travels
+
+
+@dataclass(eq=False, slots=True)
+class _Listener:
+    """A function, and the messages that wait for it. All fields belong to the registry's lock."""
+
+    event: str
+    fn: Callable[..., Any]
+    once: bool
+    after: Position = None  # what was emitted before is not for this one
+    answer: _Answer | None = None
+    pending: deque[Message] = field(default_factory=deque[Message])
+    lost: int = 0
+    lost_since: float = 0.0
+    carried: bool = False  # the courier will look after what is pending
+    spent: bool = False  # a `once` that has got its message
+    gone: bool = False
+
+
+class _Answer:
+    """What `wait_for` waits for; it comes past the courier, which may be busy with listeners."""
+
+    def __init__(self) -> None:
+        self.there = AsyncEvent()
+        self.value: Any = None
+
+    def give(self, value: Any) -> None:
+        """Keep the first one."""
+        if not self.there.is_set():
+            self.value = value
+            self.there.set()
+
+
+class AsyncListeners:
+    """Who listens to what; hands each listener its messages one by one, in their order.
+
+    A message is put into the buffer of each listener it is for, and the courier calls the listener
+    as fast as that goes. When a buffer is full its oldest message is dropped, and before the
+    listener is called the next time `gap` says how many were. Gaps wait in a line of their own, and
+    whoever is about to call a listener first calls those of `gap`: so nothing that came after a gap
+    is handed out before the gap was announced.
+    """
+
+    def __init__(self, buffer: int, unused: Callable[[str], None]) -> None:
+        self.courier = AsyncCourier()
+        self._buffer = check_count("the buffer", buffer, most=_MOST)
+        self._unused = unused
+        self._lock = threading.Lock()  # held for moments only, and never while a listener runs
+        self._by_event: dict[str, list[_Listener]] = {}
+        self._patterns: dict[str, Callable[[str], bool]] = {}
+        self._gaps: deque[Gap] = deque()
+        self.closed = False
+
+    def add(self, listener: _Listener) -> None:
+        """Hand messages to this one from now on; Unavailable once closed."""
+        with self._lock:
+            if self.closed:
+                raise Unavailable("the emitter is closed")
+            self._by_event.setdefault(listener.event, []).append(listener)
+            if is_pattern(listener.event):
+                self._patterns.setdefault(listener.event, matcher(listener.event))
+
+    def remove(self, event: str, chosen: Callable[[_Listener], bool]) -> None:
+        """Call these listeners of the event no more, and tell when it has none left."""
+        with self._lock:
+            before = self._by_event.get(event, [])
+            left = [listener for listener in before if not chosen(listener)]
+            for listener in before:
+                if listener not in left:
+                    listener.gone = True
+                    listener.pending.clear()
+            self._by_event[event] = left
+            if not left:
+                del self._by_event[event]
+                self._patterns.pop(event, None)
+        if before and not left:
+            self._unused(event)
+
+    def of(self, event: str) -> list[_Listener]:
+        """The listeners of exactly this event or pattern."""
+        with self._lock:
+            return list(self._by_event.get(event, ()))
+
+    def any(self) -> bool:
+        """Whether anybody listens to what others emit."""
+        with self._lock:
+            return bool(self._by_event.keys() - OWN)
+
+    def hear(self, key: str, message: Message, at: Position = None) -> None:
+        """Hand a message to the listeners of this event or pattern."""
+        with self._lock:
+            for listener in self._by_event.get(key, ()):
+                early = listener.after is not None and at is not None and at <= listener.after
+                if not early:
+                    self._put(listener, message)
+
+    def hear_matching(self, message: Message, at: Position = None) -> None:
+        """Hand a message to the listeners of every pattern that its event matches."""
+        with self._lock:
+            matching = [key for key, matches in self._patterns.items() if matches(message[0])]
+        for key in matching:
+            self.hear(key, message, at)
+
+    def _put(self, listener: _Listener, message: Message) -> None:
+        if listener.spent:
+            return
+        listener.spent = listener.once
+        if listener.answer is not None:
+            listener.answer.give(message[1])
+            return
+        if len(listener.pending) == self._buffer:
+            listener.pending.popleft()
+            if not listener.lost:
+                listener.lost_since = time.monotonic()
+                logger.warning("a listener of %r lags: it loses its oldest messages", listener.event)
+            listener.lost += 1
+        listener.pending.append(message)
+        if not listener.carried:
+            listener.carried = True
+            self.courier.call(partial(self._carry, listener))
+
+    async def _carry(self, listener: _Listener) -> bool:
+        """Deliver the listener's next message; return whether there was one."""
+        with self._lock:
+            if not listener.pending:
+                listener.carried = False
+                return False
+            event, data = listener.pending.popleft()
+            if listener.lost:
+                seconds = time.monotonic() - listener.lost_since
+                self._gaps.append(Gap((listener.event,), seconds, "buffer", listener.lost))
+                listener.lost = 0
+        if listener.once:
+            self.remove(listener.event, lambda other: other is listener)
+        await self._tell_gaps()
+        if not listener.gone or listener.once:
+            await self._deliver(listener, event, data)
+        return True
+
+    async def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
+        try:
+            payload = decode(data)
+        except DataError as error:
+            await self._failed(listener.event, error)
+            return
+        arguments = (payload, event) if is_pattern(listener.event) else (payload,)
+        error = await attempt(listener.fn, *arguments)
+        if error is not None:
+            await self._failed(listener.event, error)
+
+    def gap(self, gap: Gap) -> None:
+        """Announce it before any message that is heard from now on."""
+        with self._lock:
+            self._gaps.append(gap)
+        self.courier.call(self._tell_gaps)
+
+    async def _tell_gaps(self) -> bool:
+        while True:
+            with self._lock:
+                if not self._gaps:
+                    return False
+                gap = self._gaps.popleft()
+            if not await self._tell(GAP, gap):
+                logger.warning("messages may have been missed, and nobody listens to gap: %s", gap)
+
+    async def _failed(self, event: str, error: Exception) -> None:
+        if not await self._tell(ERROR, error):
+            logger.error("a listener of %r failed", event, exc_info=error)
+
+    async def _tell(self, own: str, payload: Any) -> bool:
+        """Call the listeners of one of the emitter's own events; return whether there are any."""
+        listeners = self.of(own)
+        for listener in listeners:
+            if listener.once:
+                self.remove(own, lambda other, this=listener: other is this)
+            if listener.answer is not None:
+                listener.answer.give(payload)
+                continue
+            error = await attempt(listener.fn, payload)
+            if error is not None:
+                logger.error("a listener of %r failed", own, exc_info=error)
+        return bool(listeners)
+
+    async def close(self) -> None:
+        """Forget every listener, and call none any more."""
+        with self._lock:
+            self.closed = True
+            listeners = [one for each in self._by_event.values() for one in each]
+            self._by_event.clear()
+            for listener in listeners:
+                listener.gone = True
+                listener.pending.clear()
+        for listener in listeners:
+            if listener.answer is not None:
+                listener.answer.give(Unavailable("the emitter was closed"))
+        await self.courier.close()
+
+
+class AsyncListening:
+    """The part of an emitter that does not depend on the backend.
+
+    A backend's emitter says where a new listener's messages begin (`_position`), makes sure that
+    they come (`_begin`) and come no more (`_end`), sends (`_send`) and ends (`_stop`).
+    """
+
+    def __init__(self, buffer: int, timeout: float) -> None:
+        self._listeners = AsyncListeners(buffer, self._end)
+        self._timeout = check_seconds("the timeout", timeout)
+
+    async def _position(self) -> Position:
+        return None
+
+    async def _begin(self, event: str, timeout: float, at: Position) -> None:
+        raise NotImplementedError
+
+    def _end(self, event: str) -> None:
+        raise NotImplementedError
+
+    async def _send(self, event: str, data: bytes) -> None:
+        raise NotImplementedError
+
+    async def _stop(self) -> None:
+        raise NotImplementedError
+
+    async def on(self, event: str, fn: Callable[..., Any]) -> None:
+        """Call `fn` for every such event from now on; Unavailable or TimedOut if that cannot be."""
+        await self._listen(event, fn, once=False)
+
+    async def once(self, event: str, fn: Callable[..., Any]) -> None:
+        """Call `fn` for the next such event only; raise as `on` does."""
+        await self._listen(event, fn, once=True)
+
+    async def _listen(self, event: str, fn: Callable[..., Any], *, once: bool) -> None:
+        if not callable(fn):
+            raise InvalidArgument("a listener must be callable")
+        check_listener(fn)
+        await self._listeners.courier.start()
+        await self._join(_Listener(check_name("an event", event), fn, once), self._timeout)
+
+    async def _join(self, listener: _Listener, timeout: float) -> None:
+        if listener.event in OWN:
+            self._listeners.add(listener)
+            return
+        if self._listeners.closed:
+            raise Unavailable("the emitter is closed")
+        listener.after = await self._position()
+        self._listeners.add(listener)
+        try:
+            await self._begin(listener.event, timeout, listener.after)
+        except BaseException:
+            self._listeners.remove(listener.event, lambda other: other is listener)
+            raise
+
+    async def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
+        """Remove the listener, or all of the event's; no call of it begins after this."""
+        self._listeners.remove(
+            check_name("an event", event),
+            lambda listener: listener.answer is None and (fn is None or listener.fn == fn),
+        )
+
+    async def emit(self, event: str, payload: Any = None) -> None:
+        """Tell every listener of the event; the payload is a JSON value or a pydantic model."""
+        event, data = check_event(event), encode(payload)
+        if self._listeners.closed:
+            raise Unavailable("the emitter is closed")
+        await self._send(event, data)
+
+    async def wait_for(self, event: str, timeout: float) -> Any:
+        """Return the next such event's payload; raise TimedOut if none comes in time."""
+        ends = time.monotonic() + check_seconds("the timeout", timeout)
+        answer = _Answer()
+        listener = _Listener(check_name("an event", event), _nothing, True, answer=answer)
+        await self._join(listener, timeout)
+        try:
+            if not await answer.there.wait(max(0.0, ends - time.monotonic())):
+                raise TimedOut("no such event came in time")
+        finally:
+            self._listeners.remove(event, lambda other: other is listener)
+        if isinstance(answer.value, Unavailable) and self._listeners.closed:
+            raise answer.value
+        return decode(answer.value) if isinstance(answer.value, bytes) else answer.value
+
+    def listeners(self, event: str) -> int:
+        """Return how many listeners this emitter has for the event."""
+        found = self._listeners.of(check_name("an event", event))
+        return sum(listener.answer is None for listener in found)
+
+    async def close(self) -> None:
+        """Listen no more; what is under way in a listener is ended."""
+        await self._listeners.close()
+        await self._stop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _nothing(*_: Any) -> None:
+    """Stand in for a listener where `wait_for` listens."""

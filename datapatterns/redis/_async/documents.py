@@ -1,0 +1,103 @@
+"""Reading and writing the documents of a repository in Redis, with their index entries."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from datapatterns.documents import Document
+from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
+from datapatterns.redis._async.commands import read
+from datapatterns.redis._async.indexing import TRIES, AsyncIndexing
+from datapatterns.redis._async.lua import SCRIPTS
+from datapatterns.redis.documents import (
+    Overtaken,
+    Raw,
+    Remembered,
+    Write,
+    check_revision,
+    packed_id,
+    raw_of,
+    values_of,
+)
+
+D = TypeVar("D", bound=Document)
+
+
+class AsyncDocuments(Generic[D]):
+    """The hashes of a collection, and what was seen of them lately.
+
+    A write is one run of `repository_write.lua`, for one document or for some. It does nothing but
+    say so when an index must be filled first.
+    """
+
+    def __init__(self, indexing: AsyncIndexing, remembered: Remembered) -> None:
+        self.redis = indexing.redis
+        self.remembered = remembered
+        self._indexing = indexing
+
+    async def read(self, id: str) -> Raw | None:
+        """Return the hash of that document, None if there is none."""
+        raw = raw_of(await read(self.redis, "HGETALL", self._indexing.key(id)))
+        self.remembered.put(id, raw)
+        return raw
+
+    async def write(self, writes: list[Write[D]]) -> list[D | DataError]:
+        """Send the writes and return each one's document or error."""
+        outcomes = await self._send(writes)
+        return [self._outcome(*one) for one in zip(writes, outcomes, strict=True)]
+
+    async def destroy(self, id: str, rev: str | None) -> None:
+        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
+        keys = [self._indexing.set, self._indexing.notes, self._indexing.key(id)]
+        # A revision that cannot be one is not the stored one either, if there is any.
+        wanted = "" if rev is None else check_revision(rev)
+        self.remembered.put(id, None)
+        args = [wanted, id.encode(), packed_id(id)]
+        await SCRIPTS.write(self.redis, "repository_destroy", keys, args)
+
+    async def _send(self, writes: list[Write[D]]) -> list[Any]:
+        """Run the script and return its reply, after filling the indexes where needed."""
+        indexing = self._indexing
+        keys = [indexing.set, indexing.notes, *(indexing.key(write.id) for write in writes)]
+        args: list[bytes | str | int] = [len(indexing.indexes)]
+        for name, index in indexing.indexes.items():
+            args += [indexing.names[name], "1" if index.unique else ""]
+        for write in writes:
+            args += self._arguments(write)
+        mode = indexing.mode
+        for _ in range(TRIES):
+            outcomes = await SCRIPTS.write(self.redis, "repository_write", keys, [mode, *args])
+            if isinstance(outcomes, list):
+                return outcomes  # pyright: ignore[reportUnknownVariableType] - the driver's
+            await indexing.prepare()
+            await indexing.catch_up()
+            mode = "lax"  # marks that were left since then are of later writes
+        raise Unavailable("an index is forgotten by others again and again")
+
+    def _arguments(self, write: Write[D]) -> list[bytes | str | int]:
+        values = [values_of(index, write.fields) for index in self._indexing.indexes.values()]
+        sent = [part for pair in write.sent.items() for part in pair]
+        about = [write.mode, write.expected, write.rev, write.id.encode(), packed_id(write.id)]
+        return [*about, *values, len(sent), *sent]
+
+    def _outcome(self, write: Write[D], outcome: list[Any]) -> D | DataError:
+        """The document as it is stored now, or the error that the outcome stands for."""
+        match outcome:
+            case [b"ok"]:
+                self.remembered.put(write.id, write.after)
+                return write.done()
+            case [b"exists"]:
+                return Conflict("the id is taken", reason="exists")
+            case [b"missing"]:
+                self.remembered.put(write.id, None)
+                return NotFound("there is no such document")
+            case [b"stale", stored]:
+                overtaken = Overtaken(raw_of(stored))
+                self.remembered.put(write.id, overtaken.stored)
+                return overtaken
+            case [b"taken", int(number)]:
+                index = list(self._indexing.indexes.values())[number - 1]
+                message = f"another document has the same {', '.join(index.fields)}"
+                return Conflict(message, reason="exists", data={"index": index.name})
+            case _:
+                return DataCorrupted("a key holds another type than this pattern stores")

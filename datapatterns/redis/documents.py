@@ -1,0 +1,274 @@
+"""Documents as hashes: what is computed before and after the trip to the server.
+
+A document is a hash with one field for each of its own, JSON in each, and two of ours: `_rev`, its
+revision, and `_entries`, its entries in the indexes, which only the scripts read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from secrets import token_hex
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+from datapatterns import tuples
+from datapatterns.codecs import dumps, loads
+from datapatterns.documents import Document, document_id, fields_of, load, revise
+from datapatterns.errors import (
+    Conflict,
+    DataCorrupted,
+    DataError,
+    DecodeFailed,
+    HookFailed,
+    InvalidArgument,
+    InvalidData,
+    NotFound,
+)
+from datapatterns.indexes import Index
+from datapatterns.names import check_name
+
+D = TypeVar("D", bound=Document)
+
+Raw = dict[bytes, bytes]  # a hash as the server has it
+
+REVISION, ENTRIES = b"_rev", b"_entries"
+_RESERVED = frozenset({"_rev", "_entries"})
+_LARGE = 16_384  # bytes: a thousand such documents are 16 MB
+
+
+@dataclass(frozen=True)
+class Schema(Generic[D]):
+    """What a repository was told of its documents."""
+
+    model: type[D]
+    id_from: str | None = None
+    immutable: frozenset[str] = field(default_factory=frozenset[str])
+    update_model: type[BaseModel] | None = None
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.model, type) and issubclass(self.model, Document)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgument("a repository's model is a subclass of Document")
+        named = {*self.immutable, *([] if self.id_from is None else [self.id_from])}
+        if unknown := named - set(self.model.model_fields):
+            raise InvalidArgument(
+                f"{self.model.__name__} has no field {', '.join(sorted(unknown))}"
+            )
+        aliases = {info.serialization_alias for info in self.model.model_fields.values()}
+        if aliases & _RESERVED:
+            raise InvalidArgument("the field names _rev and _entries belong to this library")
+
+    def checked(self, document: object) -> tuple[D, dict[str, Any]]:
+        """The document as it would be read back, and the fields to store; InvalidData if not."""
+        if not isinstance(document, self.model):
+            raise InvalidArgument(f"expected a {self.model.__name__}")
+        fields = fields_of(document)
+        try:
+            return self.model.model_validate(fields), fields
+        except ValidationError as error:
+            raise InvalidData.of(error) from error
+
+    def load(self, id: str, raw: Raw) -> D:
+        """The document of a hash; DecodeFailed, naming the id, if it does not fit the model."""
+        return load(self.model, id, revision(raw), parse(id, raw))
+
+
+def raw_of(reply: Any) -> Raw | None:
+    """The hash in a reply, which is a map or an array of names and values; None if there is none."""
+    if isinstance(reply, Mapping):
+        return dict(cast("Raw", reply)) or None
+    values = iter(cast("Iterable[bytes]", reply))
+    return dict(zip(values, values, strict=True)) or None
+
+
+def revision(raw: Raw) -> str:
+    """The revision of a hash; "0" for one that was written past this library."""
+    return raw.get(REVISION, b"0").decode("ascii", "replace")
+
+
+def encode(fields: Mapping[str, Any]) -> Raw:
+    """The fields as they are stored."""
+    if not _RESERVED.isdisjoint(fields):
+        raise InvalidData("the field names _rev and _entries belong to this library")
+    try:
+        return {name.encode(): dumps(value) for name, value in fields.items()}
+    except UnicodeEncodeError as error:
+        raise InvalidData("a field's name cannot be encoded as UTF-8") from error
+
+
+def parse(id: str, raw: Raw) -> dict[str, Any]:
+    """The fields in a hash; DecodeFailed, naming the id, if a value is not JSON."""
+    try:
+        return {name.decode(): loads(value) for name, value in _theirs(raw)}
+    except (DecodeFailed, UnicodeDecodeError) as error:
+        message = f"the stored document {id!r} has a field that is not JSON"
+        raise DecodeFailed(message, data={"id": id}) from error
+
+
+def parse_anyhow(raw: Raw) -> dict[str, Any]:
+    """The fields in a hash, as text where a value is not JSON."""
+    fields: dict[str, Any] = {}
+    for name, value in _theirs(raw):
+        try:
+            fields[name.decode(errors="replace")] = loads(value)
+        except DecodeFailed:
+            fields[name.decode(errors="replace")] = value.decode(errors="replace")
+    return fields
+
+
+def _theirs(raw: Raw) -> Iterable[tuple[bytes, bytes]]:
+    return ((name, value) for name, value in raw.items() if name not in (REVISION, ENTRIES))
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[D]):
+    """A document on its way: how, over which revision, all of its fields, and those to be sent."""
+
+    mode: str
+    id: str
+    expected: str
+    fields: dict[str, Any]
+    sent: Raw
+    made: D
+    before: Raw = field(default_factory=dict[bytes, bytes])
+    rev: str = field(default_factory=lambda: token_hex(8))
+
+    @property
+    def after(self) -> Raw:
+        """What is stored once it has gone through."""
+        kept = {} if self.mode == "replace" else self.before
+        return {**kept, **self.sent, REVISION: self.rev.encode()}
+
+    def done(self) -> D:
+        """The document as it is stored now."""
+        self.made.id, self.made.rev = self.id, self.rev
+        return self.made
+
+
+def creation(schema: Schema[D], document: D) -> Write[D]:
+    """The write of a new document."""
+    made, fields = schema.checked(document)
+    return Write("create", document_id(document, schema.id_from), "", fields, encode(fields), made)
+
+
+def replacement(schema: Schema[D], document: D) -> Write[D]:
+    """The write of a whole document over the revision it carries."""
+    made, fields = schema.checked(document)
+    id = check_name("the id of a document to replace", document.id)
+    if schema.id_from is not None and getattr(document, schema.id_from) != id:
+        raise InvalidData.field(schema.id_from, "cannot be changed", "frozen_field")
+    expected = check_revision(document.rev)
+    return Write("replace", id, expected, fields, encode(fields), made)
+
+
+def change(
+    schema: Schema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
+) -> Write[D]:
+    """The write of some fields over what is stored; NotFound, or Conflict if `rev` is another."""
+    if before is None:
+        raise NotFound("there is no such document")
+    expected = revision(before)
+    if rev is not None and rev != expected:
+        raise stale()
+    old = parse(id, before)
+    fields = revise(old, changes, schema.model, update_model=schema.update_model)
+    # What was not named is the very same object: it is not sent, so that what others stored there
+    # stays, byte for byte.
+    sent = {name: v for name, v in fields.items() if name not in old or v is not old[name]}
+    made = load(schema.model, id, expected, fields)
+    return Write("update", id, expected, fields, encode(sent), made, before)
+
+
+def check_revision(rev: object) -> str:
+    """A revision as it is sent; what cannot be one is stale."""
+    if not isinstance(rev, str) or not rev or not rev.isascii():
+        raise stale()
+    return rev
+
+
+class Overtaken(Conflict):
+    """The revision is not the stored one; and this is what is stored."""
+
+    def __init__(self, stored: Raw | None) -> None:
+        super().__init__("the document has changed since it was read")
+        self.stored = stored
+
+
+def stale() -> Conflict:
+    """The error for a revision that is not the stored one."""
+    return Conflict("the document has changed since it was read")
+
+
+def values_of(index: Index, fields: Mapping[str, Any]) -> bytes:
+    """The packed values under which the index has the fields, nothing if it has them not."""
+    try:
+        return index.values(fields) or b""
+    except DataError:
+        raise
+    except Exception as error:
+        raise HookFailed(f"the condition of the index {index.name!r} raised") from error
+
+
+def index_key(index: Index) -> bytes:
+    """The index's name in the store: with other fields, or unique or not, it is another index."""
+    told = tuples.pack((*index.fields, index.unique))
+    return tuples.pack((index.name, blake2b(told, digest_size=4).hexdigest()))
+
+
+def packed_id(id: str) -> bytes:
+    """The id as it ends an index entry."""
+    return tuples.pack((id,))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the store knows of an index. As text: `token:complete:at`.
+
+    The token tells one declaration from a later one. `at` is the id behind which the filling goes
+    on, None when none is under way: a complete index can be gone through again.
+    """
+
+    token: str
+    complete: bool = False
+    at: bytes | None = b""
+
+    @classmethod
+    def of(cls, text: bytes) -> Note:
+        """The note in the text."""
+        try:
+            token, complete, at = text.decode().split(":")
+            return cls(token, complete == "1", None if at == "-" else bytes.fromhex(at))
+        except ValueError as error:
+            raise DataCorrupted("the note on an index is not one") from error
+
+    def __bytes__(self) -> bytes:
+        at = "-" if self.at is None else self.at.hex()
+        return f"{self.token}:{int(self.complete)}:{at}".encode()
+
+
+class Remembered:
+    """The documents that a repository saw last, as they were stored then; safe among threads."""
+
+    def __init__(self, size: int) -> None:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgument("remember must be a whole number from 0 on")
+        self._size = size
+        self._known: dict[str, Raw] = {}
+        self._lock = threading.Lock()
+
+    def get(self, id: str) -> Raw | None:
+        """The document as it was seen, None if it was not, or not lately."""
+        return self._known.get(id)
+
+    def put(self, id: str, raw: Raw | None) -> None:
+        """Remember what is stored now, None for nothing; large documents are not remembered."""
+        with self._lock:
+            self._known.pop(id, None)
+            if raw is None or not self._size or sum(map(len, raw.values())) > _LARGE:
+                return
+            if len(self._known) >= self._size:
+                del self._known[next(iter(self._known))]
+            self._known[id] = raw

@@ -1,0 +1,119 @@
+# Generated from tests/redis/_async/test_scripts.py by scripts/unasync.py; do not edit.
+"""Scripts by digest: one trip, two when the server forgot them, one effect always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datapatterns import Conflict, InvalidArgument, OutcomeUnknown
+from datapatterns.redis import Scripts
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisServer
+
+ADD = """-- Returns the new value, a text and some bytes.
+if ARGV[1] == 'no' then return redis.error_reply('DP_STALE changed meanwhile') end
+return {redis.call('INCRBY', KEYS[1], ARGV[1]), 'text', '\\255\\0'}
+"""
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Scripts:
+    """A folder with two scripts."""
+    (tmp_path / "add.lua").write_text(ADD)
+    (tmp_path / "get.lua").write_text("-- Returns the value.\nreturn redis.call('GET', KEYS[1])")
+    return Scripts(tmp_path)
+
+
+def test_a_script_runs_on_every_client(client: Any, scripts: Scripts, namespace: str) -> None:
+    """Replies are bytes and numbers, bytes that are no text among them; none is decoded."""
+    key = f"{{{namespace}}}n".encode()
+    assert scripts.read(client, "get", [key]) is None
+    assert scripts.write(client, "add", [key], [2]) == [2, b"text", b"\xff\x00"]
+    assert scripts.write(client, "add", [key], [3]) == [5, b"text", b"\xff\x00"]
+    assert scripts.read(client, "get", [key]) == b"5"
+
+
+def test_a_flushed_script_comes_back(
+    redis_server: RedisServer, connect: Any, scripts: Scripts
+) -> None:
+    """One call costs one request, and two after SCRIPT FLUSH; none counts twice."""
+    client = connect(redis_server)
+    redis_server.ask("DEL", "n")
+    scripts.write(client, "add", [b"n"], [1])
+    for turn in range(2, 12):
+        before = _requests(redis_server)
+        assert (scripts.write(client, "add", [b"n"], [1]))[0] == turn * 2 - 2
+        assert _requests(redis_server) - before - 1 == 1
+        redis_server.ask("SCRIPT", "FLUSH")
+        before = _requests(redis_server)
+        assert (scripts.write(client, "add", [b"n"], [1]))[0] == turn * 2 - 1
+        assert _requests(redis_server) - before - 1 == 2
+    redis_server.ask("SCRIPT", "FLUSH")
+    assert scripts.read(client, "get", [b"n"]) == b"21"
+
+
+def _requests(server: RedisServer) -> int:
+    """How many commands the server has run, this question included."""
+    lines = server.ask("INFO", "stats").splitlines()
+    return next(int(line.split(":")[1]) for line in lines if "total_commands_processed" in line)
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_lost_reply_of_a_script(
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    scripts: Scripts,
+    flushed: bool,
+) -> None:
+    """Also that of the EVAL that follows a NOSCRIPT: one effect, OutcomeUnknown."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    client = connect(proxy)
+    scripts.write(client, "add", [b"n"], [1])
+    redis_server.ask("SET", "n", 0)
+    if flushed:
+        redis_server.ask("SCRIPT", "FLUSH")
+    proxy.lose_reply(to=b"EVAL\r\n" if flushed else b"EVALSHA")
+    with pytest.raises(OutcomeUnknown):
+        scripts.write(client, "add", [b"n"], [1])
+    assert proxy.lost == 1
+    assert redis_server.ask("GET", "n") == "1"
+
+
+def test_a_script_refuses_with_our_errors(client: Any, scripts: Scripts, namespace: str) -> None:
+    """The first word of its error reply says which."""
+    with pytest.raises(Conflict) as raised:
+        scripts.write(client, "add", [f"{{{namespace}}}n".encode()], ["no"])
+    assert raised.value.reason == "stale_revision"
+
+
+def test_a_script_in_a_pipeline(client: Any, scripts: Scripts, namespace: str) -> None:
+    """It works there also when the server does not know it; so it does in a transaction."""
+    keys = [f"{{{namespace}}}{n}".encode() for n in range(3)]
+    pipeline = client.pipeline()
+    for key in keys:
+        scripts.queue(pipeline, "add", [key], [7])
+        scripts.queue(pipeline, "get", [key])
+    replies = pipeline.execute()
+    assert [reply[0] for reply in replies[::2]] == [7, 7, 7]
+    assert [int(reply) for reply in replies[1::2]] == [7, 7, 7]
+
+
+def test_an_unknown_script_is_refused(client: Any, scripts: Scripts) -> None:
+    """It is a mistake of the caller."""
+    with pytest.raises(InvalidArgument):
+        scripts.write(client, "nothing", [b"n"])
+
+
+def test_every_script_says_what_it_returns() -> None:
+    """In its first line; and none reaches for a clock or a key that it was not given."""
+    texts = SCRIPTS._texts
+    assert texts
+    for name, text in texts.items():
+        assert text.startswith(b"-- Returns "), name
+        assert b"os.time" not in text, name
