@@ -50,6 +50,32 @@ async def async_job(*_: object) -> None:
     job()
 
 
+async def run_ours(url: str, parallel: int) -> None:
+    """Our worker, async."""
+    from redis.asyncio import Redis
+
+    from datapatterns._async.queue_worker import AsyncWorker
+    from datapatterns.redis._async.work_queue import AsyncWorkQueue
+
+    async with Redis.from_url(url) as client:
+        queue = AsyncWorkQueue(client, "bench")
+        await queue.push_many([None] * total)
+        await AsyncWorker(queue, async_job, parallel=parallel).run()
+
+
+def run_ours_sync(url: str, parallel: int) -> None:
+    """Our worker, with threads."""
+    from redis import Redis
+
+    from datapatterns._sync.queue_worker import Worker
+    from datapatterns.redis._sync.work_queue import WorkQueue
+
+    with Redis.from_url(url) as client:
+        queue = WorkQueue(client, "bench")
+        queue.push_many([None] * total)
+        Worker(queue, lambda _: job(), parallel=parallel).run()
+
+
 def run_rq(url: str, parallel: int) -> None:
     """Its fastest worker, which does not fork."""
     from redis import Redis
@@ -123,6 +149,8 @@ async def run_taskiq(url: str, parallel: int) -> None:
 
 
 RUNS: dict[str, Callable[[str, int], object]] = {
+    "ours": run_ours,
+    "ours, threads": run_ours_sync,
     "rq": run_rq,
     "huey": run_huey,
     "dramatiq": run_dramatiq,

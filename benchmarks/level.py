@@ -22,6 +22,7 @@ from datapatterns import Document, Index
 from datapatterns.level import AsyncLevel, Level
 from datapatterns.level.driver import driver as plyvel
 from datapatterns.level.repository import Repository
+from datapatterns.level.work_queue import WorkQueue
 
 RECORDS = 100_000
 PAGE = 1_000
@@ -503,9 +504,41 @@ def page_depth(bench: Bench) -> Line:
     )  # fmt: skip
 
 
+def queue_consumed(bench: Bench) -> Line:
+    """Queue push, take and ack, behind 100,000 consumed jobs."""
+    jobs, times = bench.scaled(RECORDS), bench.scaled(2_000)
+
+    def opened() -> WorkQueue[Any]:
+        # Without waiting for the disk, whose moods would hide what consumed jobs cost.
+        level = bench.stack.enter_context(Level.open(bench.new_path(), sync=False))
+        return WorkQueue(level, "jobs")
+
+    def turn(queue: WorkQueue[Any]) -> None:
+        queue.push("job")
+        delivery = queue.take()
+        assert delivery is not None
+        delivery.ack()
+
+    used = opened()
+    for _ in range(jobs // BATCH):
+        used.push_many(["job"] * BATCH)
+    for _ in range(jobs // BATCH * BATCH):
+        delivery = used.take()
+        assert delivery is not None
+        delivery.ack()
+
+    def turns(queue: WorkQueue[Any]) -> float:
+        return timed(lambda: [turn(queue) for _ in range(times)], times)
+
+    return Line(
+        "us", {"at that depth": lambda: turns(used), "none consumed": lambda: turns(opened())},
+        {"none consumed": at_most(1.5)},
+    )  # fmt: skip
+
+
 LINES = [
     put_bytes, get_bytes, put_json, get_json, iterate, iterate_utf8, async_put, async_get,
-    async_batch, create, page_depth,
+    async_batch, create, page_depth, queue_consumed,
 ]  # fmt: skip
 
 
