@@ -80,6 +80,7 @@ REDIS = Capabilities(
             "concurrency_limiter",
             "groups",
             "leaderboard",
+            "repository",
         }
     ),
     atomic_batch=True,

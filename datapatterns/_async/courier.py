@@ -13,12 +13,14 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 logger = logging.getLogger("datapatterns.emitter")
 
 _GRACE = 5.0  # seconds for what is cancelled to end
 
+Call = Callable[[], Awaitable[None]]
 Work = Callable[[], Awaitable[bool]]
 
 
@@ -28,11 +30,13 @@ class AsyncCourier:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         self._closed = False
 
     async def start(self) -> None:
-        """Belong to the running loop."""
-        self._loop = asyncio.get_running_loop()
+        """Belong to the running loop, unless there is one already."""
+        if self._loop is None or self._loop.is_closed():
+            self._loop = asyncio.get_running_loop()
 
     def call(self, work: Work) -> None:
         """Call the work again and again until it returns False; from any thread."""
@@ -57,6 +61,15 @@ class AsyncCourier:
             # A listener that never waits for anything must not keep the loop from the others.
             await asyncio.sleep(0)
 
+    async def announce(self, due: Callable[[], list[Call]]) -> None:
+        """Begin the calls that are due; they have begun when this returns, whoever began them."""
+        async with self._turn:
+            calls = due()
+            for call in calls:
+                self._start(partial(_once, call))
+            if calls:
+                await asyncio.sleep(0)  # the loop begins what is ready in the order it became so
+
     async def close(self) -> None:
         """Cancel what is under way, but not the listener that may be calling this."""
         self._closed = True
@@ -72,6 +85,11 @@ class AsyncBackground:
     async def end(self) -> None:
         """Cancel it and wait until it has ended."""
         await _cancel({self._task})
+
+
+async def _once(call: Call) -> bool:
+    await call()
+    return False
 
 
 async def _cancel(tasks: set[asyncio.Task[None]] | set[asyncio.Future[None]]) -> None:

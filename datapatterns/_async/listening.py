@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.courier import AsyncCourier, attempt, check_listener
+from datapatterns._async.courier import AsyncCourier, Call, attempt, check_listener
 from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
 from datapatterns.events import ERROR, GAP, OWN, Gap, check_event, decode, encode, is_pattern, matcher
 from datapatterns.integers import check_count, check_seconds
@@ -182,31 +182,41 @@ class AsyncListeners:
         self.courier.call(self._tell_gaps)
 
     async def _tell_gaps(self) -> bool:
-        while True:
-            with self._lock:
-                if not self._gaps:
-                    return False
-                gap = self._gaps.popleft()
-            if not await self._tell(GAP, gap):
+        await self.courier.announce(self._due)
+        return False
+
+    def _due(self) -> list[Call]:
+        """The calls that announce the gaps which are due."""
+        calls: list[Call] = []
+        while self._gaps:
+            gap = self._gaps.popleft()
+            told = self._called(GAP, gap)
+            calls += told
+            if not told:
                 logger.warning("messages may have been missed, and nobody listens to gap: %s", gap)
+        return calls
 
     async def _failed(self, event: str, error: Exception) -> None:
-        if not await self._tell(ERROR, error):
+        calls = self._called(ERROR, error)
+        for call in calls:
+            await call()
+        if not calls:
             logger.error("a listener of %r failed", event, exc_info=error)
 
-    async def _tell(self, own: str, payload: Any) -> bool:
-        """Call the listeners of one of the emitter's own events; return whether there are any."""
+    def _called(self, own: str, payload: Any) -> list[Call]:
+        """The calls that tell the listeners of one of the emitter's own events."""
         listeners = self.of(own)
         for listener in listeners:
-            if listener.once:
-                self.remove(own, lambda other, this=listener: other is this)
             if listener.answer is not None:
                 listener.answer.give(payload)
-                continue
-            error = await attempt(listener.fn, payload)
-            if error is not None:
-                logger.error("a listener of %r failed", own, exc_info=error)
-        return bool(listeners)
+            if listener.once:
+                self.remove(own, lambda other, this=listener: other is this)
+        return [partial(self._tell, listener, payload) for listener in listeners]
+
+    async def _tell(self, listener: _Listener, payload: Any) -> None:
+        error = await attempt(listener.fn, payload)
+        if error is not None:
+            logger.error("a listener of %r failed", listener.event, exc_info=error)
 
     async def close(self) -> None:
         """Forget every listener, and call none any more."""
@@ -279,7 +289,7 @@ class AsyncListening:
             raise
 
     async def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
-        """Remove the listener, or all of the event's; no call of it begins after this."""
+        """Remove the listener, or all of the event's, with the messages that wait for it."""
         self._listeners.remove(
             check_name("an event", event),
             lambda listener: listener.answer is None and (fn is None or listener.fn == fn),

@@ -22,6 +22,7 @@ logger = logging.getLogger("datapatterns.emitter")
 
 _GRACE = 5.0  # seconds for what is about to end to end
 
+Call = Callable[[], None]
 Work = Callable[[], bool]
 
 
@@ -50,6 +51,11 @@ class Courier:
         while (work := self._works.get()) is not None and not self._closed:
             if work():
                 self._works.put(work)
+
+    def announce(self, due: Callable[[], list[Call]]) -> None:
+        """Make the calls that are due; only works call this, so it is on their thread."""
+        for call in due():
+            call()
 
     def close(self) -> None:
         """Let what is under way finish, and end the thread; a listener may call this as well."""

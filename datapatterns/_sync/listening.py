@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from datapatterns._sync.concurrency import Event
-from datapatterns._sync.courier import Courier, attempt, check_listener
+from datapatterns._sync.courier import Call, Courier, attempt, check_listener
 from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
 from datapatterns.events import (
     ERROR,
@@ -195,31 +195,41 @@ class Listeners:
         self.courier.call(self._tell_gaps)
 
     def _tell_gaps(self) -> bool:
-        while True:
-            with self._lock:
-                if not self._gaps:
-                    return False
-                gap = self._gaps.popleft()
-            if not self._tell(GAP, gap):
+        self.courier.announce(self._due)
+        return False
+
+    def _due(self) -> list[Call]:
+        """The calls that announce the gaps which are due."""
+        calls: list[Call] = []
+        while self._gaps:
+            gap = self._gaps.popleft()
+            told = self._called(GAP, gap)
+            calls += told
+            if not told:
                 logger.warning("messages may have been missed, and nobody listens to gap: %s", gap)
+        return calls
 
     def _failed(self, event: str, error: Exception) -> None:
-        if not self._tell(ERROR, error):
+        calls = self._called(ERROR, error)
+        for call in calls:
+            call()
+        if not calls:
             logger.error("a listener of %r failed", event, exc_info=error)
 
-    def _tell(self, own: str, payload: Any) -> bool:
-        """Call the listeners of one of the emitter's own events; return whether there are any."""
+    def _called(self, own: str, payload: Any) -> list[Call]:
+        """The calls that tell the listeners of one of the emitter's own events."""
         listeners = self.of(own)
         for listener in listeners:
-            if listener.once:
-                self.remove(own, lambda other, this=listener: other is this)
             if listener.answer is not None:
                 listener.answer.give(payload)
-                continue
-            error = attempt(listener.fn, payload)
-            if error is not None:
-                logger.error("a listener of %r failed", own, exc_info=error)
-        return bool(listeners)
+            if listener.once:
+                self.remove(own, lambda other, this=listener: other is this)
+        return [partial(self._tell, listener, payload) for listener in listeners]
+
+    def _tell(self, listener: _Listener, payload: Any) -> None:
+        error = attempt(listener.fn, payload)
+        if error is not None:
+            logger.error("a listener of %r failed", listener.event, exc_info=error)
 
     def close(self) -> None:
         """Forget every listener, and call none any more."""
@@ -292,7 +302,7 @@ class Listening:
             raise
 
     def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
-        """Remove the listener, or all of the event's; no call of it begins after this."""
+        """Remove the listener, or all of the event's, with the messages that wait for it."""
         self._listeners.remove(
             check_name("an event", event),
             lambda listener: listener.answer is None and (fn is None or listener.fn == fn),

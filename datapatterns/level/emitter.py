@@ -24,8 +24,10 @@ class _Hub:
             self._ears[id(ears)] = ears
 
     def leave(self, ears: Listeners | AsyncListeners) -> None:
+        """Tell it nothing more, unless somebody has begun to listen there meanwhile."""
         with self._lock:
-            self._ears.pop(id(ears), None)
+            if not ears.any():
+                self._ears.pop(id(ears), None)
 
     def send(self, event: str, data: bytes) -> None:
         """Under the lock, so that all hear everything in the same order."""
@@ -67,7 +69,7 @@ class Emitter(Listening):
             self._hub.join(self._listeners)
 
     def _end(self, event: str) -> None:
-        """The hub goes on telling; who has no listeners does not listen."""
+        self._hub.leave(self._listeners)
 
     def _send(self, event: str, data: bytes) -> None:
         with self._space.gate:
@@ -95,7 +97,7 @@ class AsyncEmitter(AsyncListening):
             self._hub.join(self._listeners)
 
     def _end(self, event: str) -> None:
-        """The hub goes on telling; who has no listeners does not listen."""
+        self._hub.leave(self._listeners)
 
     async def _send(self, event: str, data: bytes) -> None:
         with self._space.gate:

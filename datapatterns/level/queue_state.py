@@ -3,14 +3,13 @@
 LevelDB keeps a marker for each deleted key until it compacts, and finding the first key of a range
 walks over all of them: 36 ms behind 100,000 consumed jobs. So the first place of each priority
 where an item can be is kept here, and the leases, which are few, all of them. Both are read once
-from the directory. Only works that hold the engine's write lock touch this.
+from the directory. Only works that hold the engine's write lock change this.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from datapatterns import tuples
@@ -18,7 +17,7 @@ from datapatterns.errors import DataCorrupted
 from datapatterns.level.space import Space
 from datapatterns.level.transaction import Transaction
 
-_HEAD = struct.Struct(">IIqiqqq")
+_HEAD = struct.Struct(">IIqqqqq")
 NEVER = 2**62  # microseconds
 
 
@@ -47,15 +46,11 @@ class Job:
             raise DataCorrupted("a queue holds something that is no job")
         return cls(*_HEAD.unpack_from(data), data[_HEAD.size :])
 
-    def at(self, available: int, seq: int) -> Job:
-        """The same at another place, and free."""
-        return replace(self, available=available, seq=seq, token=0)
-
 
 class Places:
     """The keys of a queue: `ready!(rank, available, seq)`, `job!id`, `lease!id`, `dead!(when, id)`.
 
-    A sentinel closes `ready`: what is searched for there never walks on into other ranges.
+    A sentinel closes `ready`: who searches there never walks on into other ranges.
     """
 
     def __init__(self, space: Space, name: str) -> None:
@@ -63,25 +58,39 @@ class Places:
             return space.within("$queues", name, of).prefix
 
         self.ready, self.jobs, self.leases = part("ready"), part("job"), part("lease")
-        self.dead, self.errors, self.facts = part("dead"), part("error"), part("fact")
-        self.once = part("once")
+        self.dead, self.errors, self.once = part("dead"), part("error"), part("once")
         self.ready_end, self.lease_end = self.ready + tuples.AFTER, self.leases + tuples.AFTER
         self.dead_end = self.dead + tuples.AFTER
-        self.stamp, self.paused = self.facts + b"stamp", self.facts + b"paused"
-        self.requeued = self.facts + b"requeued"
+        facts = part("fact")
+        self.stamp, self.paused, self.requeued = (
+            facts + name for name in (b"stamp", b"paused", b"requeued")
+        )
 
     def ready_key(self, job: Job) -> bytes:
         """Where the item waits."""
         return self.ready + tuples.pack((job.rank, job.available, job.seq))
 
+    def rank_start(self, rank: int) -> bytes:
+        """Before all items of that rank."""
+        return self.ready + tuples.pack((rank,))
+
     def rank_end(self, rank: int) -> bytes:
         """Behind all items of that rank."""
-        return self.ready + tuples.pack((rank,)) + tuples.AFTER
+        return self.rank_start(rank) + tuples.AFTER
 
     def place(self, key: bytes) -> tuple[int, int]:
         """The rank, and when the item is due, in a key of `ready`."""
         rank, available = tuples.unpack(key[len(self.ready) :])[:2]
         return rank, available
+
+    def letter(self, when: int, id: str) -> bytes:
+        """Where the dead item lies."""
+        return self.dead + tuples.pack((when, id))
+
+    def letter_of(self, key: bytes) -> tuple[int, str]:
+        """When it died, and its id, in a key of `dead`."""
+        when, id = tuples.unpack(key[len(self.dead) :])
+        return when, id
 
 
 class QueueState:
@@ -93,7 +102,9 @@ class QueueState:
         self.leases: dict[str, tuple[int, int]] = {}  # id -> when the lease ends, token
         self.soonest = NEVER  # no lease ends before
         self.stamp = 0
+        self.closed = False  # whether the sentinel is there
         self.consumed = 0
+        self.worn: set[int] = set()  # ranks with consumed items
 
     @classmethod
     def load(cls, places: Places, transaction: Transaction) -> QueueState:
@@ -101,24 +112,20 @@ class QueueState:
         state = cls(places)
         state.stamp = int(transaction.get(places.stamp) or 0)
         start = places.ready
-        while (key := state._first_key(transaction, start)) is not None:
-            rank, _ = places.place(key)
-            state.heads[rank] = key
+        while (row := next(transaction.items(start, places.ready_end), None)) is not None:
+            rank, _ = places.place(row[0])
+            state.heads[rank] = row[0]
             start = places.rank_end(rank)
         for key, ends in transaction.items(places.leases, places.lease_end):
-            id = key[len(places.leases) :].decode()
-            data = transaction.get(places.jobs + id.encode())
+            id = key[len(places.leases) :]
+            data = transaction.get(places.jobs + id)
             if data is not None:
-                state.hold(id, int(ends), Job.unpack(data).token)
+                state.hold(id.decode(), int(ends), Job.unpack(data).token)
         return state
-
-    def _first_key(self, transaction: Transaction, start: bytes) -> bytes | None:
-        found = next(transaction.items(start, self.places.ready_end), None)
-        return None if found is None else found[0]
 
     # --- order
 
-    def now(self, at: int) -> int:
+    def due(self, at: int) -> int:
         """A moment not before any place that was given out, however the clock was set."""
         return max(at, self.stamp)
 
@@ -153,6 +160,7 @@ class QueueState:
         rank, _ = self.places.place(key)
         self.heads[rank] = key + b"\x00"
         self.consumed += 1
+        self.worn.add(rank)
 
     def _available(self, rank: int) -> int:
         return self.places.place(self.heads[rank])[1]
@@ -164,21 +172,22 @@ class QueueState:
         self.leases[id] = (ends, token)
         self.soonest = min(self.soonest, ends)
 
+    def holds(self, id: str, token: str, at: int) -> bool:
+        """Whether the item is leased under that token."""
+        ends, held = self.leases.get(id, (0, 0))
+        return ends > at and str(held) == token
+
     def lapsed(self, at: int, most: int) -> list[str]:
         """The items whose leases have ended, at most so many."""
         if at < self.soonest:
             return []
-        ended = list(islice(self._ended(at), most))
+        ended = list(islice((id for id, (ends, _) in self.leases.items() if ends <= at), most))
         if len(ended) < most:
             left = (ends for ends, _ in self.leases.values() if ends > at)
             self.soonest = min(left, default=NEVER)
         return ended
 
-    def _ended(self, at: int) -> Iterator[str]:
-        return (id for id, (ends, _) in self.leases.items() if ends <= at)
-
     def pause(self, at: int) -> int:
         """The microseconds until an item or a lease falls due, -1 if none does."""
-        dues = [self._available(rank) for rank in self.heads] + [self.soonest]
-        due = min(dues)
+        due = min([self._available(rank) for rank in self.heads] + [self.soonest])
         return -1 if due >= NEVER else max(0, due - at)

@@ -1,7 +1,8 @@
 """Which directories this process has open: one engine each, shared by all handles, by real path.
 
 One process a directory is LevelDB's rule. The process that holds it writes its pid beside the
-data, so that others can be told who it is. A forked child holds nothing: its copies are refused.
+data, so that others can be told who it is. A forked child holds nothing: its copies are refused,
+and so is opening anew, since LevelDB would wait for its background thread, which did not fork.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _BLOOM_BITS = 10  # an absent key costs 1.8 us with them, 5.8 without
 _engines: dict[Path, Engine] = {}
 _reserved: set[Path] = set()
 _opening = threading.Lock()
+_used = _forked = False  # whether LevelDB was used in this process, or in the one it is a fork of
 
 
 def acquire(
@@ -41,6 +43,7 @@ def acquire(
 ) -> Engine:
     """The engine of that directory, opened unless another handle has it open."""
     path = _real(path)
+    _begin_use()
     with _opening:
         if path in _reserved:
             raise Locked("this LevelDB directory is being recovered by this process")
@@ -71,6 +74,7 @@ def release(engine: Engine) -> None:
 def reserved(path: Path) -> Generator[Path]:
     """Keep this process from opening the directory meanwhile, and give its real path; Locked."""
     path = _real(path)
+    _begin_use()
     with _opening:
         if path in _engines or path in _reserved:
             raise Locked("this LevelDB directory is open in this process: close it first")
@@ -79,6 +83,16 @@ def reserved(path: Path) -> Generator[Path]:
         yield path
     finally:
         _reserved.discard(path)
+
+
+def _begin_use() -> None:
+    global _used
+    if _forked:
+        raise Unavailable(
+            "LevelDB was used in this process before it was forked, and would hang here: open it "
+            "after the fork only, or start the process afresh (spawn)"
+        )
+    _used = True
 
 
 def _real(path: Path) -> Path:
@@ -172,8 +186,9 @@ def _holder(path: Path) -> int | None:
 
 def _forget_after_fork() -> None:
     """In a forked child: refuse every use, and never run the driver's destructors."""
-    global _opening
+    global _opening, _forked
     _opening = threading.Lock()
+    _forked = _used
     for engine in _engines.values():
         # Destroying any of it can wait for a background thread that does not exist here.
         pinned: list[object] = [engine.database]

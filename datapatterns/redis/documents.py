@@ -77,7 +77,7 @@ class Schema(Generic[D]):
 
 
 def raw_of(reply: Any) -> Raw | None:
-    """The hash in a reply, which is a map or an array of names and values; None if there is none."""
+    """The hash in a reply, a map or an array of names and values; None if it is empty."""
     if isinstance(reply, Mapping):
         return dict(cast("Raw", reply)) or None
     values = iter(cast("Iterable[bytes]", reply))

@@ -19,6 +19,7 @@ from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
+from datapatterns.redis._async.repository import AsyncRepository
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
@@ -34,6 +35,7 @@ PATTERNS: dict[Pattern, Any] = {
     "concurrency_limiter": AsyncConcurrencyLimiter,
     "groups": AsyncGroups,
     "leaderboard": AsyncLeaderboard,
+    "repository": AsyncRepository,
 }
 
 

@@ -111,13 +111,14 @@ async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:
     return Pipeline(pool, pool.node.response_callbacks, True, None)
 
 
-async def own_connection(client: AsyncRedisClient, key: bytes, *, timeout: float) -> Any:
+async def own_connection(client: AsyncRedisClient, key: bytes, *, timeout: float, **others: Any) -> Any:
     """Return a connection outside of the pool, not yet connected, to the server that has this key.
 
     For one that reads and blocks: it takes no place in the pool, and its socket waits for `timeout`
-    seconds, which must be more than the server is told to block. The caller disconnects it.
+    seconds, which must be more than the server is told to block. The caller disconnects it. `others`
+    replace options of the pool's connections.
     """
     pool: Any = await pool_of(client, key)
     source = pool.node if isinstance(pool, NodePool) else pool
-    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout}
+    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout, **others}
     return source.connection_class(**options)

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from datapatterns import indexes as entries
 from datapatterns.backoff import Backoff
 from datapatterns.documents import Document, check_changes
 from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
@@ -30,7 +29,6 @@ from datapatterns.redis.documents import (
     replacement,
     revision,
     stale,
-    values_of,
 )
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.tuples import AFTER, collated, unpack
@@ -66,12 +64,12 @@ class AsyncRepository(Generic[D]):
 
     A write is sent once: OutcomeUnknown when its reply was lost, for `create_many` as the outcome
     of each document in question. The first write or query of an index that is new fills it, unless
-    `ensure=False`: then it is Unavailable until somebody has called `ensure()`. Programs may declare
-    different indexes on one collection: a writer marks the documents that it changed in indexes it
-    does not know, and who knows them looks at these first. A unique index holds among the programs
-    that declare it; others can break it, and who finds that gets Conflict. Indexes that nobody
-    declares any more are removed by `reindex()`. A document changed by hand (`HSET`) keeps its
-    revision and its index entries until it is updated, or until `reindex()`.
+    `ensure=False`: then it is Unavailable until somebody has called `ensure()`. Programs may
+    declare different indexes on one collection: a writer marks the documents that it changed in
+    indexes it does not know, and who knows them looks at these first. A unique index holds among
+    the programs that declare it; others can break it, and who finds that gets Conflict. Indexes
+    that nobody declares any more are removed by `reindex()`. A document changed by hand (`HSET`)
+    keeps its revision and its index entries until it is updated, or until `reindex()`.
 
     Nothing expires. Errors: InvalidData (400), NotFound, Conflict (`exists` for an id or a unique
     index, `stale_revision`, `contention`), DecodeFailed, DataCorrupted for keys of other types.
@@ -241,18 +239,8 @@ class AsyncRepository(Generic[D]):
             "repository_rows", index, command, *_bounds(base, plan), plan.limit
         )
         page = plan.page([row[len(base) :] for row in rows], lambda row: row)
-        items = await self._behind(self._index(index), page.items)
+        items = await self._documents.behind(self._schema, self._index(index), page.items)
         return Page(items, page.next, page.previous)
-
-    async def _behind(self, index: Index, rows: Sequence[bytes]) -> Sequence[D]:
-        """The documents of index entries, less those that have moved between the two trips."""
-        ids = [entries.entry_id(row) for row in rows]
-        found = await self._indexing.read_many(ids)
-        return [
-            self._schema.load(id, raw)
-            for id, raw, row in zip(ids, found, rows, strict=True)
-            if raw is not None and entries.entry(values_of(index, parse_anyhow(raw)), id) == row
-        ]
 
     async def iterate(
         self, index: str | None = None, *prefix: Any, **options: Any

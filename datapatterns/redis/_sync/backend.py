@@ -20,6 +20,7 @@ from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.rate_limiter import RateLimiter
+from datapatterns.redis._sync.repository import Repository
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
@@ -35,6 +36,7 @@ PATTERNS: dict[Pattern, Any] = {
     "concurrency_limiter": ConcurrencyLimiter,
     "groups": Groups,
     "leaderboard": Leaderboard,
+    "repository": Repository,
 }
 
 

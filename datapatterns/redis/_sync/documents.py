@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
+from datapatterns import indexes as entries
 from datapatterns.documents import Document
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
+from datapatterns.indexes import Index
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.indexing import TRIES, Indexing
 from datapatterns.redis._sync.lua import SCRIPTS
@@ -14,9 +16,11 @@ from datapatterns.redis.documents import (
     Overtaken,
     Raw,
     Remembered,
+    Schema,
     Write,
     check_revision,
     packed_id,
+    parse_anyhow,
     raw_of,
     values_of,
 )
@@ -41,6 +45,16 @@ class Documents(Generic[D]):
         raw = raw_of(read(self.redis, "HGETALL", self._indexing.key(id)))
         self.remembered.put(id, raw)
         return raw
+
+    def behind(self, schema: Schema[D], index: Index, rows: list[bytes]) -> list[D]:
+        """Return the documents of index entries, less those that have moved since these were read."""
+        ids = [entries.entry_id(row) for row in rows]
+        found = self._indexing.read_many(ids)
+        return [
+            schema.load(id, raw)
+            for id, raw, row in zip(ids, found, rows, strict=True)
+            if raw is not None and entries.entry(values_of(index, parse_anyhow(raw)), id) == row
+        ]
 
     def write(self, writes: list[Write[D]]) -> list[D | DataError]:
         """Send the writes and return each one's document or error."""

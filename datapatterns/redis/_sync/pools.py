@@ -75,12 +75,13 @@ def pipeline_of(client: RedisClient, key: bytes) -> Pipeline:
     return pipeline
 
 
-def own_connection(client: RedisClient, key: bytes, *, timeout: float) -> Any:
+def own_connection(client: RedisClient, key: bytes, *, timeout: float, **others: Any) -> Any:
     """Return a connection outside of the pool, not yet connected, to the server that has this key.
 
     For one that reads and blocks: it takes no place in the pool, and its socket waits for `timeout`
-    seconds, which must be more than the server is told to block. The caller disconnects it.
+    seconds, which must be more than the server is told to block. The caller disconnects it. `others`
+    replace options of the pool's connections.
     """
     source: Any = pool_of(client, key)
-    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout}
+    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout, **others}
     return source.connection_class(**options)

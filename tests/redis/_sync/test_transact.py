@@ -125,7 +125,7 @@ def test_the_callers_errors_are_its_own(client: Any, namespace: str) -> None:
 
 
 def test_what_cannot_be_undone_is_said(client: Any, namespace: str) -> None:
-    """EXEC does not roll back: if some commands failed the outcome is unknown, if all, it is not."""
+    """EXEC does not roll back: if some commands failed that is OutcomeUnknown, but not if all."""
     key, other = f"{{{namespace}}}n", f"{{{namespace}}}list"
     client.rpush(other, "x")
 
