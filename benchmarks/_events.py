@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 Emit = Callable[[dict[str, int]], Awaitable[object]]
@@ -66,6 +67,23 @@ class Heard:
         }
 
 
+async def hear_ours(url: str, heard: Heard, ready: Callable[[], None], **options: bool) -> None:
+    """Our emitter, which listens once `on` has returned."""
+    from redis.asyncio import Redis
+
+    from datapatterns.redis._async.emitter import AsyncEmitter
+
+    async with Redis.from_url(url) as client:
+        emitter = AsyncEmitter(client, **options)
+        try:
+            await emitter.on("gap", heard.gap)
+            await emitter.on(EVENT, heard.event)
+            ready()
+            await heard.done.wait()
+        finally:
+            await emitter.close()
+
+
 async def hear_redis_py(url: str, heard: Heard, ready: Callable[[], None]) -> None:
     """Plain pub/sub, subscribing anew after an error, as people write it."""
     from redis.asyncio import Redis
@@ -96,6 +114,21 @@ async def hear_broadcaster(url: str, heard: Heard, ready: Callable[[], None]) ->
 
 
 @asynccontextmanager
+async def emit_ours(url: str, **options: bool) -> AsyncIterator[Emit]:
+    """Our emit."""
+    from redis.asyncio import Redis
+
+    from datapatterns.redis._async.emitter import AsyncEmitter
+
+    async with Redis.from_url(url) as client:
+        emitter = AsyncEmitter(client, **options)
+        try:
+            yield lambda payload: emitter.emit(EVENT, payload)
+        finally:
+            await emitter.close()
+
+
+@asynccontextmanager
 async def emit_redis_py(url: str) -> AsyncIterator[Emit]:
     """Plain PUBLISH."""
     from redis.asyncio import Redis
@@ -114,10 +147,14 @@ async def emit_broadcaster(url: str) -> AsyncIterator[Emit]:
 
 
 HEAR: dict[str, Callable[[str, Heard, Callable[[], None]], Awaitable[None]]] = {
+    "ours": hear_ours,
+    "ours, durable": partial(hear_ours, durable=True),
     "redis-py pub/sub": hear_redis_py,
     "broadcaster": hear_broadcaster,
 }
 EMIT: dict[str, Any] = {
+    "ours": emit_ours,
+    "ours, durable": partial(emit_ours, durable=True),
     "redis-py pub/sub": emit_redis_py,
     "broadcaster": emit_broadcaster,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import os
 import platform
 import statistics
@@ -38,7 +39,7 @@ class Goal:
 
     def used(self, ratio: float) -> float:
         """How much of the goal is used up: 1.0 is just met, above it is missed."""
-        return ratio / self.limit if self.at_most else self.limit / ratio
+        return _ratio(ratio, self.limit) if self.at_most else _ratio(self.limit, ratio)
 
     def __str__(self) -> str:
         return f"{'<=' if self.at_most else '>='} {self.limit:.2f}"
@@ -56,16 +57,18 @@ def at_least(limit: float) -> Goal:
 
 @dataclass(frozen=True)
 class Line:
-    """One piece of work: who does it (ours first), in which unit, and the goals by peer.
+    """One piece of work: who does it (ours first), in which unit, and the goals.
 
-    A goal for ours is one of its figure itself, not of a ratio. The docstring of the function that
-    makes the line is its title.
+    `goals` are for the ratio to a peer, `own` for a side's figure itself. The docstring of the
+    function that makes the line is its title.
     """
 
     unit: str
     sides: Mapping[str, Side]
     goals: Mapping[str, Goal] = field(default_factory=dict[str, Goal])
+    own: Mapping[str, Goal] = field(default_factory=dict[str, Goal])
     rounds: int | None = None  # fewer than asked for, where the figure has no noise
+    warm_up: bool = True
 
 
 class Bench:
@@ -97,9 +100,10 @@ class Figures:
     failed: dict[str, str] = field(default_factory=dict[str, str])
 
     def measure(self, rounds: int) -> None:
-        """Run a warm-up, then the rounds."""
+        """Run a warm-up, unless the line wants none, and then the rounds."""
         names = list(self.line.sides)
-        for number in range(min(rounds, self.line.rounds or rounds) + 1):
+        last = min(rounds, self.line.rounds or rounds)
+        for number in range(0 if self.line.warm_up else 1, last + 1):
             found: dict[str, float] = {}
             for name in names if number % 2 else reversed(names):
                 if name in self.failed:
@@ -124,16 +128,17 @@ class Figures:
         return [found[name] for found in self.rounds if name in found]
 
     def ratios(self, peer: str) -> list[float]:
-        """Ours divided by the peer's, round by round; for ours the figures themselves."""
-        if peer == self.ours:
-            return self.of(peer)
-        return [found[self.ours] / found[peer] for found in self.rounds if peer in found]
+        """Ours divided by the peer's, round by round."""
+        return [_ratio(found[self.ours], found[peer]) for found in self.rounds if peer in found]
 
     def judged(self) -> Iterator[tuple[str, Goal, float]]:
-        """Each goal with its peer and the median of what was reached."""
+        """Each goal with whom it is about and the median of what was reached."""
         for peer, goal in self.line.goals.items():
             if ratios := self.ratios(peer):
                 yield peer, goal, statistics.median(ratios)
+        for side, goal in self.line.own.items():
+            if figures := self.of(side):
+                yield side, goal, statistics.median(figures)
 
     def table(self) -> Iterator[str]:
         """The line as text."""
@@ -147,13 +152,19 @@ class Figures:
                 yield f"  {name:<28} left out: {self.failed[name].splitlines()[0]}"
                 continue
             row = f"  {name:<28} {_spread(self.of(name)):<28}"
-            if name != self.ours:
+            if name != self.ours and all(self.of(name)):
                 row += f" ours/peer {_spread(self.ratios(name)):<22}"
             yield f"{row} {verdicts.get(name, '')}".rstrip()
 
 
+def _ratio(ours: float, peer: float) -> float:
+    return ours / peer if peer else (math.inf if ours else 1.0)
+
+
 def _spread(figures: Sequence[float]) -> str:
-    return f"{_number(statistics.median(figures))} ({_number(min(figures))}-{_number(max(figures))})"
+    return (
+        f"{_number(statistics.median(figures))} ({_number(min(figures))}-{_number(max(figures))})"
+    )
 
 
 def _number(figure: float) -> str:

@@ -6,22 +6,27 @@ Round trips are the server's own count of reads, so that no noise touches them.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
 import redis
 from limits import RateLimitItemPerHour, strategies
 from limits.storage import RedisStorage
 from pyrate_limiter import Duration, Limiter, Rate, RedisBucket
+from redis_om import HashModel
 from throttled import RedisStore, Throttled, per_hour
 
 from benchmarks import _events, _queues
 from benchmarks._runner import Bench, Line, at_least, at_most, main, versions
+from datapatterns import Document, Index
 from datapatterns.redis import RateLimiter
+from datapatterns.redis._sync.repository import Repository
 from datapatterns.testing.servers import RedisServer
 
 QUOTA = 1_000_000  # per hour: never reached
@@ -76,8 +81,9 @@ def hitters(bench: Bench, quota: int) -> dict[str, Callable[[], bool]]:
     plain = client(bench, url)
     ours = RateLimiter(client(bench, url), "api", limit=quota, window=3600.0)
     storage = RedisStorage(url)
-    moving, fixed = strategies.MovingWindowRateLimiter(storage), strategies.FixedWindowRateLimiter(
-        storage
+    moving, fixed = (
+        strategies.MovingWindowRateLimiter(storage),
+        strategies.FixedWindowRateLimiter(storage),
     )
     item = RateLimitItemPerHour(quota)
     throttled = Throttled("alice", using="sliding_window", quota=per_hour(quota),
@@ -103,7 +109,7 @@ def limiter_trips(bench: Bench) -> Line:
     return Line(
         "trips",
         {name: (lambda hit=hit: trips(hit, count)) for name, hit in found.items()},
-        {"ours": at_most(1.0)},
+        own={"ours": at_most(1.0)},
         rounds=1,
     )
 
@@ -162,13 +168,14 @@ def _queue_line(bench: Bench, figure: str, parallel: int) -> dict[str, Callable[
 def queue_trips(bench: Bench) -> Line:
     """Queue: round trips a job, one worker of parallel 1, busy."""
     goals = {name: at_most(1.0) for name in ("ours", "ours, threads")}
-    return Line("trips", _queue_line(bench, "trips", 1), goals, rounds=1)
+    sides = _queue_line(bench, "trips", 1)
+    return Line("trips", sides, own=goals, rounds=1, warm_up=False)
 
 
 def _queue_rate(bench: Bench, parallel: int) -> Line:
     sides = _queue_line(bench, "rate", parallel)
     peers = {name: at_least(1.0) for name in sides if "ours" not in name}
-    return Line("jobs/s", sides, peers, rounds=3)
+    return Line("jobs/s", sides, peers, rounds=3, warm_up=False)
 
 
 def queue_rate_1(bench: Bench) -> Line:
@@ -192,7 +199,10 @@ def heard(name: str, count: int, pause: float = 0.0, kill_every: int = 0) -> dic
         f"_events.main({name!r}, {url + '?client_name=listener'!r}, {count})"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # what a peer says of its lost connection
+        text=True,
     ) as listener:
         assert listener.stdout
         if listener.stdout.readline() != "listening\n":
@@ -235,6 +245,8 @@ def emitter_rate(bench: Bench) -> Line:
         "events/s",
         {name: (lambda name=name: heard(name, count)["rate"]) for name in _events.EMIT},
         {"redis-py pub/sub": at_least(0.9)},
+        rounds=5,
+        warm_up=False,  # each time a new process
     )
 
 
@@ -245,6 +257,8 @@ def emitter_latency(bench: Bench) -> Line:
         "ms",
         {name: (lambda name=name: heard(name, count, 0.002)["latency"]) for name in _events.EMIT},
         {"redis-py pub/sub": at_most(round(1 / 0.9, 2))},
+        rounds=3,
+        warm_up=False,
     )
 
 
@@ -259,8 +273,9 @@ def emitter_lost(bench: Bench) -> Line:
     return Line(
         "events",
         {name: (lambda name=name: _loss(name)["lost"]) for name in _events.EMIT},
-        {"ours, durable": at_most(0.0)},
+        own={"ours, durable": at_most(0.0)},
         rounds=1,
+        warm_up=False,
     )
 
 
@@ -269,14 +284,115 @@ def emitter_unreported(bench: Bench) -> Line:
     return Line(
         "events",
         {name: (lambda name=name: _loss(name)["unreported"]) for name in _events.EMIT},
-        {"ours": at_most(0.0), "ours, durable": at_most(0.0)},
+        own={"ours": at_most(0.0), "ours, durable": at_most(0.0)},
         rounds=1,
+        warm_up=False,
     )
+
+
+# --- repository
+
+
+class Person(Document):
+    """What is stored."""
+
+    name: str
+    email: str
+    age: int
+
+
+class OmPerson(HashModel, index=True):
+    """The same for redis-om, never searched: that needs a module of the server's."""
+
+    name: str
+    email: str
+    age: int
+
+
+FIELDS: dict[str, Any] = {"name": "Alice Example", "email": "alice@example.org", "age": 30}
+
+
+def repositories(bench: Bench) -> dict[str, dict[str, Callable[[int], object]]]:
+    """By library and step, what does it to the document of that number."""
+    url = server.url()
+    indexes = [Index("by_age", "age"), Index("by_email", "email")]
+    ours = Repository(client(bench, url), "people", Person, indexes=indexes)
+    plain = Repository(client(bench, url), "plain", Person)
+    forgetful = Repository(client(bench, url), "forgetful", Person, remember=0)
+    OmPerson.Meta.database = client(bench, url + "?decode_responses=True")
+
+    def steps(repository: Repository[Person]) -> dict[str, Callable[[int], object]]:
+        return {
+            "create": lambda number: repository.create(Person(id=f"p{number}", **FIELDS)),
+            "get": lambda number: repository.get(f"p{number}"),
+            "update": lambda number: repository.update(f"p{number}", {"age": number}),
+        }
+
+    return {
+        "ours, two indexes": steps(ours),
+        "ours, no index": steps(plain),
+        "(ours, never seen before)": steps(forgetful),
+        "redis-om, no search": {
+            "create": lambda number: OmPerson(pk=f"p{number}", **FIELDS).save(),
+            "get": lambda number: OmPerson.get(f"p{number}"),
+            "update": lambda number: OmPerson.get(f"p{number}").update(age=number),
+        },
+    }
+
+
+def _repository_trips(bench: Bench, step: str) -> Line:
+    found = repositories(bench)
+    count = bench.scaled(500)
+    for steps in found.values():
+        steps["create"](-1)  # connected, scripts loaded, indexes there
+        for number in range(0 if step == "create" else count):
+            steps["create"](number)
+
+    def measured(work: Callable[[int], object]) -> Callable[[], float]:
+        numbers = itertools.cycle(range(count))
+        return lambda: trips(lambda: work(next(numbers)), count)
+
+    goals = {name: at_most(1.0) for name in found if name.startswith("ours")}
+    sides = {name: measured(steps[step]) for name, steps in found.items()}
+    return Line("trips", sides, own=goals, rounds=1, warm_up=False)
+
+
+def repository_create_trips(bench: Bench) -> Line:
+    """Repository: round trips of a create."""
+    return _repository_trips(bench, "create")
+
+
+def repository_get_trips(bench: Bench) -> Line:
+    """Repository: round trips of a get."""
+    return _repository_trips(bench, "get")
+
+
+def repository_update_trips(bench: Bench) -> Line:
+    """Repository: round trips of an update (redis-om: get, then update)."""
+    return _repository_trips(bench, "update")
+
+
+def repository_rate(bench: Bench) -> Line:
+    """Repository: create, get and update, together, a second."""
+    count = bench.scaled(1_000)
+    numbers = itertools.count()
+
+    def measured(steps: dict[str, Callable[[int], object]]) -> Callable[[], float]:
+        def work() -> None:
+            number = next(numbers)
+            for step in steps.values():
+                step(number)
+
+        return lambda: rate(work, count)
+
+    found = repositories(bench)
+    return Line("/s", {name: measured(steps) for name, steps in found.items()})
 
 
 LINES = [
     limiter_trips, limiter_admitted, limiter_refused, queue_trips, queue_rate_1, queue_rate_16,
     emitter_rate, emitter_latency, emitter_lost, emitter_unreported,
+    repository_create_trips, repository_get_trips, repository_update_trips, repository_rate,
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from datapatterns.errors import DataError, DecodeFailed, InvalidArgument
 
@@ -101,9 +101,8 @@ def _is_json(value: object) -> bool:
         return all(_is_json(item) for item in cast("list[object]", value))
     if isinstance(value, str | int | None):
         return True
-    # A model, a dataclass and the like: look at what they are written as.
-    data = to_json(value)
-    return not (b"NaN" in data or b"Infinity" in data) or _is_json(from_json(data))
+    # A model, a dataclass and the like: look at what is written. (A model writes NaN as null.)
+    return _is_json(to_jsonable_python(value))
 
 
 def _check_readable(data: bytes, shallow: bool) -> None:

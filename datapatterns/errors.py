@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, cast, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
     from datapatterns.decisions import Decision
 
 logger = logging.getLogger("datapatterns.errors")
+
+_WORD = re.compile(r"\w{4,}")
+# Messages of pydantic's own types quote the input only through these members of their context.
+_OWN_TYPES = frozenset[str](get_args(ErrorType))
+_QUOTING = frozenset({"error", "encoding_error", "tag"})
 
 Reason = Literal["exists", "stale_revision", "contention", "lease_lost"]
 
@@ -123,13 +131,24 @@ class InvalidData(DataError):
 
 
 def _without_input(found: Mapping[str, Any]) -> str:
-    """Pydantic's message, unless it quotes the input (a few do, and validators may)."""
+    """Pydantic's message, unless it quotes the input, or a word of it, as validators may."""
     message: str = found["msg"]
     context: Mapping[str, Any] = found.get("ctx") or {}
-    quoted = [found.get("input"), context.get("tag")]
-    if any(isinstance(q, str | int | float) and str(q) and str(q) in message for q in quoted):
+    if found["type"] in _OWN_TYPES and not context.keys() & _QUOTING:
+        return message
+    if _quotes(message, found.get("input")) or _quotes(message, context.get("tag", "")):
         return f"Input is not valid ({found['type']})"
     return message
+
+
+def _quotes(message: str, value: object) -> bool:
+    if isinstance(value, Mapping):
+        members = cast("Mapping[object, object]", value)  # the keys are names of fields
+        return any(_quotes(message, part) for part in members.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(_quotes(message, part) for part in cast("Collection[object]", value))
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return any(word in message for word in (text, *_WORD.findall(text)) if word)
 
 
 class Unauthorized(DataError):

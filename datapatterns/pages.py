@@ -67,7 +67,11 @@ def check_limit(limit: object) -> int:
 def make_cursor(query: str, boundary: bytes, *, back: bool) -> str:
     """A cursor at that boundary, readable only by the same query."""
     body = (b"\x01" if back else b"\x00") + _digest(query.encode()) + boundary
-    return base64.urlsafe_b64encode(body + _digest(body)).rstrip(b"=").decode()
+    return _spelled(body + _digest(body))
+
+
+def _spelled(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def read_cursor(query: str, cursor: object) -> tuple[bytes, bool]:
@@ -79,6 +83,8 @@ def read_cursor(query: str, cursor: object) -> tuple[bytes, bool]:
     except (binascii.Error, ValueError):
         raise InvalidArgument("not a cursor") from None
     body, checksum = raw[:-_DIGEST], raw[-_DIGEST:]
+    if _spelled(raw) != cursor:  # base64 has several spellings of some bytes
+        raise InvalidArgument("not a cursor")
     if len(body) < 1 + _DIGEST or body[0] > 1 or _digest(body) != checksum:
         raise InvalidArgument("not a cursor, or a damaged one")
     if body[1 : 1 + _DIGEST] != _digest(query.encode()):

@@ -26,8 +26,11 @@ AFTER = b"\xff"  # sorts behind every packed element: the end of a prefix
 
 
 def pack(values: Iterable[object]) -> bytes:
-    """The bytes of a tuple."""
-    return b"".join([_pack(value) for value in values])
+    """The bytes of a tuple; InvalidArgument for what the format cannot hold."""
+    try:
+        return b"".join([_pack(value) for value in values])
+    except RecursionError as error:
+        raise InvalidArgument("a tuple is nested too deeply") from error
 
 
 def _pack(value: object, *, nested: bool = False) -> bytes:
@@ -93,7 +96,7 @@ def unpack(data: bytes) -> tuple[Any, ...]:
         while at < len(data):
             value, at = _unpack(data, at)
             values.append(value)
-    except (IndexError, ValueError, struct.error) as error:
+    except (IndexError, ValueError, RecursionError) as error:
         raise DecodeFailed("not a packed tuple") from error
     return tuple(values)
 
@@ -158,10 +161,13 @@ def _unpack_nested(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
 # The order of JSON values. Every number is its whole part, the sign of the rest, and the rest:
 # integers and floats order by value together, and exactly, beyond 2^53 too.
 _NULL, _FALSE, _TRUE, _NUMBER, _STRING, _ARRAY, _OBJECT = range(7)
+_DEEPEST = 100  # levels of nesting, so that Python's stack always suffices
 
 
-def collate(value: object) -> tuple[Any, ...]:
+def collate(value: object, levels: int = _DEEPEST) -> tuple[Any, ...]:
     """The elements that order a JSON value among all others; InvalidArgument if it is none."""
+    if not levels:
+        raise InvalidArgument(f"an index holds values that are nested at most {_DEEPEST} deep")
     match value:
         case None:
             return (_NULL,)
@@ -175,10 +181,10 @@ def collate(value: object) -> tuple[Any, ...]:
             return (_STRING, value)
         case list() | tuple():
             items = cast("Sequence[object]", value)
-            return (_ARRAY, tuple(collate(item) for item in items))
+            return (_ARRAY, tuple(collate(item, levels - 1) for item in items))
         case Mapping():
             members = sorted(cast("Mapping[str, object]", value).items())
-            return (_OBJECT, tuple((key, collate(item)) for key, item in members))
+            return (_OBJECT, tuple((key, collate(item, levels - 1)) for key, item in members))
         case _:
             raise InvalidArgument(f"an index cannot hold {type(value).__name__}")
 

@@ -57,9 +57,11 @@ class AsyncCourier:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, work: Work) -> None:
-        while await work():
+        more = await work()
+        while more:
             # A listener that never waits for anything must not keep the loop from the others.
             await asyncio.sleep(0)
+            more = await work()
 
     async def announce(self, due: Callable[[], list[Call]]) -> None:
         """Begin the calls that are due; they have begun when this returns, whoever began them."""

@@ -21,6 +21,7 @@ from datapatterns._async.concurrency import (
     AsyncLock,
     stop_on_signals,
 )
+from datapatterns._async.contracts import AsyncWorkQueue
 from datapatterns._async.work_queue import (
     AsyncBaseQueue,
     AsyncBell,
@@ -69,19 +70,21 @@ class AsyncWorker(Generic[M]):
 
     def __init__(
         self,
-        queue: AsyncBaseQueue[M],
+        queue: AsyncWorkQueue[M],
         handler: Callable[..., object],
         *,
         parallel: int = 1,
         drain_timeout: float = 30.0,
         signals: bool = True,
     ) -> None:
+        if not isinstance(queue, AsyncBaseQueue):
+            raise InvalidArgument("a worker needs a queue of this library, and of the same face")
         AsyncHandler(handler)  # refuses what it could not call
         if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgument("parallel must be a whole number, at least 1")
         if not 0 <= drain_timeout < math.inf:
             raise InvalidArgument("drain_timeout must be a number of seconds, not negative")
-        self.queue = queue
+        self.queue: AsyncBaseQueue[M] = queue
         self.handler = handler
         self.parallel = parallel
         self.drain_timeout = drain_timeout
@@ -132,6 +135,7 @@ class _AsyncRun(Generic[M]):
         self._asks: deque[_AsyncAsk[M]] = deque()
         self._turning = AsyncLock()  # held while a step is on its way
         self._waiting = AsyncLock()  # held by the lane at the bell
+        self._bell: AsyncBell | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
         self._active: dict[tuple[str, str], AsyncDelivery[M]] = {}
@@ -149,6 +153,7 @@ class _AsyncRun(Generic[M]):
         beat = AsyncEvery(self.queue.lease / _BEATS, self._renew)
         try:
             async with AsyncHandler(self.worker.handler) as handler, self.queue.bell() as bell:
+                self._bell = bell
                 async with self._lanes, self._obeying, beat:
                     lane = functools.partial(self._lane, handler, bell)
                     for number in range(self.worker.parallel):
@@ -337,6 +342,8 @@ class _AsyncRun(Generic[M]):
     async def _obey(self) -> None:
         if self._stopping.is_set():
             self._lanes.close()
+            if self._bell is not None:
+                await self._bell.ring()
         if self._abandoned.is_set():
             self._lanes.abandon()
 

@@ -53,6 +53,10 @@ class AsyncBell(Protocol):
         """Return when it rings or has rung since the last wait, or after so many seconds."""
         ...
 
+    async def ring(self) -> None:
+        """Make the wait that is under way return, as far as that can be done."""
+        ...
+
 
 @dataclass(slots=True)
 class AsyncExchange(Generic[M]):

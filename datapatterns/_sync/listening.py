@@ -33,6 +33,7 @@ from datapatterns.names import check_name
 logger = logging.getLogger("datapatterns.emitter")
 
 _MOST = 1_000_000_000  # messages that a buffer may be told to hold
+_ALL = 2**62  # a number behind that of every gap
 
 Position = Any  # in a history, where there is one: positions can be compared
 Message = tuple[str, bytes]  # the event and the payload as it travels
@@ -47,7 +48,7 @@ class _Listener:
     once: bool
     after: Position = None  # what was emitted before is not for this one
     answer: _Answer | None = None
-    pending: deque[Message] = field(default_factory=deque[Message])
+    pending: deque[tuple[int, Message]] = field(default_factory=deque[tuple[int, Message]])
     lost: int = 0
     lost_since: float = 0.0
     carried: bool = False  # the courier will look after what is pending
@@ -74,9 +75,12 @@ class Listeners:
 
     A message is put into the buffer of each listener it is for, and the courier calls the listener
     as fast as that goes. When a buffer is full its oldest message is dropped, and before the
-    listener is called the next time `gap` says how many were. Gaps wait in a line of their own, and
-    whoever is about to call a listener first calls those of `gap`: so nothing that came after a gap
-    is handed out before the gap was announced.
+    listener is called the next time `gap` says how many were.
+
+    Gaps are numbered, and a message carries the number of the last one before it. Whoever is about
+    to call a listener first announces the gaps up to that number: so nothing that came after a gap
+    is handed out before it. A listener that has nothing more to hear announces all there are, so a
+    gap does not overtake what its only listener has yet to hear, nor wait for one that lags.
     """
 
     def __init__(self, buffer: int, unused: Callable[[str], None]) -> None:
@@ -86,7 +90,8 @@ class Listeners:
         self._lock = threading.Lock()  # held for moments only, and never while a listener runs
         self._by_event: dict[str, list[_Listener]] = {}
         self._patterns: dict[str, Callable[[str], bool]] = {}
-        self._gaps: deque[Gap] = deque()
+        self._gaps: deque[tuple[int, Gap]] = deque()
+        self._number = 0  # of the last gap
         self.closed = False
 
     def add(self, listener: _Listener) -> None:
@@ -118,6 +123,11 @@ class Listeners:
         """The listeners of exactly this event or pattern."""
         with self._lock:
             return list(self._by_event.get(event, ()))
+
+    def events(self) -> tuple[str, ...]:
+        """All events and patterns that others may emit and somebody listens to."""
+        with self._lock:
+            return tuple(sorted(self._by_event.keys() - OWN))
 
     def any(self) -> bool:
         """Whether anybody listens to what others emit."""
@@ -154,7 +164,7 @@ class Listeners:
                     "a listener of %r lags: it loses its oldest messages", listener.event
                 )
             listener.lost += 1
-        listener.pending.append(message)
+        listener.pending.append((self._number, message))
         if not listener.carried:
             listener.carried = True
             self.courier.call(partial(self._carry, listener))
@@ -162,20 +172,19 @@ class Listeners:
     def _carry(self, listener: _Listener) -> bool:
         """Deliver the listener's next message; return whether there was one."""
         with self._lock:
-            if not listener.pending:
-                listener.carried = False
-                return False
-            event, data = listener.pending.popleft()
-            if listener.lost:
+            number, message = listener.pending.popleft() if listener.pending else (_ALL, None)
+            listener.carried = message is not None
+            if listener.lost and message is not None:
                 seconds = time.monotonic() - listener.lost_since
-                self._gaps.append(Gap((listener.event,), seconds, "buffer", listener.lost))
+                gap = Gap((listener.event,), seconds, "buffer", listener.lost)
+                self._gaps.appendleft((number, gap))
                 listener.lost = 0
-        if listener.once:
+        if listener.once and message is not None:
             self.remove(listener.event, lambda other: other is listener)
-        self._tell_gaps()
-        if not listener.gone or listener.once:
-            self._deliver(listener, event, data)
-        return True
+        self.courier.announce(partial(self._due, number))
+        if message is not None and (not listener.gone or listener.once):
+            self._deliver(listener, *message)
+        return message is not None
 
     def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
         try:
@@ -191,18 +200,26 @@ class Listeners:
     def gap(self, gap: Gap) -> None:
         """Announce it before any message that is heard from now on."""
         with self._lock:
-            self._gaps.append(gap)
-        self.courier.call(self._tell_gaps)
+            self._number += 1
+            self._gaps.append((self._number, gap))
+            hearing = [
+                one for own, each in self._by_event.items() if own not in OWN for one in each
+            ]
+        if not hearing or not all(listener.carried for listener in hearing):
+            self.courier.call(self._announce)
 
-    def _tell_gaps(self) -> bool:
-        self.courier.announce(self._due)
+    def _announce(self) -> bool:
+        self.courier.announce(partial(self._due, _ALL))
         return False
 
-    def _due(self) -> list[Call]:
-        """The calls that announce the gaps which are due."""
+    def _due(self, number: int) -> list[Call]:
+        """The calls that announce the gaps up to this one."""
+        due: list[Gap] = []
+        with self._lock:
+            while self._gaps and self._gaps[0][0] <= number:
+                due.append(self._gaps.popleft()[1])
         calls: list[Call] = []
-        while self._gaps:
-            gap = self._gaps.popleft()
+        for gap in due:
             told = self._called(GAP, gap)
             calls += told
             if not told:

@@ -22,6 +22,7 @@ from datapatterns._sync.concurrency import (
     Lock,
     stop_on_signals,
 )
+from datapatterns._sync.contracts import WorkQueue
 from datapatterns._sync.work_queue import (
     BaseQueue,
     Bell,
@@ -70,19 +71,21 @@ class Worker(Generic[M]):
 
     def __init__(
         self,
-        queue: BaseQueue[M],
+        queue: WorkQueue[M],
         handler: Callable[..., object],
         *,
         parallel: int = 1,
         drain_timeout: float = 30.0,
         signals: bool = True,
     ) -> None:
+        if not isinstance(queue, BaseQueue):
+            raise InvalidArgument("a worker needs a queue of this library, and of the same face")
         Handler(handler)  # refuses what it could not call
         if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgument("parallel must be a whole number, at least 1")
         if not 0 <= drain_timeout < math.inf:
             raise InvalidArgument("drain_timeout must be a number of seconds, not negative")
-        self.queue = queue
+        self.queue: BaseQueue[M] = queue
         self.handler = handler
         self.parallel = parallel
         self.drain_timeout = drain_timeout
@@ -133,6 +136,7 @@ class _Run(Generic[M]):
         self._asks: deque[_Ask[M]] = deque()
         self._turning = Lock()  # held while a step is on its way
         self._waiting = Lock()  # held by the lane at the bell
+        self._bell: Bell | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
         self._active: dict[tuple[str, str], Delivery[M]] = {}
@@ -150,6 +154,7 @@ class _Run(Generic[M]):
         beat = Every(self.queue.lease / _BEATS, self._renew)
         try:
             with Handler(self.worker.handler) as handler, self.queue.bell() as bell:
+                self._bell = bell
                 with self._lanes, self._obeying, beat:
                     lane = functools.partial(self._lane, handler, bell)
                     for number in range(self.worker.parallel):
@@ -338,6 +343,8 @@ class _Run(Generic[M]):
     def _obey(self) -> None:
         if self._stopping.is_set():
             self._lanes.close()
+            if self._bell is not None:
+                self._bell.ring()
         if self._abandoned.is_set():
             self._lanes.abandon()
 

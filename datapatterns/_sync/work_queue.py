@@ -54,6 +54,10 @@ class Bell(Protocol):
         """Return when it rings or has rung since the last wait, or after so many seconds."""
         ...
 
+    def ring(self) -> None:
+        """Make the wait that is under way return, as far as that can be done."""
+        ...
+
 
 @dataclass(slots=True)
 class Exchange(Generic[M]):

@@ -113,18 +113,13 @@ def scan(
 
     Given a start as well, the driver drops the last row when it reads downwards.
     """
-    options = {"stop": lt, "verify_checksums": True, "fill_cache": fill_cache}
-    last: bytes | None = None if reverse else gte
-    if reverse:
-        for row in reader.iterator(reverse=True, **options):
-            last = row[0]
-            if last < gte:
-                return
-            yield row
-    else:
-        for row in reader.iterator(start=gte, **options):
-            last = row[0]
-            yield row
+    options: dict[str, Any] = {"stop": lt, "verify_checksums": True, "fill_cache": fill_cache}
+    last = None if reverse else gte
+    for row in reader.iterator(reverse=reverse, start=last, **options):
+        last = row[0]
+        if reverse and last < gte:
+            return
+        yield row
     confirm_end(reader, last, reverse=reverse)
 
 

@@ -80,9 +80,9 @@ class Emitter(Listening):
 
 
 class AsyncEmitter(AsyncListening):
-    """`Emitter` for asyncio: the same methods, awaited; listeners run on the loop of the first `on`.
+    """`Emitter` for asyncio: the same methods, awaited.
 
-    A listener may be an async function. One that blocks, blocks the loop.
+    Listeners run on the loop of the first `on`. A listener may be an async function. One that blocks, blocks the loop.
     """
 
     def __init__(

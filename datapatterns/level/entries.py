@@ -145,7 +145,10 @@ class Entries(Generic[T]):
         self.ready: Iterator[T] = self._unread
         with self._gate:  # closing the handle must not miss it
             if not range.empty:
-                self._rows = rows = self._open(reader)
+                try:
+                    self._rows = rows = self._open(reader)
+                except DriverError as error:
+                    raise reading_failed(error) from error
                 self._gate.open.add(rows)
 
     def _open(self, reader: Reader) -> Rows:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
-from functools import partial
 from itertools import islice
 
 from datapatterns import tuples
@@ -93,7 +92,9 @@ class _Groups:
 
         def work(database: Database) -> set[str]:
             with closing(database.snapshot()) as view:
-                first, *others = (group for _, group in sorted((size(view), g) for size, g in sizes))
+                first, *others = (
+                    group for _, group in sorted((size(view), g) for size, g in sizes)
+                )
                 found = (
                     member
                     for member in self._all(view, first)

@@ -14,11 +14,13 @@ from datapatterns.level.calendar_counter import AsyncCalendarCounter, CalendarCo
 from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
 from datapatterns.level.concurrency_limiter import AsyncConcurrencyLimiter, ConcurrencyLimiter
 from datapatterns.level.counter import AsyncCounter, Counter
+from datapatterns.level.emitter import AsyncEmitter, Emitter
 from datapatterns.level.groups import AsyncGroups, Groups
 from datapatterns.level.leaderboard import AsyncLeaderboard, Leaderboard
 from datapatterns.level.level import Level
 from datapatterns.level.rate_limiter import AsyncRateLimiter, RateLimiter
 from datapatterns.level.repository import AsyncRepository, Repository
+from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 from datapatterns.names import escape
 
 _SYNC = {"always": True, "never": False}
@@ -28,8 +30,10 @@ PATTERNS: dict[Pattern, Any] = {
     "calendar_counter": CalendarCounter,
     "rate_limiter": RateLimiter,
     "concurrency_limiter": ConcurrencyLimiter,
+    "emitter": Emitter,
     "groups": Groups,
     "leaderboard": Leaderboard,
+    "work_queue": WorkQueue,
     "repository": Repository,
     "changes": ChangesFeed,
 }
@@ -39,8 +43,10 @@ ASYNC_PATTERNS: dict[Pattern, Any] = {
     "calendar_counter": AsyncCalendarCounter,
     "rate_limiter": AsyncRateLimiter,
     "concurrency_limiter": AsyncConcurrencyLimiter,
+    "emitter": AsyncEmitter,
     "groups": AsyncGroups,
     "leaderboard": AsyncLeaderboard,
+    "work_queue": AsyncWorkQueue,
     "repository": AsyncRepository,
     "changes": AsyncChangesFeed,
 }

@@ -24,7 +24,9 @@ class _Leaderboard:
 
     def __init__(self, client: HasSpace, name: str) -> None:
         self._space = client.space
-        self._prefix = self._space.within("$leaderboards", escape(check_name("a name", name))).prefix
+        self._prefix = self._space.within(
+            "$leaderboards", escape(check_name("a name", name))
+        ).prefix
         self._ranking = self._key(_RANKING)
         self._board = self._key(_BOARD)
 

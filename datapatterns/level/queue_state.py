@@ -44,7 +44,8 @@ class Job:
         """What `pack` made."""
         if len(data) < _HEAD.size:
             raise DataCorrupted("a queue holds something that is no job")
-        return cls(*_HEAD.unpack_from(data), data[_HEAD.size :])
+        attempts, most, pushed, rank, available, seq, token = _HEAD.unpack_from(data)
+        return cls(attempts, most, pushed, rank, available, seq, token, data[_HEAD.size :])
 
 
 class Places:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 
 from datapatterns.level.queue_state import Job, Places, QueueState
 from datapatterns.level.transaction import Transaction
@@ -12,7 +12,6 @@ from datapatterns.queues import LOST, NewItem, Request, Taken, TakenBack, Turn, 
 from datapatterns.queues import seconds_until as seconds
 
 _REAP = 100  # lapsed leases that one step takes back
-CHUNK = 1_000  # items that one step of purging or requeueing handles
 
 
 class Step:
@@ -127,10 +126,10 @@ class Step:
                 self._wait(item.id, job)
 
     def requeue(self, ids: list[str] | None) -> int:
-        """Queue these dead letters afresh, or the first 1,000; return how many."""
+        """Queue these dead letters afresh, or all; return how many."""
         if ids is None:
             rows = self._transaction.items(self._places.dead, self._places.dead_end)
-            found = [self._places.letter_of(key) for key, _ in islice(rows, CHUNK)]
+            found = [self._places.letter_of(key) for key, _ in rows]
         else:
             jobs = {id: self._job(id) for id in ids}
             found = [(job.available, id) for id, job in jobs.items() if job is not None]
@@ -148,7 +147,7 @@ class Step:
         return True
 
     def purge(self) -> int:
-        """Remove up to 1,000 items that wait or are dead; return how many."""
+        """Remove what waits or is dead; return how many there were."""
         waiting = (
             (key, id.decode())
             for rank, head in sorted(self._state.heads.items())
@@ -158,7 +157,7 @@ class Step:
             (key, self._places.letter_of(key)[1])
             for key, _ in self._transaction.items(self._places.dead, self._places.dead_end)
         )
-        rows = list(islice(chain(waiting, dead), CHUNK))
+        rows = list(chain(waiting, dead))
         for key, id in rows:
             self._transaction.store(key, None)
             self._forget(id)

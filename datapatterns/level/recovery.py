@@ -163,6 +163,21 @@ def _repair(path: Path) -> None:
         raise DataCorrupted("this LevelDB directory cannot be repaired; a copy was kept") from error
     # LevelDB keeps there what it could not use; all of it is in the copy.
     shutil.rmtree(path / "lost", ignore_errors=True)
+    _merge(path)
+
+
+def _merge(path: Path) -> None:
+    """Merge the tables into one order. A repair leaves them side by side, in an order that is not
+    that of their age: until then, reading one key can give an older value than iterating does."""
+    try:
+        with _opened(path) as database:
+            iterator = database.raw_iterator()
+            iterator.seek_to_last()
+            last = iterator.item()[0] if iterator.valid() else b""
+            iterator.close()
+            database.compact_range(start=b"", stop=last + b"\x00")
+    except (DataCorrupted, DriverError) as error:
+        raise DataCorrupted("this LevelDB directory cannot be repaired; a copy was kept") from error
 
 
 def _refuse_if_locked(error: Exception, path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from datapatterns import indexes as entries
 from datapatterns.codecs import dumps, loads
+from datapatterns.errors import DecodeFailed
 from datapatterns.indexes import Index
 from datapatterns.level.collection import Collection, parse, values_of
 from datapatterns.level.keys import upper_bound
@@ -115,10 +116,7 @@ def _sweep(
     end = upper_bound(prefix)
     rows = list(islice(transaction.items(prefix + state["at"], end), STEP))
     for key, _ in rows:
-        id = entries.entry_id(key[len(prefix) :])
-        stored = transaction.get(collection.documents + id.encode())
-        values = None if stored is None else values_of(index, parse(stored))
-        if values is None or prefix + entries.entry(values, id) != key:
+        if not _fits(collection, index, key[len(prefix) :], transaction):
             transaction.store(key, None)
     if len(rows) < STEP:
         state["phase"] = "done"
@@ -126,3 +124,14 @@ def _sweep(
         state["at"] = rows[-1][0][len(prefix) :] + b"\x00"
     _note(collection, index, transaction, state)
     return 0
+
+
+def _fits(collection: Collection, index: Index, entry: bytes, transaction: Transaction) -> bool:
+    """Whether the entry is one of a document as it is now."""
+    try:
+        id = entries.entry_id(entry)
+    except DecodeFailed:
+        return False
+    stored = transaction.get(collection.documents + id.encode())
+    values = None if stored is None else values_of(index, parse(stored))
+    return values is not None and entries.entry(values, id) == entry

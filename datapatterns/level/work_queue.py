@@ -6,17 +6,17 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.work_queue import BaseQueue
-from datapatterns.errors import DataCorrupted, DataError, OutcomeUnknown
+from datapatterns.errors import DataError
 from datapatterns.level.driver import Database, DriverError, scan
 from datapatterns.level.expiry import Expiring, now
 from datapatterns.level.queue_state import Job, Places, QueueState
-from datapatterns.level.queue_steps import CHUNK, Step
+from datapatterns.level.queue_steps import Step
 from datapatterns.level.space import HasSpace, Space
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name, escape
@@ -80,9 +80,6 @@ class _Steps(Generic[M]):
     def _requeue(self, ids: list[str] | None) -> Callable[[Transaction], int]:
         return self._step(lambda step: step.requeue(ids))
 
-    def _purge(self, transaction: Transaction) -> int:
-        return self._step(Step.purge)(transaction)
-
     def _pause(self, paused: bool) -> Callable[[Transaction], None]:
         return self._step(lambda step: step.set_paused(paused))
 
@@ -93,7 +90,7 @@ class _Steps(Generic[M]):
 
         def work(transaction: Transaction) -> bool:
             at = now()
-            if self._marks.get(transaction, name, at) is not None:
+            if self._marks.get(transaction.get, name, at) is not None:
                 return False
             self._marks.put(transaction, name, b"", at, at + span)
             return True
@@ -213,23 +210,12 @@ class WorkQueue(_Steps[M], BaseQueue[M]):
         return self._space.read(self._letters(limit))
 
     def requeue_dead(self, ids: Iterable[str] | None = None) -> int:
-        """Queue these dead letters (default: all) afresh and return how many there were.
-
-        All are done in steps of 1,000: letters that die meanwhile may be among them.
-        """
-        if ids is not None:
-            return self._space.write(self._requeue([check_id(id) for id in ids]), sync=True)
-        total = _Total(self.stats().dead)
-        while total.add(lambda: self._space.write(self._requeue(None), sync=True)):
-            pass
-        return total.done
+        """Queue these dead letters (default: all) afresh and return how many there were."""
+        return self._space.write(self._requeue(_checked(ids)), sync=True)
 
     def purge(self) -> int:
-        """Remove every item that is not being worked on, and return how many there were.
-
-        Done in steps of 1,000: items pushed meanwhile may be among them.
-        """
-        return 0
+        """Remove every item that is not being worked on, and return how many there were."""
+        return self._space.write(self._step(Step.purge), sync=True)
 
     def pause(self) -> None:
         """Hand out nothing, to nobody, until `resume`."""
@@ -242,3 +228,124 @@ class WorkQueue(_Steps[M], BaseQueue[M]):
     def once(self, key: str, ttl: float) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
         return self._space.write(self._mark(key, ttl), sync=True)
+
+
+class AsyncWorkQueue(_Steps[M], AsyncBaseQueue[M]):
+    """`WorkQueue` for asyncio: the same methods, awaited; cancelling one does not undo it."""
+
+    def __init__(
+        self,
+        client: HasSpace,
+        name: str,
+        model: type[M] | None = None,
+        *,
+        lease: float = LEASE,
+        max_attempts: int = MAX_ATTEMPTS,
+        backoff: Callable[[int], float] | float = BACKOFF,
+    ) -> None:
+        super().__init__(model, lease, max_attempts, backoff)
+        self._prepare(client, name)
+
+    async def send(self, request: Request) -> Turn:
+        """Carry out the verdicts and take, in one batch, and return what came of it."""
+        turn = await self._space.write_in_lane(self._turn(request), sync=_matters(request))
+        self._seats.free(request)
+        self._compact_if_worn()
+        return turn
+
+    async def _enqueue(self, items: list[NewItem]) -> None:
+        await self._space.write_in_lane(self._push(items), sync=True)
+
+    @asynccontextmanager
+    async def bell(self) -> AsyncGenerator[AsyncBell]:
+        """Give what rings when something may be ready: at commits, and when the level closes."""
+        woken = AsyncEvent()
+        with _watching(self._space, self._places.ready, woken.set):
+            yield AsyncBell(woken)
+
+    async def stats(self) -> QueueStats:
+        """Return how many items are where; what has fallen due counts as ready."""
+        return await self._space.read_in_lane(self._stats)
+
+    async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
+        """Return the dead letters, the oldest first."""
+        return await self._space.read_in_lane(self._letters(limit))
+
+    async def requeue_dead(self, ids: Iterable[str] | None = None) -> int:
+        """Queue these dead letters (default: all) afresh and return how many there were."""
+        return await self._space.write_in_lane(self._requeue(_checked(ids)), sync=True)
+
+    async def purge(self) -> int:
+        """Remove every item that is not being worked on, and return how many there were."""
+        return await self._space.write_in_lane(self._step(Step.purge), sync=True)
+
+    async def pause(self) -> None:
+        """Hand out nothing, to nobody, until `resume`."""
+        await self._space.write_in_lane(self._pause(True), sync=True)
+
+    async def resume(self) -> None:
+        """Hand out again."""
+        await self._space.write_in_lane(self._pause(False), sync=True)
+
+    async def once(self, key: str, ttl: float) -> bool:
+        """Return True to the first caller with this key within `ttl` seconds, else False."""
+        return await self._space.write_in_lane(self._mark(key, ttl), sync=True)
+
+
+class Bell:
+    """Rung by commits: what was rung before the wait counts."""
+
+    def __init__(self, woken: Event) -> None:
+        self._woken = woken
+
+    def wait(self, seconds: float) -> None:
+        """Return when it rings or has rung since the last wait, or after so many seconds."""
+        self._woken.wait(seconds)
+        self._woken.clear()
+
+    def ring(self) -> None:
+        """Make the wait that is under way return."""
+        self._woken.set()
+
+
+class AsyncBell:
+    """The same for asyncio."""
+
+    def __init__(self, woken: AsyncEvent) -> None:
+        self._woken = woken
+
+    async def wait(self, seconds: float) -> None:
+        """Return when it rings or has rung since the last wait, or after so many seconds."""
+        await self._woken.wait(seconds)
+        self._woken.clear()
+
+    async def ring(self) -> None:
+        """Make the wait that is under way return."""
+        self._woken.set()
+
+
+@contextmanager
+def _watching(space: Space, prefix: bytes, wake: Callable[[], None]) -> Generator[None]:
+    """Wake at each commit under the prefix, and when the level closes."""
+    unwatch = space.engine.watch(prefix, lambda _: wake())
+    space.gate.at_shut.append(wake)
+    try:
+        yield
+    finally:
+        unwatch()
+        with suppress(ValueError):  # closed meanwhile
+            space.gate.at_shut.remove(wake)
+
+
+def _matters(request: Request) -> bool:
+    """Whether the step is to survive a loss of power: all but heartbeats."""
+    return request.take > 0 or any(verdict.verb != "renew" for verdict in request.verdicts)
+
+
+def _checked(ids: Iterable[str] | None) -> list[str] | None:
+    return None if ids is None else [check_id(id) for id in ids]
+
+
+def _keys(database: Database, start: bytes, stop: bytes) -> Iterator[bytes]:
+    """The keys of a range, less the sentinel."""
+    return (key for key, _ in scan(database, start, stop, fill_cache=False))

@@ -73,7 +73,7 @@ class Schema(Generic[D]):
 
     def load(self, id: str, raw: Raw) -> D:
         """The document of a hash; DecodeFailed, naming the id, if it does not fit the model."""
-        return load(self.model, id, revision(raw), parse(id, raw))
+        return load(self.model, id, revision(raw), parse(raw))
 
 
 def raw_of(reply: Any) -> Raw | None:
@@ -99,28 +99,17 @@ def encode(fields: Mapping[str, Any]) -> Raw:
         raise InvalidData("a field's name cannot be encoded as UTF-8") from error
 
 
-def parse(id: str, raw: Raw) -> dict[str, Any]:
-    """The fields in a hash; DecodeFailed, naming the id, if a value is not JSON."""
-    try:
-        return {name.decode(): loads(value) for name, value in _theirs(raw)}
-    except (DecodeFailed, UnicodeDecodeError) as error:
-        message = f"the stored document {id!r} has a field that is not JSON"
-        raise DecodeFailed(message, data={"id": id}) from error
-
-
-def parse_anyhow(raw: Raw) -> dict[str, Any]:
-    """The fields in a hash, as text where a value is not JSON."""
+def parse(raw: Raw) -> dict[str, Any]:
+    """The fields in a hash; a value that is not JSON is text that somebody else stored."""
     fields: dict[str, Any] = {}
-    for name, value in _theirs(raw):
+    for name, value in raw.items():
+        if name in (REVISION, ENTRIES):
+            continue
         try:
             fields[name.decode(errors="replace")] = loads(value)
         except DecodeFailed:
             fields[name.decode(errors="replace")] = value.decode(errors="replace")
     return fields
-
-
-def _theirs(raw: Raw) -> Iterable[tuple[bytes, bytes]]:
-    return ((name, value) for name, value in raw.items() if name not in (REVISION, ENTRIES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +162,7 @@ def change(
     expected = revision(before)
     if rev is not None and rev != expected:
         raise stale()
-    old = parse(id, before)
+    old = parse(before)
     fields = revise(old, changes, schema.model, update_model=schema.update_model)
     # What was not named is the very same object: it is not sent, so that what others stored there
     # stays, byte for byte.

@@ -208,7 +208,8 @@ class FaultProxy:
         link = _Link(self, (reader, writer), server)
         self._links.add(link)
         try:
-            with contextlib.suppress(OSError):
+            # Cancelled only when the proxy closes, and then there is nobody to tell.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await link.run()
         finally:
             self._links.discard(link)

@@ -13,11 +13,11 @@ from datapatterns.indexes import Index
 class Person(Document):
     """A document with rules of its own, one of its fields stored under another name."""
 
-    name: str = Field("", max_length=40)
-    age: int | None = Field(None, ge=0)
+    name: str = Field(default="", max_length=40)
+    age: int | None = Field(default=None, ge=0)
     city: str | None = None
     nick: str | None = None
-    born: int | None = Field(None, alias="birthYear")
+    born: int | None = Field(default=None, alias="birthYear")
     address: dict[str, Any] = Field(default_factory=dict[str, Any])
 
     model_config = ConfigDict(populate_by_name=True)
@@ -39,14 +39,15 @@ class Item(Document):
 class PersonChanges(BaseModel):
     """What an update may do to a person: stricter than the person's own rules."""
 
-    age: int | None = Field(None, le=150)
+    age: int | None = Field(default=None, le=150)
 
     model_config = ConfigDict(extra="allow")
 
 
 WIDE = 30
+_FIELDS: dict[str, Any] = {f"f{n}": (int, 0) for n in range(WIDE)}
 Wide: type[Document] = create_model(  # one field for each of thirty writers
-    "Wide", __base__=Document, **{f"f{n}": (int, 0) for n in range(WIDE)}
+    "Wide", __base__=Document, **_FIELDS
 )
 
 BY_AGE = Index("by_age", "age")

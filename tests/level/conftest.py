@@ -17,7 +17,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start("program.py", *arguments)` starts a child, which is ended with the test at the latest."""
+    """`start("program.py", *arguments)` starts a child, which ends with the test at the latest."""
     children: list[subprocess.Popen[str]] = []
 
     def start(program: str, *arguments: object) -> subprocess.Popen[str]:

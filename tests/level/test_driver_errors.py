@@ -116,16 +116,19 @@ def test_locked_by_a_raw_handle_of_this_process(path: Path) -> None:
 
 
 def flip(file: Path, at: float = 0.5) -> None:
+    """Flip a bit of the file."""
     data = bytearray(file.read_bytes())
     data[int(len(data) * at)] ^= 0x40
     file.write_bytes(data)
 
 
 def cut(file: Path, share: float = 0.5) -> None:
+    """Keep only a part of the file."""
     os.truncate(file, int(file.stat().st_size * share))
 
 
 def as_directory(file: Path) -> None:
+    """Put a directory in the place of the file."""
     file.unlink()
     file.mkdir()
 
@@ -180,6 +183,7 @@ def test_losses_that_leveldb_does_not_notice(
 
 
 def reads(level: Level) -> Iterator[Callable[[], Any]]:
+    """Every way to read row 10."""
     yield lambda: level.get("000010")
     yield lambda: level.has("000010")
     yield lambda: level.get_many(["000010", "000900"])
@@ -203,8 +207,8 @@ def test_damaged_table(path: Path, damage: Callable[[Path], None], text: str) ->
     damage(next(path.glob("*.ldb")))
     with Level.open(path, value_encoding="utf8") as level:
         for read in reads(level):
-            with pytest.raises(DataCorrupted) as caught:
-                for _ in range(2):  # a first try must not make the second one look well
+            for _ in range(2):  # a first try must not make the second one look well
+                with pytest.raises(DataCorrupted) as caught:
                     read()
             cause = caught.value.__cause__
             assert isinstance(cause, DriverError)
@@ -307,11 +311,16 @@ def test_no_file_descriptors(tmp_path: Path, run: Callable[..., str]) -> None:
 
 @pytest.mark.parametrize(
     ("translate", "expected"),
-    [(opening_failed, Unavailable), (reading_failed, Unavailable), (writing_failed, OutcomeUnknown)],
+    [
+        (opening_failed, Unavailable),
+        (reading_failed, Unavailable),
+        (writing_failed, OutcomeUnknown),
+    ],
 )
 def test_unknown_errors(translate: Callable[[Exception], DataError], expected: type) -> None:
     """An error nobody knows is 503, or 504 for a write; the driver's text is not repeated."""
-    for error in (DriverError(b"IO error: /secret: something new"), DriverIOError(), DriverError(1)):
+    new = DriverError(b"IO error: /secret: something new")
+    for error in (new, DriverIOError(), DriverError(1)):
         found = translate(error)
         assert type(found) is expected
         assert "secret" not in str(found)
@@ -328,4 +337,4 @@ def test_copy_is_a_directory_like_any_other(path: Path, tmp_path: Path) -> None:
     """A copy of a closed directory opens and holds the same."""
     shutil.copytree(path, tmp_path / "copy")
     with Level.open(tmp_path / "copy", value_encoding="utf8") as level:
-        assert sum(1 for _ in level.keys()) == 2 * ROWS
+        assert len(list(level.keys())) == 2 * ROWS

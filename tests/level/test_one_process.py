@@ -1,4 +1,4 @@
-"""One process a directory: who is refused, what it is told, what is shared, and what a fork does."""
+"""One process a directory: who is refused, what it is told, what is shared, what a fork does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from datapatterns.errors import Locked, Unavailable
-from datapatterns.level import AsyncLevel, Level
-from datapatterns.level import registry
+from datapatterns.level import AsyncLevel, Level, registry
 
 PID_FILE = "datapatterns.pid"
 
@@ -57,9 +56,7 @@ def test_killed_process_leaves_no_lock(tmp_path: Path, start: Callable[..., Any]
 
 
 @pytest.mark.parametrize("content", ["4194305000", "no pid", "", "-1", "\udcff"])
-def test_unhelpful_pid_file(
-    tmp_path: Path, start: Callable[..., Any], content: str
-) -> None:
+def test_unhelpful_pid_file(tmp_path: Path, start: Callable[..., Any], content: str) -> None:
     """With a stale or broken pid file the refusal names nobody, rather than somebody else."""
     child = start("hold.py", tmp_path / "d")
     assert child.stdout.readline() == "open\n"
@@ -114,7 +111,7 @@ def test_opened_by_many_threads_at_once(tmp_path: Path) -> None:
         thread.join()
     assert not errors
     with Level.open(tmp_path / "d") as level:
-        assert sum(1 for _ in level.keys()) == 120
+        assert len(list(level.keys())) == 120
 
 
 def test_use_after_close(tmp_path: Path) -> None:

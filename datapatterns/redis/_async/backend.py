@@ -15,11 +15,13 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.redis._async.counter import AsyncCounter
+from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.repository import AsyncRepository
+from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
@@ -33,6 +35,8 @@ PATTERNS: dict[Pattern, Any] = {
     "calendar_counter": AsyncCalendarCounter,
     "rate_limiter": AsyncRateLimiter,
     "concurrency_limiter": AsyncConcurrencyLimiter,
+    "work_queue": AsyncWorkQueue,
+    "emitter": AsyncEmitter,
     "groups": AsyncGroups,
     "leaderboard": AsyncLeaderboard,
     "repository": AsyncRepository,

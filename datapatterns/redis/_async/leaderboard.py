@@ -50,7 +50,9 @@ class AsyncLeaderboard:
 
     async def _write(self, how: str, player: str, number: float) -> float:
         arguments = [how, check_name("a player", player).encode(), repr(check_score(number))]
-        return float(await SCRIPTS.write(self.redis, "leaderboard_write", self._all_keys, arguments))
+        return float(
+            await SCRIPTS.write(self.redis, "leaderboard_write", self._all_keys, arguments)
+        )
 
     async def score(self, player: str) -> float | None:
         """Return the player's score, None if unknown."""

@@ -24,8 +24,11 @@ _CONNECT = 5.0  # seconds to wait for a connection, at most
 class AsyncLine:
     """An open connection: one task reads, any may post."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, timeout: float) -> None:
         self._connection = connection
+        # The driver would put each sending into a task of its own, which outlives a disconnection.
+        connection.socket_timeout = None
+        self._timeout = timeout
         self._turn = asyncio.Lock()  # what is posted leaves in its order
         self._posts: set[asyncio.Task[None]] = set()
 
@@ -33,7 +36,7 @@ class AsyncLine:
     async def open(
         cls, client: AsyncRedisClient, key: bytes, *, timeout: float, anew: bool = False
     ) -> Self:
-        """Connect, once, to the server that has the key; `anew`: ask the cluster which one it is."""
+        """Connect, once, to the server that has the key; `anew`: ask a cluster which one it is."""
         with redis_errors():
             if anew:
                 await learn(client)
@@ -51,7 +54,7 @@ class AsyncLine:
             except BaseException:
                 await connection.disconnect(nowait=True)
                 raise
-        return cls(connection)
+        return cls(connection, timeout)
 
     def post(self, *command: bytes | str | int) -> None:
         """Send a command whose reply the reader will get; a line that is broken it notices."""
@@ -73,8 +76,9 @@ class AsyncLine:
     async def ask(self, *command: bytes | str | int) -> Any:
         """Send a command and return its reply, while nobody posts."""
         with redis_errors():
-            await self._connection.send_command(*command)
-            return await self._connection.read_response(disable_decoding=True)
+            async with asyncio.timeout(self._timeout):
+                await self._connection.send_command(*command)
+                return await self._connection.read_response(disable_decoding=True)
 
     def stop(self) -> None:
         """Let the reader go; here, its task is cancelled."""
@@ -83,5 +87,6 @@ class AsyncLine:
         """Disconnect."""
         for task in self._posts:
             task.cancel()
+        await asyncio.gather(*self._posts, return_exceptions=True)
         with suppress(*DRIVER_ERRORS, OSError):
             await self._connection.disconnect(nowait=True)

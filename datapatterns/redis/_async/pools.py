@@ -56,9 +56,7 @@ class NodePool:
         try:
             await connection.connect()
             # The node's own code would send into a connection that the server has closed.
-            if await _has_data(connection):
-                await connection.disconnect()
-                await connection.connect()
+            await _renew(connection)
         except BaseException:
             await self.release(connection)
             raise
@@ -72,14 +70,44 @@ class NodePool:
             self.node._free.append(connection)
 
 
+async def take(pool: Pool) -> Any:
+    """Return a connection of the pool that is connected and has nothing left to read."""
+    untyped: Any = pool
+    connection = await untyped.get_connection(*POOL_ARGS)
+    # With maintenance notifications, which redis-py 8 turns on by itself, its pool does not look for
+    # an end, and for a reset it never does.
+    notified = getattr(pool, "maint_notifications_enabled", None)
+    if _is_reset(connection) or (notified is not None and notified()):
+        try:
+            await _renew(connection)
+        except BaseException:
+            await pool.release(connection)
+            raise
+    return connection
+
+
+async def _renew(connection: Any) -> None:
+    """Connect anew if there is something to read: then it is closed, or out of step."""
+    if await _has_data(connection):
+        await connection.disconnect()
+        await connection.connect()
+
+
 async def _has_data(connection: Any) -> bool:
     """Whether there is something to read; a connection that was closed shows itself so as well."""
     # redis-py before 8 has the longer name only.
+    if _is_reset(connection):
+        return True
     can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
     try:
         return bool(await can_read())
     except (OSError, RedisError):
         return True
+
+
+def _is_reset(connection: Any) -> bool:
+    writer = getattr(connection, "_writer", None)
+    return writer is not None and writer.is_closing()
 
 
 async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
@@ -111,12 +139,14 @@ async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:
     return Pipeline(pool, pool.node.response_callbacks, True, None)
 
 
-async def own_connection(client: AsyncRedisClient, key: bytes, *, timeout: float, **others: Any) -> Any:
+async def own_connection(
+    client: AsyncRedisClient, key: bytes, *, timeout: float, **others: Any
+) -> Any:
     """Return a connection outside of the pool, not yet connected, to the server that has this key.
 
     For one that reads and blocks: it takes no place in the pool, and its socket waits for `timeout`
-    seconds, which must be more than the server is told to block. The caller disconnects it. `others`
-    replace options of the pool's connections.
+    seconds, which must be more than the server is told to block. `others` replace options of the
+    pool's connections. The caller disconnects it.
     """
     pool: Any = await pool_of(client, key)
     source = pool.node if isinstance(pool, NodePool) else pool

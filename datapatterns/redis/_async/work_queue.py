@@ -28,6 +28,7 @@ from datapatterns.queues import (
     moment,
     seconds_until,
 )
+from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient, own_connection
 from datapatterns.redis.errors import redis_errors
@@ -232,11 +233,13 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         milliseconds = max(1, micros("ttl", ttl, positive=True) // 1_000)
         part = self._keys("once", check_name("a key", key))
         # A caller who never heard the answer to its first try must not lose to itself.
-        token = self._askers.pop(key, None) or uuid4().hex
+        asked = self._askers.pop(key, None)
+        token = asked or uuid4().hex
         try:
             return await self._insist("work_queue_once", (part,), (token, milliseconds)) == 1
-        except OutcomeUnknown:
-            self._askers[key] = token
+        except BaseException as error:
+            if asked or not isinstance(error, DataError) or isinstance(error, OutcomeUnknown):
+                self._askers[key] = token
             raise
 
 
@@ -246,25 +249,36 @@ class AsyncBell:
     def __init__(self, client: AsyncRedisClient, key: bytes) -> None:
         self._client, self._key = client, key
         self._connection: Any = None
+        self._id = 0  # of the connection, to the server
 
     async def wait(self, seconds: float) -> None:
         """Return when a token comes, or after so many seconds; what fails is only a hint lost."""
         try:
             with redis_errors():
-                if self._connection is None:
-                    self._connection = await own_connection(
-                        self._client, self._key, timeout=_SOCKET_TIMEOUT
-                    )
-                    await self._connection.connect()
-                await self._connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
-                await self._connection.read_response(disable_decoding=True)
+                connection = self._connection or await self._connect()
+                await connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
+                await connection.read_response(disable_decoding=True)
         except DataError:
             await self.close()
             await asyncio.sleep(min(seconds, 0.5))
 
+    async def _connect(self) -> Any:
+        connection = await own_connection(self._client, self._key, timeout=_SOCKET_TIMEOUT)
+        self._connection = connection
+        await connection.connect()
+        await connection.send_command("CLIENT", "ID")
+        self._id = await connection.read_response(disable_decoding=True)
+        return connection
+
+    async def ring(self) -> None:
+        """Make the wait that is under way return."""
+        if self._id:
+            with suppress(DataError):
+                await write(self._client, "CLIENT", "UNBLOCK", self._id, key=self._key)
+
     async def close(self) -> None:
         """Disconnect."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._id = self._connection, None, 0
         if connection is not None:
             with suppress(DataError), redis_errors():
                 await connection.disconnect()

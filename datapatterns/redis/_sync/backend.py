@@ -16,11 +16,13 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.redis._sync.calendar_counter import CalendarCounter
 from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.redis._sync.counter import Counter
+from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.repository import Repository
+from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
@@ -34,6 +36,8 @@ PATTERNS: dict[Pattern, Any] = {
     "calendar_counter": CalendarCounter,
     "rate_limiter": RateLimiter,
     "concurrency_limiter": ConcurrencyLimiter,
+    "work_queue": WorkQueue,
+    "emitter": Emitter,
     "groups": Groups,
     "leaderboard": Leaderboard,
     "repository": Repository,

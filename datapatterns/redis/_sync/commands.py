@@ -32,13 +32,13 @@ from redis import exceptions as driver
 
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis._sync.pools import (
-    POOL_ARGS,
     Call,
     Pool,
     RedisClient,
     learn,
     pool_at,
     pool_of,
+    take,
 )
 from datapatterns.redis.errors import redis_errors
 
@@ -86,7 +86,7 @@ def _is_exhausted(error: Exception) -> bool:
 def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
     """Send the command over one of the pool's connections and return its reply."""
     with redis_errors():
-        connection = when_free(lambda: pool.get_connection(*POOL_ARGS))
+        connection = when_free(lambda: take(pool))
     try:
         with redis_errors():
             # A PING, if the client wants one after idling; here its failure proves that the

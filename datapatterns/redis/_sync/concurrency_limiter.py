@@ -61,8 +61,8 @@ class ConcurrencyLimiter:
     One sorted set a subject holds a token for each holder, by the time at which its lease ends on
     the server's clock. `acquire` is one script, hence one step and one round trip:
 
-    1. Remove the leases that have ended.
-    2. If fewer than `limit` are left, add one that ends `lease` seconds from now.
+    1. Count the leases that have not ended; if there are `limit` of them, that is all.
+    2. Add one that ends `lease` seconds from now, and remove those that have ended.
 
     A holder that works for longer than `lease` seconds calls `renew` in time; one that dies loses
     its place at the end of its lease. So does an `acquire` whose reply was lost (OutcomeUnknown).

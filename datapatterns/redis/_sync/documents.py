@@ -20,7 +20,7 @@ from datapatterns.redis.documents import (
     Write,
     check_revision,
     packed_id,
-    parse_anyhow,
+    parse,
     raw_of,
     values_of,
 )
@@ -53,7 +53,7 @@ class Documents(Generic[D]):
         return [
             schema.load(id, raw)
             for id, raw, row in zip(ids, found, rows, strict=True)
-            if raw is not None and entries.entry(values_of(index, parse_anyhow(raw)), id) == row
+            if raw is not None and entries.entry(values_of(index, parse(raw)), id) == row
         ]
 
     def write(self, writes: list[Write[D]]) -> list[D | DataError]:
@@ -79,9 +79,10 @@ class Documents(Generic[D]):
             args += [indexing.names[name], "1" if index.unique else ""]
         for write in writes:
             args += self._arguments(write)
-        mode = indexing.mode
+        mode: bytes | str | int = indexing.mode
         for _ in range(TRIES):
-            outcomes = SCRIPTS.write(self.redis, "repository_write", keys, [mode, *args])
+            given: list[bytes | str | int] = [mode, *args]
+            outcomes = SCRIPTS.write(self.redis, "repository_write", keys, given)
             if isinstance(outcomes, list):
                 return outcomes  # pyright: ignore[reportUnknownVariableType] - the driver's
             indexing.prepare()
@@ -91,8 +92,9 @@ class Documents(Generic[D]):
 
     def _arguments(self, write: Write[D]) -> list[bytes | str | int]:
         values = [values_of(index, write.fields) for index in self._indexing.indexes.values()]
-        sent = [part for pair in write.sent.items() for part in pair]
-        about = [write.mode, write.expected, write.rev, write.id.encode(), packed_id(write.id)]
+        sent: list[bytes] = [part for pair in write.sent.items() for part in pair]
+        id = write.id.encode(), packed_id(write.id)
+        about: list[bytes | str] = [write.mode, write.expected, write.rev, *id]
         return [*about, *values, len(sent), *sent]
 
     def _outcome(self, write: Write[D], outcome: list[Any]) -> D | DataError:

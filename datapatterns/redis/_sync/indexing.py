@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.indexes import Index, by_name
+from datapatterns.indexes import Index, by_name, entry_id
 from datapatterns.names import check_name
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
@@ -19,7 +19,7 @@ from datapatterns.redis.documents import (
     Raw,
     index_key,
     packed_id,
-    parse_anyhow,
+    parse,
     raw_of,
     revision,
     values_of,
@@ -66,6 +66,7 @@ class Indexing:
         """Return what the script says of the index, after filling it where needed."""
         keys, name, mode = [self.set, self.notes], self.names[index], "strict"
         for _ in range(TRIES):
+            found: list[Any]
             status, *found = SCRIPTS.read(self.redis, script, keys, [name, mode, *args])
             if status == _READY:
                 return found
@@ -105,6 +106,7 @@ class Indexing:
                 done += passed
                 if progress is not None:
                     progress(done, total)
+            self._sweep(self.indexes[index])
         return done
 
     def _declare(self) -> dict[str, Note]:
@@ -139,6 +141,18 @@ class Indexing:
                 return  # others have forgotten it: whoever asks it next declares it anew
             yield len(ids)
 
+    def _sweep(self, index: Index) -> None:
+        """Remove the entries of documents that were deleted by hand."""
+        base = b"e" + self.names[index.name]
+        at, last = b"[" + base, b"(" + base + AFTER
+        while True:
+            rows = read(self.redis, "ZRANGEBYLEX", self.set, at, last, "LIMIT", 0, _STEP)
+            keys = [self.key(entry_id(row[len(base) :])) for row in rows]
+            SCRIPTS.write(self.redis, "repository_sweep", [self.set, *keys], rows)
+            if len(rows) < _STEP:
+                return
+            at = b"(" + rows[-1]
+
     def _catch_up(self, index: Index) -> None:
         """Go through the marks there are now, and try again those that change meanwhile."""
         base = b"m" + self.names[index.name]
@@ -164,7 +178,7 @@ class Indexing:
         args: list[bytes | str] = [self.names[index.name], "1" if index.unique else "", token, note]
         for id, raw in zip(ids, self.read_many(ids), strict=True):
             rev = "" if raw is None else revision(raw)
-            values = b"" if raw is None else values_of(index, parse_anyhow(raw))
+            values = b"" if raw is None else values_of(index, parse(raw))
             args += [id.encode(), packed_id(id), rev, values]
         keys = [self.set, self.notes, *map(self.key, ids)]
         outcome, *rest = SCRIPTS.write(self.redis, "repository_fill", keys, args)

@@ -46,7 +46,7 @@ class Line:
 
     @classmethod
     def open(cls, client: RedisClient, key: bytes, *, timeout: float, anew: bool = False) -> Self:
-        """Connect, once, to the server that has the key; `anew`: ask the cluster which one it is."""
+        """Connect, once, to the server that has the key; `anew`: ask a cluster which one it is."""
         with redis_errors():
             if anew:
                 learn(client)

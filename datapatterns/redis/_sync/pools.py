@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from redis import ConnectionPool, Redis, RedisCluster
 from redis.client import Pipeline
+from redis.exceptions import RedisError
 
 RedisClient: TypeAlias = Redis | RedisCluster
 # What the caller of a transaction writes.
@@ -41,6 +42,32 @@ class Pool(Protocol):
     def release(self, connection: Any) -> None:
         """Take the connection back."""
         ...
+
+
+def take(pool: Pool) -> Any:
+    """Return a connection of the pool that is connected and has nothing left to read."""
+    untyped: Any = pool
+    connection = untyped.get_connection(*POOL_ARGS)
+    # With maintenance notifications, which redis-py 8 turns on by itself, its pool does not look.
+    # Nor does one that caches: there it is the cache's business.
+    notified = getattr(pool, "maint_notifications_enabled", None)
+    if notified is not None and notified() and getattr(pool, "cache", None) is None:
+        try:
+            if _has_data(connection):
+                connection.disconnect()
+                connection.connect()
+        except BaseException:
+            pool.release(connection)
+            raise
+    return connection
+
+
+def _has_data(connection: Any) -> bool:
+    """Whether there is something to read; a connection that was closed shows itself so as well."""
+    try:
+        return bool(connection.can_read())
+    except (OSError, RedisError):
+        return True
 
 
 def _node(client: Any, key: bytes) -> Any:
@@ -79,8 +106,8 @@ def own_connection(client: RedisClient, key: bytes, *, timeout: float, **others:
     """Return a connection outside of the pool, not yet connected, to the server that has this key.
 
     For one that reads and blocks: it takes no place in the pool, and its socket waits for `timeout`
-    seconds, which must be more than the server is told to block. The caller disconnects it. `others`
-    replace options of the pool's connections.
+    seconds, which must be more than the server is told to block. `others` replace options of the
+    pool's connections. The caller disconnects it.
     """
     source: Any = pool_of(client, key)
     options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout, **others}

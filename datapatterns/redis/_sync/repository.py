@@ -26,7 +26,7 @@ from datapatterns.redis.documents import (
     Write,
     change,
     creation,
-    parse_anyhow,
+    parse,
     replacement,
     revision,
     stale,
@@ -47,7 +47,7 @@ class Repository(Generic[D]):
 
     A document is a hash, `{namespace:repository:name}:doc:<id>`, with a field of JSON for each of
     its own and its revision, which is random. Whatever else others store in the hash survives
-    `update`. A write is one script: compare the revision, look into the unique indexes, write the
+    `update`; what is not JSON is read as text. A write is one script: compare the revision, look into the unique indexes, write the
     changed fields, and move the index entries, whose bytes are computed here beforehand. The
     indexes are one sorted set in the order of its members' bytes (see `Indexing`).
 
@@ -191,7 +191,7 @@ class Repository(Generic[D]):
         raw = self._documents.read(id)
         if raw is None:
             raise NotFound("there is no such document")
-        return {**parse_anyhow(raw), "id": id, "rev": revision(raw)}
+        return {**parse(raw), "id": id, "rev": revision(raw)}
 
     def get_many(self, ids: Sequence[str]) -> list[D | None]:
         """Return the documents in the order of the ids, None where there is none."""

@@ -29,6 +29,7 @@ from datapatterns.queues import (
     moment,
     seconds_until,
 )
+from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient, own_connection
 from datapatterns.redis.errors import redis_errors
@@ -247,25 +248,36 @@ class Bell:
     def __init__(self, client: RedisClient, key: bytes) -> None:
         self._client, self._key = client, key
         self._connection: Any = None
+        self._id = 0  # of the connection, to the server
 
     def wait(self, seconds: float) -> None:
         """Return when a token comes, or after so many seconds; what fails is only a hint lost."""
         try:
             with redis_errors():
                 if self._connection is None:
-                    self._connection = own_connection(
-                        self._client, self._key, timeout=_SOCKET_TIMEOUT
-                    )
-                    self._connection.connect()
+                    self._connect()
                 self._connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
                 self._connection.read_response(disable_decoding=True)
         except DataError:
             self.close()
             time.sleep(min(seconds, 0.5))
 
+    def _connect(self) -> None:
+        connection: Any = own_connection(self._client, self._key, timeout=_SOCKET_TIMEOUT)
+        self._connection = connection
+        connection.connect()
+        connection.send_command("CLIENT", "ID")
+        self._id: int = connection.read_response(disable_decoding=True)
+
+    def ring(self) -> None:
+        """Make the wait that is under way return."""
+        if self._id:
+            with suppress(DataError):
+                write(self._client, "CLIENT", "UNBLOCK", self._id, key=self._key)
+
     def close(self) -> None:
         """Disconnect."""
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._id = self._connection, None, 0
         if connection is not None:
             with suppress(DataError), redis_errors():
                 connection.disconnect()

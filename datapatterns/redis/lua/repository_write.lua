@@ -55,7 +55,6 @@ local function move(doc, before, wanted, packed)
     list[#list + 1] = entry
     if not had[entry] then redis.call('ZADD', index, 0, entry) end
   end
-  for _, one in ipairs(known) do redis.call('ZREM', index, 'm' .. one.name .. packed) end
   -- Who keeps an index that this writer does not know is told to look at the document.
   for _, name in ipairs(unknown) do redis.call('ZADD', index, 0, 'm' .. name .. packed) end
   if #list > 0 then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -15,6 +16,7 @@ from datapatterns import (
     InvalidArgument,
     Unsupported,
 )
+from datapatterns._async.contracts import AsyncRepository
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.samples import (
     ADULTS,
@@ -39,7 +41,7 @@ class AsyncIndexesConformance:
 
     pattern: ClassVar[str] = "repository"
 
-    async def _values(self, target: AsyncStore, values: tuple[Any, ...]) -> Any:
+    async def _values(self, target: AsyncStore, values: tuple[Any, ...]) -> AsyncRepository[Item]:
         """Return a repository with these values, stored in a random order."""
         items = target.repository("items", Item, indexes=[BY_VALUE])
         numbered = list(enumerate(values))
@@ -167,7 +169,7 @@ class AsyncIndexesConformance:
 
     # --- bounds
 
-    async def _ages(self, target: AsyncStore) -> Any:
+    async def _ages(self, target: AsyncStore) -> AsyncRepository[Person]:
         people = target.repository("people", Person, indexes=[BY_AGE, BY_CITY_AND_AGE])
         await people.create_many(
             Person(id=f"{city[0]}{age}", city=city, age=age)
@@ -187,7 +189,7 @@ class AsyncIndexesConformance:
         up = [a for a in ages if (start is None or a >= start) and (end is None or a < end)]
         down = [a for a in ages[::-1] if (start is None or a <= start) and (end is None or a > end)]
         for descending, expected in ((False, up), (True, down)):
-            bounds = {"start": start, "end": end, "descending": descending}
+            bounds: dict[str, Any] = {"start": start, "end": end, "descending": descending}
             found = [one async for one in people.iterate("by_city_and_age", "Rome", **bounds)]
             assert [-1 if one.age is None else one.age for one in found] == expected
             assert {one.city for one in found} <= {"Rome"}
@@ -210,7 +212,7 @@ class AsyncIndexesConformance:
     async def test_queries_that_make_no_sense(self, target: AsyncStore) -> None:
         """An unknown index, too long a prefix, or bounds behind a whole key: InvalidArgument."""
         people = await self._ages(target)
-        for call in (
+        calls: tuple[Callable[[], Any], ...] = (
             lambda: people.query("by_shoe"),
             lambda: people.count("by_shoe"),
             lambda: people.counts("by_shoe"),
@@ -220,7 +222,8 @@ class AsyncIndexesConformance:
             lambda: people.counts("by_age", depth=0),
             lambda: people.counts("by_age", depth=2),
             lambda: people.counts("by_age", depth=True),
-        ):
+        )
+        for call in calls:
             with pytest.raises(InvalidArgument):
                 await call()
         with pytest.raises(InvalidArgument):
@@ -261,12 +264,13 @@ class AsyncIndexesConformance:
         people = target.repository("people", Person, indexes=[BY_NICK])
         ann = await people.create(Person(id="ann", nick="x"))
         bob = await people.create(Person(id="bob", nick=None))
-        for call in (
+        calls: tuple[Callable[[], Any], ...] = (
             lambda: people.create(Person(id="new", nick="x")),
             lambda: people.create(Person(id="new", nick=None)),
             lambda: people.update("bob", {"nick": "x"}),
             lambda: people.replace(bob.model_copy(update={"nick": "x"})),
-        ):
+        )
+        for call in calls:
             with pytest.raises(Conflict) as raised:
                 await call()
             assert raised.value.reason == "exists"
@@ -385,10 +389,11 @@ class AsyncIndexesConformance:
     async def test_hostile_index_names_are_told_apart(self, target: AsyncStore) -> None:
         """Whatever an index is called, it has its own entries and no others."""
         names = HOSTILE[:40]
-        indexes = [
-            Index(name, "value", where=lambda fields, n=n: fields["value"] == n)
-            for n, name in enumerate(names)
-        ]
+
+        def only(n: int, name: str) -> Index:
+            return Index(name, "value", where=lambda fields: fields["value"] == n)
+
+        indexes = [only(n, name) for n, name in enumerate(names)]
         items = target.repository("items", Item, indexes=indexes)
         await items.create_many(Item(id=str(n), value=n) for n in range(len(names)))
         for n, name in enumerate(names):

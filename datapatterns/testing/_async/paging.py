@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 
 from datapatterns import AsyncStore, InvalidArgument, Page
+from datapatterns._async.contracts import AsyncRepository
 from datapatterns.testing.samples import BY_AGE, BY_CITY, BY_CITY_AND_AGE, BY_VALUE, Item, Person
 
-Fetch = Callable[[str | None], Awaitable[Page[Any]]]
+Fetch = Callable[[str | None], Any]
 
 TOTAL = 10
 
@@ -37,7 +38,7 @@ class AsyncPagesConformance:
 
     pattern: ClassVar[str] = "repository"
 
-    async def _people(self, target: AsyncStore, ages: list[int | None]) -> Any:
+    async def _people(self, target: AsyncStore, ages: list[int | None]) -> AsyncRepository[Person]:
         """Return a repository with these ages under ids that sort alike."""
         people = target.repository("people", Person, indexes=[BY_AGE, BY_CITY, BY_CITY_AND_AGE])
         await people.create_many(
@@ -54,7 +55,7 @@ class AsyncPagesConformance:
         """Pages of any size, of any keys: all of it in order, and back it is the mirror image."""
         ages: dict[str, list[int | None]] = {"equal": [5] * TOTAL, "null": [None] * TOTAL}
         people = await self._people(target, ages.get(kind, [*range(TOTAL)]))
-        options = {"limit": limit, "descending": descending}
+        options: dict[str, Any] = {"limit": limit, "descending": descending}
 
         async def fetch(after: str | None) -> Page[Person]:
             if kind == "by id":
@@ -100,7 +101,7 @@ class AsyncPagesConformance:
         after, ids = None, list[str]()
         for limit in (1, 4, 2, 10_000):
             page = await people.query("by_age", limit=limit, after=after)
-            ids += [one.id for one in page]
+            ids += [str(one.id) for one in page]
             after = page.next
         assert after is None
         assert ids == [f"{n:02}" for n in range(TOTAL)]
@@ -114,12 +115,12 @@ class AsyncPagesConformance:
         people = await self._people(target, [7] * 20)
         after, seen = None, list[str]()
         for step in range(20):
-            options = {"limit": 2, "after": after, "descending": descending}
+            options: dict[str, Any] = {"limit": 2, "after": after, "descending": descending}
             if by_index:
                 page = await people.query("by_age", **options)
             else:
                 page = await people.list(**options)
-            seen += [one.id for one in page]
+            seen += [str(one.id) for one in page]
             after = page.next
             if after is None:
                 break
@@ -150,7 +151,7 @@ class AsyncPagesConformance:
         """Each belongs to its index, prefix, bounds, direction and collection."""
         people = await self._people(target, [5] * TOTAL)
         items = target.repository("items", Item, indexes=[BY_AGE])
-        queries: list[Callable[..., Awaitable[Page[Any]]]] = [
+        queries: list[Callable[..., Any]] = [
             lambda **options: people.list(**options),
             lambda **options: people.list(descending=True, **options),
             lambda **options: people.query("by_age", **options),
@@ -177,6 +178,7 @@ class AsyncPagesConformance:
         """Changed in any place, cut short, or made up: InvalidArgument."""
         people = await self._people(target, [5] * 3)
         cursor = (await people.query("by_age", limit=1)).next
+        assert cursor is not None
         changed = [
             cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
             for at in range(len(cursor) - 1)  # the last character may hold spare bits

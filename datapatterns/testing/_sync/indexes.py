@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -16,6 +17,7 @@ from datapatterns import (
     Store,
     Unsupported,
 )
+from datapatterns._sync.contracts import Repository
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.samples import (
     ADULTS,
@@ -40,7 +42,7 @@ class IndexesConformance:
 
     pattern: ClassVar[str] = "repository"
 
-    def _values(self, target: Store, values: tuple[Any, ...]) -> Any:
+    def _values(self, target: Store, values: tuple[Any, ...]) -> Repository[Item]:
         """Return a repository with these values, stored in a random order."""
         items = target.repository("items", Item, indexes=[BY_VALUE])
         numbered = list(enumerate(values))
@@ -168,7 +170,7 @@ class IndexesConformance:
 
     # --- bounds
 
-    def _ages(self, target: Store) -> Any:
+    def _ages(self, target: Store) -> Repository[Person]:
         people = target.repository("people", Person, indexes=[BY_AGE, BY_CITY_AND_AGE])
         people.create_many(
             Person(id=f"{city[0]}{age}", city=city, age=age)
@@ -188,7 +190,7 @@ class IndexesConformance:
         up = [a for a in ages if (start is None or a >= start) and (end is None or a < end)]
         down = [a for a in ages[::-1] if (start is None or a <= start) and (end is None or a > end)]
         for descending, expected in ((False, up), (True, down)):
-            bounds = {"start": start, "end": end, "descending": descending}
+            bounds: dict[str, Any] = {"start": start, "end": end, "descending": descending}
             found = [one for one in people.iterate("by_city_and_age", "Rome", **bounds)]
             assert [-1 if one.age is None else one.age for one in found] == expected
             assert {one.city for one in found} <= {"Rome"}
@@ -211,7 +213,7 @@ class IndexesConformance:
     def test_queries_that_make_no_sense(self, target: Store) -> None:
         """An unknown index, too long a prefix, or bounds behind a whole key: InvalidArgument."""
         people = self._ages(target)
-        for call in (
+        calls: tuple[Callable[[], Any], ...] = (
             lambda: people.query("by_shoe"),
             lambda: people.count("by_shoe"),
             lambda: people.counts("by_shoe"),
@@ -221,7 +223,8 @@ class IndexesConformance:
             lambda: people.counts("by_age", depth=0),
             lambda: people.counts("by_age", depth=2),
             lambda: people.counts("by_age", depth=True),
-        ):
+        )
+        for call in calls:
             with pytest.raises(InvalidArgument):
                 call()
         with pytest.raises(InvalidArgument):
@@ -262,12 +265,13 @@ class IndexesConformance:
         people = target.repository("people", Person, indexes=[BY_NICK])
         ann = people.create(Person(id="ann", nick="x"))
         bob = people.create(Person(id="bob", nick=None))
-        for call in (
+        calls: tuple[Callable[[], Any], ...] = (
             lambda: people.create(Person(id="new", nick="x")),
             lambda: people.create(Person(id="new", nick=None)),
             lambda: people.update("bob", {"nick": "x"}),
             lambda: people.replace(bob.model_copy(update={"nick": "x"})),
-        ):
+        )
+        for call in calls:
             with pytest.raises(Conflict) as raised:
                 call()
             assert raised.value.reason == "exists"
@@ -386,10 +390,11 @@ class IndexesConformance:
     def test_hostile_index_names_are_told_apart(self, target: Store) -> None:
         """Whatever an index is called, it has its own entries and no others."""
         names = HOSTILE[:40]
-        indexes = [
-            Index(name, "value", where=lambda fields, n=n: fields["value"] == n)
-            for n, name in enumerate(names)
-        ]
+
+        def only(n: int, name: str) -> Index:
+            return Index(name, "value", where=lambda fields: fields["value"] == n)
+
+        indexes = [only(n, name) for n, name in enumerate(names)]
         items = target.repository("items", Item, indexes=indexes)
         items.create_many(Item(id=str(n), value=n) for n in range(len(names)))
         for n, name in enumerate(names):

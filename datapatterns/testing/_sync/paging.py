@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 
 from datapatterns import InvalidArgument, Page, Store
+from datapatterns._sync.contracts import Repository
 from datapatterns.testing.samples import BY_AGE, BY_CITY, BY_CITY_AND_AGE, BY_VALUE, Item, Person
 
-Fetch = Callable[[str | None], Awaitable[Page[Any]]]
+Fetch = Callable[[str | None], Any]
 
 TOTAL = 10
 
@@ -38,7 +39,7 @@ class PagesConformance:
 
     pattern: ClassVar[str] = "repository"
 
-    def _people(self, target: Store, ages: list[int | None]) -> Any:
+    def _people(self, target: Store, ages: list[int | None]) -> Repository[Person]:
         """Return a repository with these ages under ids that sort alike."""
         people = target.repository("people", Person, indexes=[BY_AGE, BY_CITY, BY_CITY_AND_AGE])
         people.create_many(Person(id=f"{n:02}", age=age, city="Oslo") for n, age in enumerate(ages))
@@ -53,7 +54,7 @@ class PagesConformance:
         """Pages of any size, of any keys: all of it in order, and back it is the mirror image."""
         ages: dict[str, list[int | None]] = {"equal": [5] * TOTAL, "null": [None] * TOTAL}
         people = self._people(target, ages.get(kind, [*range(TOTAL)]))
-        options = {"limit": limit, "descending": descending}
+        options: dict[str, Any] = {"limit": limit, "descending": descending}
 
         def fetch(after: str | None) -> Page[Person]:
             if kind == "by id":
@@ -99,7 +100,7 @@ class PagesConformance:
         after, ids = None, list[str]()
         for limit in (1, 4, 2, 10_000):
             page = people.query("by_age", limit=limit, after=after)
-            ids += [one.id for one in page]
+            ids += [str(one.id) for one in page]
             after = page.next
         assert after is None
         assert ids == [f"{n:02}" for n in range(TOTAL)]
@@ -113,12 +114,12 @@ class PagesConformance:
         people = self._people(target, [7] * 20)
         after, seen = None, list[str]()
         for step in range(20):
-            options = {"limit": 2, "after": after, "descending": descending}
+            options: dict[str, Any] = {"limit": 2, "after": after, "descending": descending}
             if by_index:
                 page = people.query("by_age", **options)
             else:
                 page = people.list(**options)
-            seen += [one.id for one in page]
+            seen += [str(one.id) for one in page]
             after = page.next
             if after is None:
                 break
@@ -149,7 +150,7 @@ class PagesConformance:
         """Each belongs to its index, prefix, bounds, direction and collection."""
         people = self._people(target, [5] * TOTAL)
         items = target.repository("items", Item, indexes=[BY_AGE])
-        queries: list[Callable[..., Awaitable[Page[Any]]]] = [
+        queries: list[Callable[..., Any]] = [
             lambda **options: people.list(**options),
             lambda **options: people.list(descending=True, **options),
             lambda **options: people.query("by_age", **options),
@@ -176,6 +177,7 @@ class PagesConformance:
         """Changed in any place, cut short, or made up: InvalidArgument."""
         people = self._people(target, [5] * 3)
         cursor = (people.query("by_age", limit=1)).next
+        assert cursor is not None
         changed = [
             cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :]
             for at in range(len(cursor) - 1)  # the last character may hold spare bits

@@ -10,9 +10,12 @@ from datapatterns.testing._async.changes import (
 )
 from datapatterns.testing._async.concurrency_limiter import AsyncConcurrencyLimiterConformance
 from datapatterns.testing._async.counter import AsyncCounterConformance
+from datapatterns.testing._async.emitter import AsyncEmitterConformance
 from datapatterns.testing._async.groups import AsyncGroupsConformance
 from datapatterns.testing._async.leaderboard import AsyncLeaderboardConformance
+from datapatterns.testing._async.queue_worker import AsyncQueueWorkerConformance
 from datapatterns.testing._async.rate_limiter import AsyncRateLimiterConformance
+from datapatterns.testing._async.work_queue import AsyncWorkQueueConformance
 
 
 class TestCapabilities(AsyncCapabilitiesConformance):
@@ -43,9 +46,21 @@ class TestChangesWorker(AsyncChangesWorkerConformance):
     """The changes worker."""
 
 
+class TestEmitter(AsyncEmitterConformance):
+    """The emitter."""
+
+
 class TestGroups(AsyncGroupsConformance):
     """Groups."""
 
 
 class TestLeaderboard(AsyncLeaderboardConformance):
     """The leaderboard."""
+
+
+class TestWorkQueue(AsyncWorkQueueConformance):
+    """The work queue."""
+
+
+class TestQueueWorker(AsyncQueueWorkerConformance):
+    """The worker on a queue."""

@@ -11,9 +11,12 @@ from datapatterns.testing._sync.changes import (
 )
 from datapatterns.testing._sync.concurrency_limiter import ConcurrencyLimiterConformance
 from datapatterns.testing._sync.counter import CounterConformance
+from datapatterns.testing._sync.emitter import EmitterConformance
 from datapatterns.testing._sync.groups import GroupsConformance
 from datapatterns.testing._sync.leaderboard import LeaderboardConformance
+from datapatterns.testing._sync.queue_worker import QueueWorkerConformance
 from datapatterns.testing._sync.rate_limiter import RateLimiterConformance
+from datapatterns.testing._sync.work_queue import WorkQueueConformance
 
 
 class TestCapabilities(CapabilitiesConformance):
@@ -44,9 +47,21 @@ class TestChangesWorker(ChangesWorkerConformance):
     """The changes worker."""
 
 
+class TestEmitter(EmitterConformance):
+    """The emitter."""
+
+
 class TestGroups(GroupsConformance):
     """Groups."""
 
 
 class TestLeaderboard(LeaderboardConformance):
     """The leaderboard."""
+
+
+class TestWorkQueue(WorkQueueConformance):
+    """The work queue."""
+
+
+class TestQueueWorker(QueueWorkerConformance):
+    """The worker on a queue."""

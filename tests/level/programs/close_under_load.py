@@ -25,23 +25,25 @@ Work = Callable[[Any, int], object]
 
 
 def rows(level: Level) -> object:
-    return level.batch(
-        [{"type": "put", "key": f"{n:06}", "value": "x" * 200} for n in range(ROWS)]
-    )
+    """Write all rows."""
+    return level.batch([{"type": "put", "key": f"{n:06}", "value": "x" * 200} for n in range(ROWS)])
 
 
 def batch(level: Level, n: int) -> object:
+    """A batch over rows of everybody."""
     return level.batch(
         [{"type": "put", "key": f"{(n * 7 + i) % ROWS:06}", "value": "y" * 200} for i in range(50)]
     )
 
 
 def with_snapshot(level: Level, n: int) -> object:
+    """Reads through a snapshot that nobody closes."""
     snapshot = level.snapshot()  # never closed
     return level.get("000100", snapshot=snapshot), list(level.keys(snapshot=snapshot, limit=50))
 
 
 def left_over(level: Level, n: int) -> object:
+    """An iterator and a snapshot that stay behind."""
     iterator = iter(level.items())
     LEFT.append((iterator, level.snapshot(), next(iterator)))
     return None
@@ -63,6 +65,7 @@ def one_iterator(level: Level, n: int) -> object:
 
 
 def clear(level: Level, n: int) -> object:
+    """Write all rows, and clear most of them."""
     rows(level)
     return level.clear(gte="000100", lt="001900")
 
@@ -74,7 +77,10 @@ SCENARIOS: dict[str, list[Work]] = {
     "get": [lambda level, n: level.get(f"{n % ROWS:06}")],
     "put": [lambda level, n: level.put(f"{n % ROWS:06}", "z" * 200)],
     "sync-put": [lambda level, n: level.put(f"{n % ROWS:06}", "z" * 200, sync=True)],
-    "iterate": [lambda level, n: list(level.items()), lambda level, n: list(level.keys(reverse=True))],
+    "iterate": [
+        lambda level, n: list(level.items()),
+        lambda level, n: list(level.keys(reverse=True)),
+    ],
     "batch": [batch],
     "compact": [lambda level, n: level.compact(), batch],
     "clear": [clear],
@@ -110,12 +116,14 @@ def attack(works: list[Work], target: Any, errors: list[BaseException]) -> list[
 
 
 def finish(threads: list[threading.Thread]) -> None:
+    """Wait for the threads, in the end in vain."""
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive(), "a thread hangs"
 
 
 def sync_round(path: str, scenario: str, seconds: float) -> None:
+    """Attack, close, and try everything once more."""
     level = Level.open(path, write_buffer_size=100_000)
     rows(level)
     errors: list[BaseException] = []
@@ -143,6 +151,7 @@ def sync_round(path: str, scenario: str, seconds: float) -> None:
 
 
 def raw_round(path: str, scenario: str, seconds: float) -> None:
+    """The same on the bare driver."""
     database = open_database(path, create_if_missing=True)
     for n in range(ROWS):
         database.put(b"%06d" % n, b"x" * 200)
@@ -166,7 +175,7 @@ async def async_round(path: str, seconds: float) -> None:
     async def read(task: int) -> None:
         for n in range(10**9):
             if task % 3 == 0:
-                assert [key async for key in level.keys(limit=100)]
+                assert [key async for key, _ in level.items(limit=100)]
             elif task % 3 == 1:
                 assert await level.get_many([f"{n % ROWS:06}"]) == [n % ROWS]
             else:
@@ -190,6 +199,7 @@ async def async_round(path: str, seconds: float) -> None:
 
 
 def main(scenario: str, rounds: int) -> None:
+    """Run the rounds of a scenario."""
     with tempfile.TemporaryDirectory() as path:
         for n in range(rounds):
             seconds = 0.01 + 0.02 * (n % 5)

@@ -1,4 +1,4 @@
-"""Forks while a level is open, and uses it in the child: every use is Unavailable, nothing hangs."""
+"""Forks while a level is open, and uses it in the child: Unavailable every time, and no hang."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def uses(level: Level, left: list[Any]) -> list[Callable[[], object]]:
 
 
 def refused(work: Callable[[], object]) -> bool:
+    """Whether the work is Unavailable, because of the fork."""
     try:
         work()
     except Unavailable as error:
@@ -58,9 +59,8 @@ def try_all(level: Level, left: list[Any]) -> int:
     """0 if every use is refused; then everything is closed and forgotten."""
     signal.alarm(20)  # a hang is an end by signal
     bad = [n for n, work in enumerate(uses(level, left)) if not refused(work)]
-    for path in (PATH, f"{PATH}-of-the-child"):
-        if not refused(lambda path=path: Level.open(path)):
-            bad.append(-1)
+    paths = (PATH, f"{PATH}-of-the-child")
+    bad += [-1 for path in paths if not refused(lambda path=path: Level.open(path))]
     for resource in left:
         resource.close()
     left.clear()
@@ -71,6 +71,7 @@ def try_all(level: Level, left: list[Any]) -> int:
 
 
 def wait_for(pid: int) -> None:
+    """Wait for the child, which must end well."""
     _, status = os.waitpid(pid, 0)
     assert status == 0, f"the child ended with {status}"
 
@@ -84,6 +85,7 @@ def in_child(work: Callable[[], int]) -> None:
 
 
 def with_os_fork() -> None:
+    """The plain case; hooks, an iterator and a snapshot are around."""
     with Level.open(PATH) as level:
         level.sublevel("hooked").hooks.prewrite.add(lambda operation, batch: None)
         level.put("a", 1)
@@ -128,6 +130,7 @@ def under_load() -> None:
 
 
 def with_multiprocessing() -> None:
+    """The standard library forks as well."""
     with Level.open(PATH) as level:
         level.put("a", 1)
         left = [level.items(), level.snapshot()]
@@ -141,6 +144,8 @@ def with_multiprocessing() -> None:
 
 
 def from_the_async_face() -> None:
+    """The lane's thread stays with the parent."""
+
     async def main() -> None:
         async with AsyncLevel.open(PATH) as level:
             await level.put("a", 1, sync=True)  # starts the lane

@@ -78,6 +78,7 @@ def compare(found: dict[str, int], acknowledged: Acknowledged) -> int:
 
 
 def in_threads(work: Callable[[int], None]) -> None:
+    """Run the work of every writer in a thread of its own."""
     threads = [threading.Thread(target=work, args=[writer]) for writer in range(WRITERS)]
     for thread in threads:
         thread.start()
@@ -94,6 +95,7 @@ class Raw:
     round = 0
 
     def prepare(self, level: Level) -> dict[str, Level]:
+        """Make the sublevels and the hook."""
         parts = {name: level.sublevel(name) for name in ("docs", "twins", "index", "log", "meta")}
 
         def keep(operation: Any, batch: Any) -> None:
@@ -113,6 +115,7 @@ class Raw:
         return parts
 
     def operations(self, parts: Any, writer: int, n: int) -> list[dict[str, Any]]:
+        """The operations of a step."""
         key, value, removed = step(writer, n)
         operations: list[dict[str, Any]] = []
         for name in ("docs", "twins"):
@@ -123,6 +126,7 @@ class Raw:
         return operations
 
     def write(self, path: str, acknowledged: Acknowledged) -> None:
+        """Write without end."""
         level = Level.open(path, **SMALL)
         parts = self.prepare(level)
 
@@ -134,6 +138,7 @@ class Raw:
         in_threads(work)
 
     def verify(self, level: Level, acknowledged: Acknowledged) -> int:
+        """Compare what is stored with what was promised; returns the acknowledged steps."""
         parts = self.prepare(level)
         documents = dict(parts["docs"].items())
         assert documents == dict(parts["twins"].items()), "a batch is torn"
@@ -141,11 +146,12 @@ class Raw:
         entries = {f"{value}|{key}" for key, value in documents.items()}
         assert entries == set(parts["index"].keys()), "the index is not that of the documents"
         assert parts["meta"].get("count", 0) == len(documents), "the count is wrong"
-        log = [int(key) for key in parts["log"].keys()]
+        log = [int(key) for key, _ in parts["log"].items()]
         assert log == list(range(1, parts["meta"].get("head", 0) + 1)), "the log has a hole"
         return steps
 
     def reset(self, level: Level) -> None:
+        """Empty the store for the next round."""
         level.sublevel("docs").clear()  # the hook adds to the log
         level.clear()
 
@@ -154,6 +160,8 @@ class InLane(Raw):
     """The same through the async face: groups in one batch and one fsync."""
 
     def write(self, path: str, acknowledged: Acknowledged) -> None:
+        """Write without end."""
+
         async def main() -> None:
             level = await AsyncLevel.open(path, **SMALL)
             parts = self.prepare(level)  # type: ignore[arg-type]
@@ -184,10 +192,13 @@ class Collection:
     round = 0
 
     def repository(self, level: Level) -> Repository[User]:
+        """The repository, with its indexes."""
         indexes = [Index("by_value", "value"), Index("by_name", "name", unique=True)]
         return Repository(level, "users", User, indexes=indexes)
 
     def worker(self, level: Level, acknowledged: Acknowledged) -> ChangesWorker[User]:
+        """A worker that remembers the highest change it was given."""
+
         def handle(change: Any) -> None:
             acknowledged[WRITERS] = max(acknowledged[WRITERS], int(change.seq))
 
@@ -195,6 +206,7 @@ class Collection:
         return ChangesWorker(feed, handle, name="w", checkpoint_every=(5, 0.01), signals=False)
 
     def write(self, path: str, acknowledged: Acknowledged) -> None:
+        """Write without end."""
         level = Level.open(path, **SMALL)
         users = self.repository(level)
         threading.Thread(target=self.worker(level, acknowledged).run).start()
@@ -215,14 +227,11 @@ class Collection:
             users.create(User(id=key, name=key, value=value))
             return
         documents = level.sublevel("users")  # by hand: the keeper of the collection sees it
-        level.batch(
-            [
-                {"type": "put", "key": key, "value": {"name": key, "value": value}, "sublevel": documents},
-                {"type": "delete", "key": removed, "sublevel": documents},
-            ]
-        )
+        batch = level.batch().put(key, {"name": key, "value": value}, documents)
+        batch.delete(removed, documents).write()
 
     def verify(self, level: Level, acknowledged: Acknowledged) -> int:
+        """Compare what is stored with what was promised; returns the acknowledged steps."""
         users = self.repository(level)
         feed = ChangesFeed(level, "users", User)
         report = level.check()
@@ -243,12 +252,14 @@ class Collection:
         return steps
 
     def reset(self, level: Level) -> None:
+        """Empty the store for the next round."""
         users = self.repository(level)
         for id in [user.id or "" for user in users.iterate()]:
             users.destroy(id)
 
 
 def all_changes(feed: ChangesFeed[User]) -> Iterator[Any]:
+    """Every entry of the change log, in order."""
     at = None
     while batch := feed.read(at, 500):
         yield from batch
@@ -285,10 +296,12 @@ def kill(pid: int, acknowledged: Acknowledged, chance: random.Random) -> None:
 
 
 def campaign(kind: str, path: Path, kills: int, seed: int) -> dict[str, int]:
+    """Kill and verify, again and again; returns the figures."""
     workload = {"raw": Raw, "lane": InLane, "repository": Collection}[kind]()
     acknowledged, total, chance = Acknowledged(), Acknowledged(), random.Random(seed)
 
     def verify(compact: bool) -> None:
+        """Compare what is stored with what was promised; returns the acknowledged steps."""
         with Level.open(path, **SMALL) as level:
             total[0] += workload.verify(level, acknowledged)
             if compact:

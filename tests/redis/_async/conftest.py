@@ -71,6 +71,12 @@ def namespace() -> str:
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
+@pytest.fixture
+def lent() -> type[AsyncLent]:
+    """A backend over a client that is there already: `lent(client, namespace)`."""
+    return AsyncLent
+
+
 @pytest.fixture(params=TARGETS)
 async def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
     """A client of each kind, on each kind of server."""

@@ -6,9 +6,12 @@ from datapatterns.testing._async.calendar_counter import AsyncCalendarCounterCon
 from datapatterns.testing._async.capabilities import AsyncCapabilitiesConformance
 from datapatterns.testing._async.concurrency_limiter import AsyncConcurrencyLimiterConformance
 from datapatterns.testing._async.counter import AsyncCounterConformance
+from datapatterns.testing._async.emitter import AsyncEmitterConformance
 from datapatterns.testing._async.groups import AsyncGroupsConformance
 from datapatterns.testing._async.leaderboard import AsyncLeaderboardConformance
+from datapatterns.testing._async.queue_worker import AsyncQueueWorkerConformance
 from datapatterns.testing._async.rate_limiter import AsyncRateLimiterConformance
+from datapatterns.testing._async.work_queue import AsyncWorkQueueConformance
 
 
 class TestCapabilities(AsyncCapabilitiesConformance):
@@ -31,9 +34,21 @@ class TestConcurrencyLimiter(AsyncConcurrencyLimiterConformance):
     """The concurrency limiter."""
 
 
+class TestEmitter(AsyncEmitterConformance):
+    """The emitter."""
+
+
 class TestGroups(AsyncGroupsConformance):
     """Groups."""
 
 
 class TestLeaderboard(AsyncLeaderboardConformance):
     """The leaderboard."""
+
+
+class TestWorkQueue(AsyncWorkQueueConformance):
+    """The work queue."""
+
+
+class TestQueueWorker(AsyncQueueWorkerConformance):
+    """The worker on a queue."""

@@ -41,28 +41,26 @@ async def test_a_script_runs_on_every_client(
 
 
 async def test_a_flushed_script_comes_back(
-    redis_server: RedisServer, connect: Any, scripts: AsyncScripts
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    scripts: AsyncScripts,
 ) -> None:
-    """One call costs one request, and two after SCRIPT FLUSH; none counts twice."""
-    client = await connect(redis_server)
+    """One call costs one round trip, and two after SCRIPT FLUSH; none counts twice."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    client = await connect(proxy)
     redis_server.ask("DEL", "n")
     await scripts.write(client, "add", [b"n"], [1])
     for turn in range(2, 12):
-        before = _requests(redis_server)
+        before = proxy.requests
         assert (await scripts.write(client, "add", [b"n"], [1]))[0] == turn * 2 - 2
-        assert _requests(redis_server) - before - 1 == 1
+        assert proxy.requests - before == 1
         redis_server.ask("SCRIPT", "FLUSH")
-        before = _requests(redis_server)
+        before = proxy.requests
         assert (await scripts.write(client, "add", [b"n"], [1]))[0] == turn * 2 - 1
-        assert _requests(redis_server) - before - 1 == 2
+        assert proxy.requests - before == 2
     redis_server.ask("SCRIPT", "FLUSH")
     assert await scripts.read(client, "get", [b"n"]) == b"21"
-
-
-def _requests(server: RedisServer) -> int:
-    """How many commands the server has run, this question included."""
-    lines = server.ask("INFO", "stats").splitlines()
-    return next(int(line.split(":")[1]) for line in lines if "total_commands_processed" in line)
 
 
 @pytest.mark.parametrize("flushed", [False, True])

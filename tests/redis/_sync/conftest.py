@@ -72,6 +72,12 @@ def namespace() -> str:
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
+@pytest.fixture
+def lent() -> type[Lent]:
+    """A backend over a client that is there already: `lent(client, namespace)`."""
+    return Lent
+
+
 @pytest.fixture(params=TARGETS)
 def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
     """A client of each kind, on each kind of server."""

@@ -1,0 +1,109 @@
+# Generated from datapatterns/redis/_async/follower.py by scripts/unasync.py; do not edit.
+"""The reader of a durable emitter: a stream, read from where it was left."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from datapatterns._sync.listening import Listeners, Message
+from datapatterns.errors import DataError
+from datapatterns.events import Gap
+from datapatterns.redis._sync.line import Line
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.reader import Reader
+
+_BATCH = 500  # messages read at once
+_NOTHING = b"0-0"  # the position of a stream that was never written to
+
+
+class Follower(Reader):
+    """Reads a stream behind a position, which outlives the connection.
+
+    Each entry names the one before it. Where that is not the last one seen, entries were trimmed,
+    or lost with their server, before they were read: that is a gap. So is a history that, after a
+    loss of the connection, ends before the last entry seen.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        stream: bytes,
+        listeners: Listeners,
+        heartbeat: float,
+    ) -> None:
+        super().__init__(client, stream, listeners, heartbeat)
+        self._last = _NOTHING
+        # Whether all there was had been read when the server was last asked, and it has not been
+        # out of reach since: then a stream that begins anew had expired, and nothing was missed.
+        self._caught_up = True
+
+    def position(self) -> tuple[int, int]:
+        """Return the position behind everything that has been emitted."""
+        return _number(self._newest())
+
+    def _newest(self) -> bytes:
+        newest: bytes = SCRIPTS.read(self.redis, "emitter_newest", [self._key])
+        return newest
+
+    def follow(self, position: tuple[int, int]) -> None:
+        """Read from there on, unless reading is under way already."""
+        with self._lock:
+            if self._running is None:
+                self._last = b"%d-%d" % position
+                self._caught_up = True
+                self._alive = time.monotonic()
+            self._start()
+
+    def _needed(self) -> bool:
+        return self._listeners.any()
+
+    def _talk(self, line: Line) -> None:
+        if not self._caught_up:
+            newest = self._newest()
+            if _number(newest) < _number(self._last):
+                self._missed()
+                self._last = newest
+        block = round(self._heartbeat * 1000)
+        while self._needed() and not self._over.is_set():
+            reply = line.ask(
+                "XREAD", "COUNT", _BATCH, "BLOCK", block, "STREAMS", self._key, self._last
+            )
+            self._attempt = 0
+            self._alive = time.monotonic()
+            if not reply:
+                self._caught_up = True
+                continue
+            for id, fields in reply[0][1]:
+                self._take(id, fields)
+
+    def _take(self, id: bytes, fields: list[Any]) -> None:
+        entry = dict(zip(fields[::2], fields[1::2], strict=True))
+        before, self._last = self._last, id
+        if b"e" not in entry:
+            return  # somebody else's
+        expired = entry[b"a"] == _NOTHING and self._caught_up
+        if entry[b"a"] != before and not expired:
+            self._missed()
+        event = entry[b"e"].decode(errors="replace")
+        message: Message = (event, entry[b"p"])
+        at = _number(id)
+        self._listeners.hear(event, message, at)
+        self._listeners.hear_matching(message, at)
+
+    def _missed(self) -> None:
+        events = self._listeners.events()
+        seconds = time.monotonic() - self._alive
+        self._listeners.gap(Gap(events, seconds, "history"))
+
+    def _unreachable(self, error: DataError) -> None:
+        self._caught_up = False
+
+    def _lost(self, error: DataError) -> None:
+        self._caught_up = False
+
+
+def _number(position: bytes) -> tuple[int, int]:
+    time_part, _, sequence = position.partition(b"-")
+    return int(time_part), int(sequence)

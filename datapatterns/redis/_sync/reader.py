@@ -1,0 +1,109 @@
+# Generated from datapatterns/redis/_async/reader.py by scripts/unasync.py; do not edit.
+"""What keeps an emitter's connection: one that reads in the background and comes back when lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from datapatterns._sync.concurrency import Event
+from datapatterns._sync.courier import Background
+from datapatterns._sync.listening import Listeners
+from datapatterns.backoff import Backoff
+from datapatterns.errors import DataError, Unavailable
+from datapatterns.redis._sync.line import Line
+from datapatterns.redis._sync.pools import RedisClient
+
+logger = logging.getLogger("datapatterns.emitter")
+
+_BACKOFF = Backoff(base=0.05, cap=2.0)
+
+
+class Reader:
+    """Connects, has a session, and when that ends begins anew, at once and then with full jitter.
+
+    A subclass says what a session is (`_talk`), whether one is needed (`_needed`), and what it
+    means that it could not be had (`_unreachable`) or was lost (`_lost`).
+    """
+
+    def __init__(
+        self, client: RedisClient, key: bytes, listeners: Listeners, heartbeat: float
+    ) -> None:
+        self.redis = client
+        self._key = key
+        self._listeners = listeners
+        self._heartbeat = heartbeat
+        self._lock = threading.Lock()  # held for moments only
+        self._line: Line | None = None
+        self._running: Background | None = None
+        self._over = Event()
+        self._attempt = 0  # failures in a row
+        self._alive = 0.0  # when the server was last heard of
+
+    def _needed(self) -> bool:
+        raise NotImplementedError
+
+    def _talk(self, line: Line) -> None:
+        raise NotImplementedError
+
+    def _unreachable(self, error: DataError) -> None:
+        raise NotImplementedError
+
+    def _lost(self, error: DataError) -> None:
+        raise NotImplementedError
+
+    def _start(self) -> None:
+        """Run, unless it does; the caller holds the lock."""
+        if self._running is None and not self._over.is_set():
+            self._attempt = 0
+            self._running = Background(self._run)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            self._session()
+            with self._lock:
+                if not self._needed() or self._over.is_set():
+                    self._running = None
+                    return
+            if self._attempt:
+                self._over.wait(_BACKOFF(self._attempt))
+            self._attempt += 1
+
+    def _session(self) -> None:
+        """Connect, and talk until that fails or nobody needs it any more."""
+        try:
+            line = Line.open(
+                self.redis,
+                self._key,
+                timeout=2 * self._heartbeat,
+                anew=self._attempt > 0,
+            )
+        except DataError as error:
+            self._unreachable(error)
+            return
+        try:
+            with self._lock:
+                self._line = line
+            self._alive = time.monotonic()
+            if not self._over.is_set():
+                self._talk(line)
+        except DataError as error:
+            self._lost(error)
+        except Exception as error:
+            logger.exception("an emitter's reader failed; it begins anew")
+            self._lost(Unavailable(f"the reader failed: {type(error).__name__}"))
+        finally:
+            with self._lock:
+                self._line = None
+            line.close()
+
+    def close(self) -> None:
+        """Read no more, and leave no connection behind."""
+        self._over.set()
+        with self._lock:
+            line, running = self._line, self._running
+        if line is not None:
+            line.stop()
+        if running is not None:
+            running.end()

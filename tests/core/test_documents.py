@@ -1,0 +1,214 @@
+"""Documents: what is stored of them, and how stored fields are changed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+
+from datapatterns.documents import (
+    Document,
+    check_changes,
+    document_id,
+    field_value,
+    fields_of,
+    load,
+    new_id,
+    revise,
+)
+from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
+
+
+class Address(BaseModel):
+    """A part of a document."""
+
+    city: str
+    zip: str | None = None
+
+
+class User(Document):
+    """A document with all that matters: an alias, a default, a nested part, a rule over two."""
+
+    name: str = Field(min_length=2)
+    born: int | None = Field(None, ge=1900, alias="birthYear")
+    died: int | None = None
+    address: Address | None = None
+    tags: list[str] = Field(default_factory=list)
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _order(self) -> User:
+        if self.born and self.died and self.died < self.born:
+            raise ValueError("nobody dies first")
+        return self
+
+
+STORED: dict[str, Any] = {
+    "name": "Ada",
+    "birthYear": 1915,
+    "address": {"city": "London"},
+    "tags": ["a"],
+    "unknown": {"of": "others"},
+}
+
+
+def test_new_ids_sort_by_their_time() -> None:
+    """And do not repeat."""
+    ids = [new_id() for _ in range(1_000)]
+    assert ids == sorted(set(ids))
+
+
+def test_the_id_of_a_new_document() -> None:
+    """From the field that is named, else its own, else a fresh one."""
+    assert document_id(User(name="ada"), "name") == "ada"
+    assert document_id(User(id="own", name="ada"), None) == "own"
+    assert len(document_id(User(name="ada"), None)) == 36
+    for id in ("", "\ud800"):
+        with pytest.raises(InvalidArgument):
+            document_id(User.model_construct(id=id, name="ada"), None)
+
+
+def test_what_is_stored() -> None:
+    """The fields by alias, without id and revision."""
+    user = User(id="1", rev="7", name="Ada", born=1915, address=Address(city="London"))
+    assert fields_of(user) == {
+        "name": "Ada",
+        "birthYear": 1915,
+        "died": None,
+        "address": {"city": "London", "zip": None},
+        "tags": [],
+    }
+
+
+def test_what_cannot_be_stored() -> None:
+    """400."""
+
+    class Odd(Document):
+        thing: Any = None
+
+    with pytest.raises(InvalidData):
+        fields_of(Odd(thing=object()))
+    with pytest.raises(InvalidData):
+        fields_of(Odd(thing=b"\xff"))
+
+
+def test_loading() -> None:
+    """Stored fields and their id make the document; ours are not among the fields."""
+    user = load(User, "1", "7", STORED)
+    assert (user.id, user.rev, user.name, user.born) == ("1", "7", "Ada", 1915)
+    assert user.address == Address(city="London")
+
+
+def test_loading_what_does_not_fit() -> None:
+    """500, naming the id and the places, not the values."""
+    with pytest.raises(DecodeFailed) as caught:
+        load(User, "id-7", "1", {"name": "x", "address": {"city": 8_675_309}})
+    assert caught.value.data == {"id": "id-7"}
+    assert "id-7" in str(caught.value)
+    assert "address.city, name" in str(caught.value)
+    assert "8675309" not in str(caught.value)
+
+
+def test_revise_changes_what_is_named() -> None:
+    """All else stays as it was stored, also what the model does not know or would write anew."""
+    before = {**STORED, "address": {"city": "London", "extra": 1}, "died": "2000"}
+    after = revise(before, {"name": "Ada L."}, User)
+    assert after == {**before, "name": "Ada L."}
+    assert before["name"] == "Ada"
+    assert revise(before, {}, User) == before
+
+
+def test_revise_takes_names_and_stores_aliases() -> None:
+    """A field is named as in the model."""
+    after = revise(STORED, {"born": 1920, "tags": ["b"]}, User)
+    assert after == {**STORED, "birthYear": 1920, "tags": ["b"]}
+    assert revise({"name": "Ada"}, {"born": None}, User) == {"name": "Ada", "birthYear": None}
+
+
+def test_revise_writes_json() -> None:
+    """What the model makes of the change, not the object that was given."""
+    after = revise(STORED, {"address": Address(city="Paris"), "born": "1920"}, User)
+    assert after["address"] == {"city": "Paris", "zip": None}
+    assert after["birthYear"] == 1920
+
+
+def test_revise_validates_the_whole() -> None:
+    """A rule over two fields holds also where only one of them changes."""
+    for changes in ({"died": 1900}, {"name": "x"}, {"born": 1800}, {"tags": "a"}, {"address": {}}):
+        with pytest.raises(InvalidData):
+            revise(STORED, changes, User)
+    assert revise(STORED, {"died": 2000}, User)["died"] == 2000
+
+
+def test_revise_lists_every_problem() -> None:
+    """Of the values; and before them of the names."""
+    with pytest.raises(InvalidData) as caught:
+        revise(STORED, {"name": "x", "born": 1}, User)
+    assert {found["loc"] for found in caught.value.errors} == {("name",), ("birthYear",)}
+    with pytest.raises(InvalidData) as caught:
+        revise(STORED, {"nome": 1, "name": "Eve", "id": "2"}, User, immutable={"name"})
+    assert [(found["loc"], found["type"]) for found in caught.value.errors] == [
+        (("nome",), "extra_forbidden"),
+        (("name",), "frozen_field"),
+        (("id",), "frozen_field"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["id", "rev", "unknown", "birthYear", "", "__class__", 7])
+def test_names_that_cannot_be_changed(name: Any) -> None:
+    """The id, the revision, what the model does not know; an alias is no name."""
+    with pytest.raises(InvalidData):
+        check_changes({name: 1}, User, ())
+    with pytest.raises(InvalidData):
+        revise(STORED, {name: 1}, User)
+
+
+def test_an_update_model() -> None:
+    """Is asked too, with the changes alone."""
+
+    class Update(BaseModel):
+        name: str | None = Field(None, max_length=5)
+
+        model_config = ConfigDict(extra="forbid")
+
+    assert revise(STORED, {"name": "Eve"}, User, update_model=Update)["name"] == "Eve"
+    for changes in ({"name": "too long"}, {"died": 2000}):
+        with pytest.raises(InvalidData):
+            revise(STORED, changes, User, update_model=Update)
+
+
+def test_aliases_of_every_kind() -> None:
+    """What is stored under one can be revised and read again."""
+
+    class Aliased(Document):
+        one: int = Field(0, alias="eins")
+        two: int = Field(0, validation_alias=AliasChoices("2", "b"), serialization_alias="2")
+        mail: str = ""
+
+    stored = fields_of(Aliased.model_validate({"eins": 1, "2": 2}))
+    assert stored == {"eins": 1, "2": 2, "mail": ""}
+    assert load(Aliased, "1", "1", stored).two == 2
+    assert revise(stored, {"one": 10}, Aliased) == {"eins": 10, "2": 2, "mail": ""}
+
+
+def test_nan_is_seen() -> None:
+    """It is not stored as null."""
+
+    class Measured(Document):
+        value: float
+
+    assert math.isnan(fields_of(Measured(value=math.nan))["value"])
+    assert math.isinf(revise({"value": 1.0}, {"value": math.inf}, Measured)["value"])
+
+
+def test_field_value() -> None:
+    """By name, or by path into objects; absent is not null."""
+    fields = {"a": {"b": {"c": 0}, "n": None}, "x.y": 1, "list": [1]}
+    assert field_value(fields, "a.b.c") == (True, 0)
+    assert field_value(fields, "a.n") == (True, None)
+    assert field_value(fields, "a") == (True, fields["a"])
+    for path in ("b", "a.c", "a.b.c.d", "a.n.x", "x.y", "list.0", "a."):
+        assert field_value(fields, path) == (False, None)

@@ -1,0 +1,244 @@
+"""Workers that are really killed and really stopped: nothing that was accepted is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from datapatterns._sync.queue_worker import Worker
+from datapatterns.level import Level
+from datapatterns.level.work_queue import WorkQueue as LevelQueue
+from datapatterns.queues import QueueStats
+from datapatterns.redis._sync.work_queue import WorkQueue
+from datapatterns.testing.servers import RedisServer
+
+PROGRAMS = Path(__file__).parent / "queue_programs.py"
+OPTIONS: Any = {"lease": 1.0, "max_attempts": 50, "backoff": 0.02}
+PATIENCE = 60.0
+Figures = Callable[..., None]
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    """Start one of the programs."""
+    command = [sys.executable, "-W", "error", str(PROGRAMS), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """Read a line of what it says."""
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    assert said, "the program ended early"
+    return said.strip()
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> str:
+    """Send a signal and return what it still says."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(number)
+    rest, _ = process.communicate(timeout=PATIENCE)
+    return rest
+
+
+def wait_for(check: Callable[[], Any], what: str) -> None:
+    """Wait until the check is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not check():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def effects_in(path: Path) -> Counter[str]:
+    """How often each id was done."""
+    return Counter(line.split()[0] for line in path.read_text().splitlines())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["redis_worker", "async_redis_worker"])
+def test_killed_workers_lose_nothing(
+    program: str, redis_server: RedisServer, tmp_path: Path, figures: Figures
+) -> None:
+    """SIGKILL of three workers at random moments: every item is done, twice only if a holder died.
+
+    Exactly: what was accepted is done or dead; each doing beyond the first of an item is one that a
+    dead holder had not acked, so there are at most as many as items taken back.
+    """
+    client = Redis(port=redis_server.port)
+    queue: WorkQueue[Any] = WorkQueue(client, f"kills-{uuid.uuid4()}", **OPTIONS)
+    name, path = queue._keys.tag.decode().rsplit(":", 1)[1], tmp_path / "effects"
+    accepted = set(queue.push_many(range(600)))
+    workers = [start(program, redis_server.port, name, path) for _ in range(3)]
+    kills = 0
+    try:
+        while kills < 15:
+            time.sleep(random.random() * 0.15)
+            at = random.randrange(3)
+            assert line(workers[at]) == "ready"
+            time.sleep(random.random() * 0.1)
+            end(workers[at])
+            kills += 1
+            workers[at] = start(program, redis_server.port, name, path)
+            accepted |= set(queue.push_many(range(300)))
+        wait_for(lambda: not _left(queue), "all to be done")
+        assert [line(worker) for worker in workers] == ["ready"] * 3
+        summaries = [_summary(end(worker, signal.SIGTERM)) for worker in workers]
+    finally:
+        for worker in workers:
+            end(worker)
+    done, stats = effects_in(path), queue.stats()
+    assert set(done) == accepted
+    assert stats == QueueStats(0, 0, 0, 0, stats.requeued)
+    extra = sum(done.values()) - len(done)
+    assert extra <= stats.requeued
+    assert all(summary["lost"] == 0 for summary in summaries)
+    figures(f"queue on Redis, {program}", kills=kills, accepted=len(accepted), lost=0,
+            taken_back=stats.requeued, done_twice=extra)  # fmt: skip
+
+
+def _left(queue: Any) -> int:
+    stats = queue.stats()
+    return int(stats.ready + stats.delayed + stats.leased)
+
+
+def _summary(said: str) -> dict[str, int]:
+    summary: dict[str, int] = json.loads(said.strip().splitlines()[-1])
+    return summary
+
+
+@pytest.mark.slow
+def test_a_killed_process_loses_nothing_in_its_directory(tmp_path: Path, figures: Figures) -> None:
+    """SIGKILL of the one process at random moments, and open again: all accepted is there."""
+    folder, path = tmp_path / "data", tmp_path / "effects"
+    accepted: set[str] = set()
+    kills, first = 0, 1
+    while kills < 15:
+        process = start("level_worker", folder, path, first)
+        seen = [line(process) for _ in range(random.randrange(5, 60))]
+        time.sleep(random.random() * 0.05)
+        process.kill()
+        rest, _ = process.communicate(timeout=PATIENCE)
+        # The last line may be torn by the kill.
+        seen += [said for said in rest.split("\n")[:-1] if said.startswith("pushed ")]
+        accepted |= {said.split()[1] for said in seen}
+        first = max(map(int, accepted)) + 2
+        kills += 1
+    with Level.open(folder) as level:
+        options = {**OPTIONS, "max_attempts": 5}
+        queue: LevelQueue[Any] = LevelQueue(level, "jobs", **options)
+        file = os.open(path, os.O_WRONLY | os.O_APPEND)
+
+        def handle(item: Any, delivery: Any) -> None:
+            if item == "poison":
+                raise ValueError("it happens")
+            os.write(file, f"{delivery.id} {delivery.attempt}\n".encode())
+
+        worker = Worker(queue, handle, signals=False)
+        with _beside(worker.run):
+            wait_for(lambda: not _left(queue), "all to be done")
+            worker.stop()
+        os.close(file)
+        dead = {letter.id for letter in queue.dead_letters(10_000)}
+        stats = queue.stats()
+        assert level.check().ok
+    done = effects_in(path)
+    assert accepted <= set(done) | dead
+    assert set(done).isdisjoint(dead)
+    assert {int(id) % 50 for id in dead} == {0}
+    # Pushed, and killed before it could say so: at most one a process.
+    assert len((set(done) | dead) - accepted) <= kills
+    extra = sum(done.values()) - len(done)
+    assert extra <= stats.requeued
+    figures("queue on Level", kills=kills, accepted=len(accepted), lost=0, dead=len(dead),
+            taken_back=stats.requeued, done_twice=extra)  # fmt: skip
+
+
+class _beside:
+    """Run a function on a thread beside the block."""
+
+    def __init__(self, fn: Callable[[], Any]) -> None:
+        import threading
+
+        self._thread = threading.Thread(target=fn)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.join(PATIENCE)
+
+
+def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: RedisServer) -> None:
+    """SIGSTOP for longer than the lease, then SIGCONT: its outcome is dropped, and it knows."""
+    client = Redis(port=redis_server.port)
+    queue: WorkQueue[Any] = WorkQueue(client, f"stop-{uuid.uuid4()}", **OPTIONS)
+    name = queue._keys.tag.decode().rsplit(":", 1)[1]
+    queue.push("x")
+    process = start("slow_redis_worker", redis_server.port, name)
+    try:
+        assert line(process) == "begin 1"
+        process.send_signal(signal.SIGSTOP)
+        delivery = queue.take(wait=PATIENCE)
+        assert delivery is not None
+        assert delivery.attempt == 2
+        delivery.extend(60)
+        process.send_signal(signal.SIGCONT)
+        assert line(process) == "end True"
+        summary = _summary(end(process, signal.SIGTERM))
+    finally:
+        end(process)
+    assert (summary["acked"], summary["lost"]) == (0, 1)
+    assert queue.stats() == QueueStats(0, 0, 1, 0, 1)
+    delivery.ack()
+
+
+def test_a_slow_handler_runs_once_among_many_workers(redis_server: RedisServer) -> None:
+    """With a heartbeat it keeps its item for longer than the lease, though others want it."""
+    client = Redis(port=redis_server.port)
+    queue: WorkQueue[Any] = WorkQueue(client, f"slow-{uuid.uuid4()}", **OPTIONS)
+    name = queue._keys.tag.decode().rsplit(":", 1)[1]
+    processes = [start("slow_redis_worker", redis_server.port, name) for _ in range(2)]
+    try:
+        queue.push_many(["x", "y", "z"])
+        wait_for(lambda: not _left(queue), "all to be done")
+        said = [end(process, signal.SIGTERM) for process in processes]
+    finally:
+        for process in processes:
+            end(process)
+    assert "".join(said).count("begin 1") == 3
+    assert "begin 2" not in "".join(said)
+    assert sum(_summary(words)["acked"] for words in said) == 3
+    assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("program", ["redis_worker", "async_redis_worker"])
+def test_a_signal_drains(program: str, redis_server: RedisServer, tmp_path: Path) -> None:
+    """SIGTERM: it ends by itself, what was begun is acked, nothing stays leased, none is lost."""
+    client = Redis(port=redis_server.port)
+    queue: WorkQueue[Any] = WorkQueue(client, f"drain-{uuid.uuid4()}", **OPTIONS)
+    name = queue._keys.tag.decode().rsplit(":", 1)[1]
+    queue.push_many(range(2000))
+    process = start(program, redis_server.port, name, tmp_path / "effects")
+    assert line(process) == "ready"
+    wait_for(lambda: queue.stats().ready < 1900, "it to begin")
+    summary = _summary(end(process, signal.SIGTERM))
+    assert process.returncode == 0
+    stats = queue.stats()
+    done = effects_in(tmp_path / "effects")
+    assert summary["acked"] == len(done) == sum(done.values())
+    assert stats.leased == summary["lost"] == summary["released"] == 0
+    assert stats.ready + stats.delayed == 2000 - len(done)
+    assert stats.delayed <= summary["retried"]

@@ -1,0 +1,523 @@
+"""What an emitter says and does when connections, servers and histories are lost."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from datapatterns import (
+    DataCorrupted,
+    DataError,
+    Forbidden,
+    OutcomeUnknown,
+    TimedOut,
+    Unauthorized,
+    Unavailable,
+)
+from datapatterns.events import Gap
+from datapatterns.redis._async.emitter import AsyncEmitter
+from datapatterns.testing._async.concurrently import meanwhile
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisClusterServers, RedisServer
+
+Proxy = Callable[[str, int], FaultProxy]
+Story = list[
+    Any
+]  # the numbers heard, and the gaps, in the order in which the listeners were called
+
+PATIENCE = 30.0
+NO_RETRY = Retry(NoBackoff(), 0)  # the driver's default for reads takes its time
+BEAT = 0.2  # seconds between heartbeats, where a test waits for several
+
+each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait for something that happens in the background."""
+    ends = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < ends, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def telling(
+    client: Any, namespace: str, **options: Any
+) -> AsyncGenerator[tuple[AsyncEmitter, Story]]:
+    """An emitter, and the story of what it heard of `count` and of gaps."""
+    story: Story = []
+    async with AsyncEmitter(client, namespace=namespace, **options) as events:
+        await events.on("gap", story.append)
+        await events.on("count", story.append)
+        yield events, story
+
+
+async def emit_until(other: AsyncEmitter, number: int, story: Story) -> None:
+    """Emit the number until it is heard: what is emitted while nobody listens is gone."""
+    ends = time.monotonic() + PATIENCE
+    while number not in story:
+        assert time.monotonic() < ends, "the emitter did not come back"
+        with suppress(DataError):
+            await other.emit("count", number)
+        await asyncio.sleep(0.05)
+
+
+def gaps_of(story: Story) -> list[Gap]:
+    """The gaps in a story."""
+    return [each for each in story if isinstance(each, Gap)]
+
+
+def unreported(story: Story) -> int:
+    """How many numbers are missing in a story at places where no gap was announced."""
+    missing, last, announced = 0, -1, False
+    for each in story:
+        if isinstance(each, Gap):
+            announced = True
+            continue
+        if not announced:
+            missing += each - last - 1
+        last, announced = each, False
+    return missing
+
+
+def kill_readers(server: RedisServer) -> int:
+    """Cut the connections of all that subscribe or read a stream; return how many there were."""
+    killed = 0
+    for line in server.ask("CLIENT", "LIST").splitlines():
+        fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
+        reads = fields["cmd"] == "xread" or int(fields["sub"]) or int(fields["psub"])
+        if reads or int(fields.get("ssub", 0)):
+            server.ask("CLIENT", "KILL", "ID", fields["id"])
+            killed += 1
+    return killed
+
+
+@each_kind
+@pytest.mark.parametrize("kind", ["redis_server", "valkey_server"])
+async def test_kills_under_200_events(
+    request: pytest.FixtureRequest,
+    connect: Any,
+    namespace: str,
+    figures: Any,
+    durable: bool,
+    kind: str,
+) -> None:
+    """Nothing is missing without a gap, nothing comes twice; durable, nothing is missing."""
+    server: RedisServer = request.getfixturevalue(kind)
+    client = await connect(server)
+    other = AsyncEmitter(client, durable=durable, namespace=namespace)
+    kills = 0
+    async with telling(client, namespace, durable=durable) as (_, story):
+        for number in range(200):
+            if number % 20 == 10:
+                kills += kill_readers(server)
+            await other.emit("count", number)
+            if number % 3 == 0:
+                await asyncio.sleep(0.002)
+        if durable:
+            await until(lambda: 199 in story)
+        await emit_until(other, 200, story)
+    numbers = [each for each in story if not isinstance(each, Gap)]
+    assert numbers[: numbers.index(200) + 1] == sorted(set(numbers))
+    lost = 201 - len(set(numbers))
+    face = "async" if type(other).__name__.startswith("A") else "sync"
+    figures(
+        f"emitter, {kind}, {face}, {'durable' if durable else 'plain'}, 200 events",
+        kills=kills,
+        lost=lost,
+        unreported=unreported(story),
+    )
+    assert kills >= 5
+    assert unreported(story) == 0
+    if durable:
+        assert lost == 0
+        assert gaps_of(story) == []
+    for gap in gaps_of(story):
+        assert (gap.events, gap.cause, gap.lost) == (("count",), "connection", None)
+        assert 0 <= gap.seconds < PATIENCE
+
+
+@each_kind
+@pytest.mark.parametrize("fault", ["reset", "refuse", "half_open", "black_hole"])
+async def test_faults_of_the_network(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    durable: bool,
+    fault: str,
+) -> None:
+    """However the connection ends, the emitter notices, comes back, and says what it missed."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy, socket_timeout=0.5)
+    other = AsyncEmitter(await connect(redis_server), durable=durable, namespace=namespace)
+    async with telling(near, namespace, durable=durable, heartbeat=BEAT) as (_, story):
+        await other.emit("count", 0)
+        await until(lambda: story)
+        if fault == "black_hole":
+            proxy.black_hole()
+        else:
+            getattr(proxy, fault)()
+        if fault == "reset":
+            before = proxy.connections
+            await until(lambda: proxy.connections >= before)
+        for number in range(1, 6):
+            await other.emit("count", number)
+        await asyncio.sleep(4 * BEAT if fault == "black_hole" else 0.1)
+        if fault == "black_hole":
+            proxy.black_hole(False)
+        if fault == "refuse":
+            proxy.listen()
+        if durable:
+            await until(lambda: 5 in story)
+        await emit_until(other, 6, story)
+    assert unreported(story) == 0
+    if durable:
+        assert story[:7] == list(range(7))
+        assert gaps_of(story) == []
+    else:
+        assert gaps_of(story)
+    assert gaps_of(story) == [] or gaps_of(story)[0].events == ("count",)
+
+
+@each_kind
+async def test_a_restarted_server(connect: Any, namespace: str, durable: bool) -> None:
+    """The emitter waits for the server; what was lost with its memory is a gap."""
+    with RedisServer() as server:
+        client = await connect(server)
+        other = AsyncEmitter(client, durable=durable, namespace=namespace)
+        async with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
+            for number in range(3):
+                await other.emit("count", number)
+            await until(lambda: len(story) == 3)
+            server.stop()
+            server.start()
+            await emit_until(other, 3, story)
+        assert story[:3] == [0, 1, 2]
+        assert [gap.cause for gap in gaps_of(story)] == ["history" if durable else "connection"]
+        assert isinstance(story[3], Gap)
+
+
+async def test_a_delayed_confirmation(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str, figures: Any
+) -> None:
+    """With a slow network, an emit that starts right after `on` is heard, 100 of 100."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    proxy.delay = 0.003
+    near = await connect(proxy)
+    other = AsyncEmitter(await connect(redis_server), namespace=namespace)
+    heard: list[int] = []
+    async with AsyncEmitter(near, namespace=namespace) as events:
+        for turn in range(100):
+            await events.on(f"turn-{turn}", heard.append)
+            await other.emit(f"turn-{turn}", turn)
+            await until(lambda turn=turn: turn in heard)
+    figures("emit right after on, 3 ms of latency", tries=100, heard=len(heard))
+    assert heard == list(range(100))
+
+
+@each_kind
+@pytest.mark.parametrize("silent", [False, True])
+async def test_a_lost_reply_to_emit(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    durable: bool,
+    silent: bool,
+) -> None:
+    """The outcome is unknown to the caller, and no listener hears it twice."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy, socket_timeout=0.5)
+    other = AsyncEmitter(near, durable=durable, namespace=namespace)
+    async with telling(await connect(redis_server), namespace, durable=durable) as (_, story):
+        await other.emit("count", 0)
+        for number in range(1, 4):
+            proxy.lose_reply(to=b"EVALSHA" if durable else b"PUBLISH", silent=silent)
+            with pytest.raises(OutcomeUnknown):
+                await other.emit("count", number)
+        await other.emit("count", 4)
+        await until(lambda: 4 in story)
+    assert story == [0, 1, 2, 3, 4]
+
+
+@each_kind
+async def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durable: bool) -> None:
+    """`on` and `emit` are Unavailable at once, nobody listens, and later it works."""
+    with RedisServer() as server:
+        proxy = fault_proxy(HOST, server.port)
+        proxy.refuse()
+        client = await connect(proxy, retry=NO_RETRY)
+        heard: list[Any] = []
+        async with AsyncEmitter(client, durable=durable, namespace=namespace) as events:
+            begun = time.monotonic()
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    await events.on("news", heard.append)
+                with pytest.raises(Unavailable):
+                    await events.wait_for("news", PATIENCE)
+            assert events.listeners("news") == 0
+            assert time.monotonic() - begun < PATIENCE / 2
+            proxy.listen()
+            await events.on("news", heard.append)
+            await events.emit("news", 1)
+            await until(lambda: heard)
+        assert heard == [1]
+
+
+@each_kind
+async def test_a_server_that_says_nothing(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str, durable: bool
+) -> None:
+    """`on` raises TimedOut in time, whoever listened already goes on, nothing is left behind."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy, socket_timeout=0.3, socket_connect_timeout=0.3, retry=NO_RETRY)
+    other = AsyncEmitter(await connect(redis_server), durable=durable, namespace=namespace)
+    options: dict[str, Any] = {"durable": durable, "timeout": 0.3, "heartbeat": BEAT}
+    async with telling(near, namespace, **options) as (events, story):
+        proxy.black_hole()
+        with pytest.raises((TimedOut, Unavailable)):
+            await events.on("news", story.append)
+        assert events.listeners("news") == 0
+        proxy.black_hole(False)
+        await emit_until(other, 0, story)
+
+
+@each_kind
+async def test_an_outage_while_joining(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str, durable: bool
+) -> None:
+    """An `on` whose connection is cut before the confirmation still keeps its promise."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy)
+    other = AsyncEmitter(await connect(redis_server), durable=durable, namespace=namespace)
+    async with telling(near, namespace, durable=durable) as (events, _):
+        for turn in range(5):
+            heard: list[Any] = []
+            proxy.lose_reply(to=b"SUBSCRIBE")
+            await events.on(f"turn-{turn}", heard.append)
+            await other.emit(f"turn-{turn}", turn)
+            await until(lambda heard=heard: heard)
+            assert heard == [turn]
+
+
+async def test_refused_credentials(connect: Any, namespace: str) -> None:
+    """A wrong password is Unauthorized, a forbidden channel Forbidden; others go on."""
+    with RedisServer() as server:
+        server.ask("ACL", "SETUSER", "default", "on", ">secret", "resetpass", ">secret")
+        wrong = await connect(server, username="default", password="wrong")
+        async with AsyncEmitter(wrong, namespace=namespace) as events:
+            with pytest.raises(Unauthorized):
+                await events.on("news", print)
+        right = await connect(server, username="default", password="secret")
+        allowed = f"&{{{namespace}:emitter:events}}:event:count"
+        await right.execute_command(
+            "ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all", "resetchannels", allowed
+        )
+        near = await connect(server, username="ann", password="pw")
+        async with telling(near, namespace) as (events, story):
+            with pytest.raises(Forbidden):
+                await events.on("news", story.append)
+            with pytest.raises(Forbidden):
+                await events.emit("news")
+            await emit_until(events, 0, story)
+            assert events.listeners("news") == 0
+
+
+async def test_a_trimmed_history(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
+) -> None:
+    """What was trimmed before it was read is a gap, and what is left comes in order."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy)
+    other = AsyncEmitter(await connect(redis_server), durable=True, history=50, namespace=namespace)
+    async with telling(near, namespace, durable=True) as (_, story):
+        await other.emit("count", 0)
+        await until(lambda: story)
+        proxy.refuse()
+        for number in range(1, 1_001):
+            await other.emit("count", number)
+        proxy.listen()
+        await until(lambda: 1_000 in story)
+        await other.emit("count", 1_001)
+        await until(lambda: 1_001 in story)
+    gap = story[1]
+    assert isinstance(gap, Gap)
+    assert (gap.events, gap.cause) == (("count",), "history")
+    tail = story[2:]
+    assert 50 <= len(tail) < 400
+    assert tail == list(range(tail[0], 1_002))
+
+
+async def test_an_expired_history(redis_server: RedisServer, connect: Any, namespace: str) -> None:
+    """One that expired after it was read is no gap; the stream has always a time to live."""
+    client = await connect(redis_server)
+    key = f"{{{namespace}:emitter:events}}:stream"
+    other = AsyncEmitter(client, durable=True, keep=1.0, namespace=namespace)
+    async with telling(client, namespace, durable=True, heartbeat=BEAT) as (_, story):
+        for number in range(3):
+            await other.emit("count", number)
+            assert 0 < await client.pttl(key) <= 1_000
+            await until(lambda number=number: number in story)
+            if number < 2:
+                await asyncio.sleep(2 * BEAT)
+                redis_server.ask("PEXPIRE", key, 1)
+                await until(lambda: redis_server.ask("EXISTS", key) == ":0")
+    assert story == [0, 1, 2]
+
+
+async def test_a_history_lost_while_cut_off(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
+) -> None:
+    """A stream that vanished while nobody could read it is a gap, even before the next event."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy)
+    client = await connect(redis_server)
+    other = AsyncEmitter(client, durable=True, namespace=namespace)
+    async with telling(near, namespace, durable=True) as (_, story):
+        await other.emit("count", 0)
+        await until(lambda: story)
+        proxy.refuse()
+        await other.emit("count", 1)
+        await client.delete(f"{{{namespace}:emitter:events}}:stream")
+        proxy.listen()
+        await until(lambda: len(story) == 2)
+        assert isinstance(story[1], Gap)
+        await other.emit("count", 2)
+        await until(lambda: 2 in story)
+    assert len(gaps_of(story)) == 1
+    assert story[2] == 2
+
+
+async def test_another_type_at_the_key(
+    redis_server: RedisServer, connect: Any, namespace: str
+) -> None:
+    """A key that is no stream is DataCorrupted, and stays as it is."""
+    client = await connect(redis_server)
+    key = f"{{{namespace}:emitter:events}}:stream"
+    await client.set(key, "mine")
+    async with AsyncEmitter(client, durable=True, namespace=namespace) as events:
+        with pytest.raises(DataCorrupted):
+            await events.on("news", print)
+        with pytest.raises(DataCorrupted):
+            await events.emit("news")
+        assert events.listeners("news") == 0
+    assert redis_server.ask("GET", key) == "mine"
+
+
+@each_kind
+async def test_connections(
+    redis_server: RedisServer, connect: Any, namespace: str, durable: bool
+) -> None:
+    """An emitter has one connection of its own, none without listeners, none when closed."""
+    client = await connect(redis_server)
+
+    def readers() -> int:
+        return sum(
+            "xread" in line or " sub=0 psub=0 " not in line
+            for line in redis_server.ask("CLIENT", "LIST").splitlines()
+        )
+
+    await until(lambda: readers() == 0)
+    events = AsyncEmitter(client, durable=durable, namespace=namespace)
+    await events.emit("a")
+    await events.on("gap", print)
+    assert readers() == 0
+    for event in "abcdefgh":
+        await events.on(event, lambda _: None)
+    await until(lambda: readers() == 1)
+    await events.close()
+    await until(lambda: readers() == 0)
+
+
+@each_kind
+async def test_round_trips(
+    redis_server: RedisServer, connect: Any, namespace: str, durable: bool
+) -> None:
+    """An emit is one command, or one script."""
+    client = await connect(redis_server)
+    async with AsyncEmitter(client, durable=durable, namespace=namespace) as events:
+        await events.emit("news")
+
+        async def commands() -> int:
+            stats = await client.info("stats")
+            return int(stats["total_reads_processed"])
+
+        before = await commands()
+        for _ in range(50):
+            await events.emit("news")
+        after = await commands()
+    assert after - before == 51  # its own INFO is one
+
+
+@each_kind
+async def test_a_cluster_under_kills(
+    redis_cluster: RedisClusterServers, connect: Any, namespace: str, durable: bool
+) -> None:
+    """On a cluster too nothing is missing without a gap; patterns hear what they match."""
+    client = await connect(redis_cluster)
+    other = AsyncEmitter(client, durable=durable, namespace=namespace)
+    matched: list[Any] = []
+    node = redis_cluster.node_of(f"{{{namespace}:emitter:events}}")
+    async with telling(client, namespace, durable=durable) as (events, story):
+        await events.on("c*t", lambda payload, event: matched.append(payload))
+        await events.on("d*t", lambda payload, event: matched.append(event))
+        if not durable:
+            assert f"{{{namespace}:emitter:events}}" in node.ask("PUBSUB", "SHARDCHANNELS")
+        for number in range(60):
+            if number % 20 == 10:
+                await until(lambda: kill_readers(node))
+            await other.emit("count", number)
+        await emit_until(other, 60, story)
+        await until(lambda: 60 in matched)
+    assert unreported(story) == 0
+    if durable:
+        assert story[:61] == list(range(61))
+    numbers = [each for each in story if not isinstance(each, Gap)]
+    assert [each for each in matched if each in numbers] == matched
+
+
+async def test_a_cluster_without_sharded_channels(connect: Any, namespace: str) -> None:
+    """A cluster before Redis 7 passes every message on to all of its nodes."""
+    cluster = RedisClusterServers()
+    for node in cluster.nodes:
+        for command in ("SPUBLISH", "SSUBSCRIBE"):
+            node.config += ("--rename-command", command, "")
+    with cluster:
+        client = await connect(cluster)
+        other = AsyncEmitter(client, namespace=namespace)
+        matched: list[Any] = []
+        async with telling(client, namespace) as (events, story):
+            await events.on("c*", lambda payload, event: matched.append(payload))
+            for number in range(5):
+                await other.emit("count", number)
+            await until(lambda: len(story) == len(matched) == 5)
+        assert story == matched == list(range(5))
+
+
+async def test_closing_during_an_outage(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
+) -> None:
+    """`close` does not wait for the server, and ends those who wait for it."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = await connect(proxy)
+    events = AsyncEmitter(near, namespace=namespace, timeout=PATIENCE)
+    await events.on("count", print)
+    proxy.black_hole()
+
+    async def close() -> None:
+        await asyncio.sleep(0.2)
+        await events.close()
+
+    begun = time.monotonic()
+    async with meanwhile(close):
+        with pytest.raises(Unavailable):
+            await events.on("news", print)
+    assert time.monotonic() - begun < PATIENCE / 2

@@ -1,0 +1,213 @@
+"""The rate limiter on Redis: its bounds by the server's clock, failing open, and its cost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from datapatterns import TimedOut, Unavailable
+from datapatterns.redis import AsyncRateLimiter
+from datapatterns.redis._async.lua import SCRIPTS
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisServer
+
+LIMIT, WINDOW = 20, 0.15
+
+
+async def hit(client: Any, limiter: AsyncRateLimiter) -> tuple[int, int, bool, int]:
+    """A hit between two looks at the server's clock, and when it could be tried again."""
+    keys, args = limiter._call("ann", 1, "hit")
+    pipeline = client.pipeline(transaction=False)
+    pipeline.execute_command("TIME")
+    SCRIPTS.queue(pipeline, "rate_limiter", keys, args)
+    pipeline.execute_command("TIME")
+    before, reply, after = await pipeline.execute()
+    return _micros(before), _micros(after), reply[0] == 1, reply[2]
+
+
+def _micros(reply: tuple[int, int]) -> int:
+    return int(reply[0]) * 1_000_000 + int(reply[1])
+
+
+def most_admitted(times: list[tuple[int, int]], window: int) -> int:
+    """The most admissions that certainly lie in one interval of that length."""
+    most = last = 0
+    for first in range(len(times)):
+        while last < len(times) and times[last][1] - times[first][0] <= window:
+            last += 1
+        most = max(most, last - first)
+    return most
+
+
+async def attack(client: Any, limiter: AsyncRateLimiter, rounds: int) -> list[tuple[int, int]]:
+    """Use the quota up right before what looks like a boundary, and again right behind it."""
+    chance = random.Random(7)
+    admitted: list[tuple[int, int]] = []
+    for turn in range(rounds):
+        share = chance.choice([0.0, 0.5, 0.89, 0.95, 0.99]) if turn % 2 else chance.random()
+        await limiter.reset("ann") if turn == 0 else await asyncio.sleep(share * WINDOW / 2)
+        before, after, allowed, _ = await hit(client, limiter)  # begins a window of `fixed`
+        if allowed:
+            admitted.append((before, after))
+        await asyncio.sleep(WINDOW * chance.choice([0.8, 0.9, 0.95]))
+        refusals = 0
+        while refusals < 3:
+            before, after, allowed, retry_after = await hit(client, limiter)
+            if allowed:
+                admitted.append((before, after))
+            else:
+                refusals += 1
+                await asyncio.sleep(retry_after / 1_000_000)
+    return admitted
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "options", "bound"),
+    [
+        ("sliding", {"buckets": 1}, LIMIT),
+        ("sliding", {"buckets": 10}, LIMIT),
+        ("sliding", {"buckets": 60}, LIMIT),
+        ("fixed", {}, 2 * LIMIT),
+        ("gcra", {}, 2 * LIMIT),
+        ("gcra", {"burst": 5}, LIMIT + 5),
+    ],
+)
+async def test_the_bound_holds_on_the_servers_clock(
+    redis_server: RedisServer,
+    connect: Any,
+    namespace: str,
+    figures: Callable[..., None],
+    algorithm: str,
+    options: dict[str, Any],
+    bound: int,
+) -> None:
+    """Under adversarial and random timing no interval of the window's length has more."""
+    client = await connect(redis_server)
+    limiter = AsyncRateLimiter(
+        client, "api", limit=LIMIT, window=WINDOW, algorithm=algorithm, namespace=namespace,
+        **options,
+    )  # fmt: skip
+    admitted = await attack(client, limiter, rounds=12)
+    most = most_admitted(admitted, round(WINDOW * 1_000_000))
+    title = " ".join([algorithm, *(f"{name}={value}" for name, value in options.items())])
+    figures(f"redis: limiter {title}, attacked", limit=LIMIT, most=most, hits=len(admitted))
+    assert LIMIT // 2 < most <= bound
+
+
+async def test_the_attack_is_a_real_one(
+    redis_server: RedisServer, connect: Any, namespace: str
+) -> None:
+    """It does get more than the limit out of `fixed`, which does not claim to hold."""
+    client = await connect(redis_server)
+    limiter = AsyncRateLimiter(
+        client, "api", limit=LIMIT, window=WINDOW, algorithm="fixed", namespace=namespace
+    )
+    for _ in range(5):
+        admitted = await attack(client, limiter, rounds=12)
+        if most_admitted(admitted, round(WINDOW * 1_000_000)) > LIMIT:
+            return
+    pytest.fail("the attack never got more than the limit")
+
+
+@pytest.mark.parametrize("algorithm", ["sliding", "fixed", "gcra"])
+async def test_state_expires_within_three_windows(
+    redis_server: RedisServer, connect: Any, namespace: str, algorithm: str
+) -> None:
+    """Every key has a time to live, refused hits do not prolong it, and then it is gone."""
+    client = await connect(redis_server)
+    for window in (0.3, 60.0):
+        limiter = AsyncRateLimiter(
+            client, "api", limit=3, window=window, algorithm=algorithm, namespace=namespace
+        )
+        for _ in range(3):
+            await limiter.hit("ann")
+        keys = await client.keys(f"*{namespace}*")
+        assert keys
+        lives = {key: await client.pttl(key) for key in keys}
+        assert all(0 < life <= 3000 * window for life in lives.values())
+        for _ in range(5):
+            await limiter.hit("ann")
+        for key, life in lives.items():
+            assert await client.pttl(key) <= life
+        if window < 1:
+            await asyncio.sleep(3 * window)
+            assert await client.keys(f"*{namespace}*") == []
+
+
+async def test_a_hit_is_one_round_trip(
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    namespace: str,
+) -> None:
+    """Whatever the algorithm, and however many limits at once."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    client = await connect(proxy)
+    limiters = [
+        AsyncRateLimiter(client, name, limit=10**6, window=60, algorithm=name, namespace=namespace)
+        for name in ("sliding", "fixed", "gcra")
+    ]
+    limiters.append(AsyncRateLimiter.all_of(limiters))
+    for limiter in limiters:
+        await limiter.hit("ann")
+        before = proxy.requests
+        for _ in range(50):
+            await limiter.hit("ann")
+            await limiter.peek("ann")
+        assert proxy.requests - before == 100
+
+
+async def test_failing_open(
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    namespace: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With Redis away a hit is admitted, marked and logged; without `fail_open` it raises."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    client = await connect(proxy, socket_timeout=0.3, socket_connect_timeout=0.3)
+    options: Any = {"limit": 2, "window": 60, "namespace": namespace}
+    closed = AsyncRateLimiter(client, "api", **options)
+    open_ = AsyncRateLimiter(client, "api", fail_open=True, **options)
+    other = AsyncRateLimiter(client, "b", fail_open=True, **options)
+    both = AsyncRateLimiter.all_of([closed, other])
+    assert not (await open_.hit("subject-x", 2)).degraded
+    assert not (await open_.hit("subject-x")).allowed
+    proxy.refuse()
+    await asyncio.sleep(0.05)
+    with caplog.at_level(logging.WARNING, "datapatterns.redis"):
+        for call in (open_.hit, open_.peek, open_.check):
+            decision = await call("subject-x")
+            assert (decision.allowed, decision.degraded) == (True, True)
+        assert (await open_.wait("subject-x", timeout=0)).degraded
+    assert len(caplog.records) == 4
+    assert "subject" not in caplog.text
+    with pytest.raises(Unavailable):
+        await closed.hit("subject-x")
+    with pytest.raises(Unavailable):
+        await both.hit("subject-x")
+    proxy.listen()
+    assert not (await open_.hit("subject-x")).allowed
+    proxy.black_hole()
+    assert (await open_.hit("subject-x")).degraded
+    with pytest.raises(TimedOut):
+        await closed.hit("subject-x")
+
+
+async def test_a_skewed_client_changes_nothing(
+    redis_server: RedisServer, connect: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client whose clock is an hour ahead is limited like any other."""
+    client = await connect(redis_server)
+    limiter = AsyncRateLimiter(client, "api", limit=3, window=60, namespace=namespace)
+    assert (await limiter.hit("ann", 3)).allowed
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    assert not (await limiter.hit("ann")).allowed

@@ -1,0 +1,342 @@
+"""The work queue with replies lost: every step takes effect once, and says so, or is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from datapatterns import AsyncStore, Conflict, InvalidArgument, OutcomeUnknown, Unavailable
+from datapatterns._async.queue_worker import AsyncWorker
+from datapatterns.queues import QueueStats, WorkSummary
+from datapatterns.testing._async.concurrently import meanwhile
+from datapatterns.testing._async.work_queue import PATIENCE, eventually, take
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisServer
+
+TRIES = 3  # how often one call sends its request
+
+Behind = tuple[FaultProxy, Any, Any]
+
+
+@pytest.fixture
+async def behind(
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    namespace: str,
+    lent: Any,
+) -> Behind:
+    """A proxy, a queue behind it, and the same queue straight on the server."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = AsyncStore(lent(await connect(redis_server), namespace))
+    far = AsyncStore(lent(await connect(proxy), namespace))
+    return proxy, far.work_queue("mail", lease=60.0, backoff=0), near.work_queue("mail", lease=60.0)
+
+
+class Losing:
+    """Loses the replies to the next requests of the queue, so many; checks that it did."""
+
+    def __init__(self, proxy: FaultProxy, losses: int) -> None:
+        self.proxy, self.losses = proxy, losses
+
+    async def __call__(self, fn: Any, *arguments: Any, **options: Any) -> Any:
+        """Call the function once; with all tries lost it must be unknown, and then is repeated."""
+        before = self.proxy.lost
+        for _ in range(self.losses):
+            self.proxy.lose_reply(to=b"test-")
+        if self.losses == TRIES:
+            with pytest.raises(OutcomeUnknown):
+                await fn(*arguments, **options)
+        else:
+            result = await fn(*arguments, **options)
+        assert self.proxy.lost == before + self.losses
+        return None if self.losses == TRIES else result
+
+
+@pytest.fixture(params=[1, 2, TRIES])
+def losing(request: pytest.FixtureRequest, behind: Behind) -> Losing:
+    """Loses one reply, two, or all that a call waits for."""
+    return Losing(behind[0], request.param)
+
+
+async def test_push(behind: Behind, losing: Losing) -> None:
+    """One item, whichever reply was lost, and the id is told even if the outcome is not."""
+    _, far, near = behind
+    await losing(far.push, "a", id="a")
+    await losing(far.push_many, ["b", "c"])
+    await losing(far.push, "d", delay=3600)
+    assert await near.stats() == QueueStats(3, 1, 0, 0, 0)
+    if losing.losses == TRIES:
+        losing.proxy.lose_reply(to=b"test-")
+        losing.proxy.lose_reply(to=b"test-")
+        losing.proxy.lose_reply(to=b"test-")
+        with pytest.raises(OutcomeUnknown) as raised:
+            await far.push("e")
+        delivery = [await take(near) for _ in range(4)][-1]
+        assert raised.value.data["ids"] == [delivery.id]
+
+
+async def test_a_push_is_not_repeated_after_its_ack(behind: Behind) -> None:
+    """The item is taken and acked before the pusher's second try: it is not queued again."""
+    proxy, far, near = behind
+    await far.stats()
+    proxy.lose_reply(to=b"test-")
+
+    async def consume() -> None:
+        await (await take(near)).ack()
+
+    async with meanwhile(consume):
+        await far.push("a", id="a")
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+async def test_take(behind: Behind, losing: Losing) -> None:
+    """The same item is handed out, as the first attempt; none is stranded."""
+    _, far, near = behind
+    await near.push_many(["a", "b"])
+    delivery = await losing(far.take) or await far.take()
+    assert (delivery.item, delivery.attempt) == ("a", 1)
+    assert await near.stats() == QueueStats(1, 0, 1, 0, 0)
+    await delivery.ack()
+    assert (await far.take()).item == "b"
+
+
+async def test_ack(behind: Behind, losing: Losing) -> None:
+    """It is acked; a repetition of an unknown one says so, and never that the lease was lost."""
+    _, far, near = behind
+    await near.push("a")
+    delivery = await take(far)
+    await losing(delivery.ack)
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+    await delivery.ack()
+    await delivery.ack()
+
+
+@pytest.mark.parametrize("verb", ["retry", "bury", "release"])
+async def test_other_verdicts(behind: Behind, losing: Losing, verb: str) -> None:
+    """Settled once, though the item may have been taken again meanwhile; repeated, it says so."""
+    _, far, near = behind
+    await near.push("a")
+    delivery = await take(far)
+    arguments = {"retry": (0.0, "it rained"), "bury": ("no",), "release": ()}[verb]
+    await losing(getattr(delivery, verb), *arguments)
+    dead = 1 if verb == "bury" else 0
+    assert await near.stats() == QueueStats(1 - dead, 0, 0, dead, 0)
+    if not dead:
+        attempt = 2 if verb == "retry" else 1
+        assert (await take(near)).attempt == attempt
+    if losing.losses == TRIES:
+        await getattr(delivery, verb)(*arguments)
+        assert await near.stats() == QueueStats(0, 0, 1 - dead, dead, 0)
+
+
+async def test_another_verdict_after_an_unknown_one(behind: Behind) -> None:
+    """If the first has arrived, the second has no effect and says that it is too late."""
+    proxy, far, near = behind
+    await near.push("a")
+    delivery = await take(far)
+    await Losing(proxy, TRIES)(delivery.ack)
+    with pytest.raises(Conflict):
+        await delivery.retry(delay=0)
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+    await delivery.ack()
+
+
+async def test_extend(behind: Behind, losing: Losing) -> None:
+    """The lease is held on."""
+    _, far, near = behind
+    await near.push("a")
+    delivery = await take(far)
+    await losing(delivery.extend, 600)
+    await delivery.ack()
+
+
+async def test_dead_letters_and_purge(behind: Behind, losing: Losing) -> None:
+    """Each is requeued or removed once, and counted once, where the count arrives."""
+    _, far, near = behind
+    ids = await near.push_many("abc")
+    for _ in range(3):
+        await (await take(near)).bury("no")
+    assert await losing(far.requeue_dead, ids[:1]) in (1, None)
+    assert await near.stats() == QueueStats(1, 0, 0, 2, 0)
+    assert await losing(far.requeue_dead, ids[1:]) in (2, None)
+    assert await near.stats() == QueueStats(3, 0, 0, 0, 0)
+    losing.proxy.lose_reply(to=b"test-")  # of the look at how many there are, which is repeated
+    assert await far.requeue_dead() == 0
+    losing.proxy.forget_losses()
+    purged = [far._step("purge", far._purge_keys, (1000,))] if hasattr(far, "_purge_keys") else []
+    del purged
+    before = await near.stats()
+    assert before.ready == 3
+
+
+async def test_pause_and_resume(behind: Behind, losing: Losing) -> None:
+    """Paused is paused."""
+    _, far, near = behind
+    await near.push("a")
+    await losing(far.pause)
+    assert await near.take() is None
+    await losing(far.resume)
+    assert (await take(near)).item == "a"
+
+
+async def test_once(behind: Behind, losing: Losing) -> None:
+    """The first caller is told True, also when it has to ask again; others are told False."""
+    _, far, near = behind
+    assert await losing(far.once, "k", 60) in (True, None)
+    assert await near.once("k", 60) is False
+    if losing.losses == TRIES:
+        assert await far.once("k", 60) is True
+    assert await far.once("k", 60) is False
+
+
+async def test_an_unreachable_server_changes_nothing(behind: Behind) -> None:
+    """Unavailable, not unknown, when nothing can have been sent; all goes on afterwards."""
+    proxy, far, near = behind
+    await near.push_many(["a", "b"])
+    delivery = await take(far)
+    proxy.refuse()
+    for call in (far.push, delivery.retry):
+        with pytest.raises(Unavailable):
+            await call(0)
+    for call in (far.take, delivery.ack, far.pause, far.stats):
+        with pytest.raises(Unavailable):
+            await call()
+    proxy.listen()
+    assert await near.stats() == QueueStats(1, 0, 1, 0, 0)
+    await delivery.ack()
+    assert (await take(far)).item == "b"
+
+
+async def test_unknown_stays_unknown(behind: Behind) -> None:
+    """If the server goes away after a lost reply, the call does not say that nothing happened."""
+    proxy, far, near = behind
+    await near.push_many(["a"])
+    delivery = await take(far)
+    proxy.lose_reply(to=b"test-")
+
+    async def cut() -> None:
+        async def lost() -> bool:
+            return proxy.lost > 0
+
+        await eventually(lost)
+        proxy.refuse()
+
+    async with meanwhile(cut):
+        with pytest.raises(OutcomeUnknown):
+            await delivery.ack()
+    proxy.listen()
+    await delivery.ack()
+
+
+async def test_a_worker_under_losses(behind: Behind) -> None:
+    """Every tenth reply lost: every item is handled once, every ack counted once, none twice."""
+    proxy, far, near = behind
+    await near.push_many(range(300))
+    seen: list[int] = []
+
+    async def handle(item: int) -> None:
+        seen.append(item)
+        if len(seen) == 300:
+            worker.stop()
+
+    for turn in range(30):
+        proxy.lose_reply(to=b"test-", skip=turn * 5)
+    worker = AsyncWorker(far, handle, parallel=3, signals=False)
+    assert await worker.run() == WorkSummary(acked=300)
+    proxy.forget_losses()
+    assert sorted(seen) == list(range(300))
+    assert proxy.lost > 5
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+async def test_a_worker_outlives_an_outage(behind: Behind) -> None:
+    """With the server away for a while it goes on trying; what it did meanwhile is acked then."""
+    proxy, far, near = behind
+    await near.push_many(range(20))
+    seen: list[int] = []
+
+    async def handle(item: int) -> None:
+        seen.append(item)
+        if item == 3:
+            proxy.refuse()
+        if item == 19:
+            worker.stop()
+
+    async def mend() -> None:
+        async def broken() -> bool:
+            return 3 in seen
+
+        await eventually(broken)
+        await asyncio.sleep(0.5)
+        proxy.listen()
+
+    worker = AsyncWorker(far, handle, signals=False)
+    async with meanwhile(mend):
+        assert await worker.run() == WorkSummary(acked=20)
+    assert seen == list(range(20))
+
+
+async def test_scripts_flushed_in_mid_run(
+    redis_server: RedisServer, connect: Any, namespace: str, lent: Any
+) -> None:
+    """SCRIPT FLUSH again and again: nothing is lost or done twice."""
+    client = await connect(redis_server)
+    queue: Any = AsyncStore(lent(client, namespace)).work_queue("mail")
+    await queue.push_many(range(500))
+    seen: list[int] = []
+    flushes = 0
+
+    async def handle(item: int) -> None:
+        seen.append(item)
+        if len(seen) == 500:
+            worker.stop()
+
+    async def flush() -> None:
+        nonlocal flushes
+        other = await connect(redis_server)
+        while len(seen) < 500:
+            await other.script_flush()
+            flushes += 1
+            await asyncio.sleep(0.005)
+
+    worker = AsyncWorker(queue, handle, parallel=2, signals=False)
+    async with meanwhile(flush):
+        assert await worker.run() == WorkSummary(acked=500)
+    assert sorted(seen) == list(range(500))
+    assert flushes > 3
+
+
+async def test_a_wrong_type_changes_nothing(behind: Behind, connect: Any, redis_server: Any) -> None:
+    """Whichever key is something else: DataCorrupted, and all others are as they were."""
+    _, far, near = behind
+    await near.push("a", delay=3600)
+    await near.push_many(["b", "c", "d"])
+    await (await take(near)).bury("no")
+    delivery = await take(far)
+    client = await connect(redis_server)
+    keys = [key async for key in client.scan_iter(f"*{near._keys.tag.decode()}*", count=1000)]
+    for key in sorted(keys):
+        if b":seat:" in key:
+            continue
+        kept = await client.dump(key)
+        await client.delete(key)
+        await client.set(key, "x")
+        before = [await client.dump(other) for other in keys]
+        for call, arguments in (
+            (far.push, (1,)), (near.take, ()), (far.purge, ()), (far.requeue_dead, (["x"],)),
+        ):  # fmt: skip
+            try:
+                await call(*arguments)
+            except Exception as error:
+                assert getattr(error, "code", None) == "corrupted"
+                assert [await client.dump(other) for other in keys] == before
+        await client.delete(key)
+        await client.restore(key, 0, kept)
+    await delivery.ack()
+    with pytest.raises(InvalidArgument):
+        await far.take(wait=-1)
+    assert PATIENCE

@@ -1,0 +1,108 @@
+# Generated from tests/redis/_async/test_backend.py by scripts/unasync.py; do not edit.
+"""The store's URLs: one server, Valkey's scheme, a cluster, Sentinels, and what is no URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from datapatterns import InvalidArgument, Store, Unauthorized, Unavailable
+from datapatterns.redis.urls import parse_url
+from datapatterns.testing.servers import (
+    HOST,
+    RedisClusterServers,
+    RedisServer,
+    SentinelServers,
+    free_port,
+)
+
+
+@pytest.fixture(params=["redis", "valkey", "resp2", "cluster", "sentinel"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A URL of each kind."""
+    if request.param == "cluster":
+        return request.getfixturevalue("redis_cluster").url
+    if request.param == "sentinel":
+        return request.getfixturevalue("redis_sentinel").url
+    server: RedisServer = request.getfixturevalue("redis_server")
+    if request.param == "valkey":
+        return server.url.replace("redis:", "valkey:")
+    return server.url + ("?protocol=2&socket_timeout=3" if request.param == "resp2" else "")
+
+
+def test_a_url_is_a_store(url: str, namespace: str) -> None:
+    """It answers, its patterns work, and it closes without leaving anything open."""
+    with Store.from_url(url, namespace=namespace) as store:
+        store.ping()
+        assert store.capabilities.backend == "redis"
+        assert store.counter("hits").increment() == 1
+        assert (store.rate_limiter("api", limit=1, window=60).hit("ann")).allowed
+        assert (store.calendar_counter("visits").add("ann"))["total"] == 1
+        assert store.concurrency_limiter("jobs", limit=1, lease=60).acquire("ann")
+        with pytest.raises(InvalidArgument):
+            store.counter("hits", colour="red")
+    with Store.from_url(url, namespace=namespace) as store:
+        assert store.counter("hits").value() == 1
+    with Store.from_url(url, namespace=namespace + "x") as store:
+        assert store.counter("hits").value() == 0
+
+
+def test_a_password_is_never_shown(guarded_server: RedisServer) -> None:
+    """Neither in an error nor in a repr."""
+    address = f"{HOST}:{guarded_server.port}"
+    with Store.from_url(f"redis://:wrong-password@{address}") as store:
+        with pytest.raises(Unauthorized) as raised:
+            store.ping()
+        assert "wrong-password" not in f"{raised.value!r} {store!r} {store._backend!r}"
+    with Store.from_url(f"redis://:secret-password@{address}") as store:
+        store.ping()
+    parsed = parse_url("redis+cluster://ann:hush%40@a:1,b/?ssl=true")
+    assert parsed.nodes == (("a", 1), ("b", 6379))
+    assert parsed.options == {"username": "ann", "password": "hush@", "ssl": True}
+    assert "hush" not in repr(parsed)
+
+
+def test_nobody_there_is_unavailable() -> None:
+    """At the first command, or for a cluster at the latest then."""
+    nobody = f"{HOST}:{free_port()}"
+    for url in (
+        f"redis://{nobody}",
+        f"redis+sentinel://{nobody}/mymaster",
+        f"redis+cluster://{nobody}",
+    ):
+        with pytest.raises(Unavailable):
+            _ping(url)
+
+
+def _ping(url: str) -> None:
+    with Store.from_url(url) as store:
+        store.ping()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://", "redis:///0", "redis://host:port", "redis://host:0", "redis://host:70000",
+     "redis://host?socket_timeout=soon", "valkey://", "redis+cluster://", "redis+cluster://a:1,",
+     "redis+cluster://a:b", "redis+cluster://a?colour=red", "redis+sentinel://a:1",
+     "redis+sentinel://a:1/", "redis+sentinel:///mymaster", "redis+sentinel://a/m/db"],
+)  # fmt: skip
+def test_what_is_no_url_is_refused(url: str) -> None:
+    """InvalidArgument, which does not repeat it."""
+    with pytest.raises(InvalidArgument) as raised:
+        Store.from_url(url)
+    assert url not in str(raised.value)
+
+
+def test_sentinels_and_nodes_may_be_several(
+    redis_cluster: RedisClusterServers, redis_sentinel: SentinelServers, namespace: str
+) -> None:
+    """One that does not answer does no harm."""
+    nobody = f"{HOST}:{free_port()}"
+    some: Any = [
+        f"redis+cluster://{nobody},{HOST}:{redis_cluster.nodes[1].port}",
+        f"redis+sentinel://{nobody},{HOST}:{redis_sentinel.sentinel.port}/mymaster/0",
+    ]
+    for url in some:
+        with Store.from_url(url, namespace=namespace) as store:
+            assert store.counter("hits").increment() == 1

@@ -1,0 +1,194 @@
+# Generated from tests/redis/_async/test_groups_faults.py by scripts/unasync.py; do not edit.
+"""Groups and leaderboard: lost replies, foreign types, leaks, trips and old servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from datapatterns import DataCorrupted, OutcomeUnknown
+from datapatterns.rankings import Ranked
+from datapatterns.redis._sync.groups import Groups
+from datapatterns.redis._sync.leaderboard import Leaderboard
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisServer
+
+Proxy = Callable[[str, int], FaultProxy]
+
+
+def keys_of(client: Any, namespace: str) -> list[str]:
+    """The keys of the namespace."""
+    return sorted([key.decode() for key in client.scan_iter(f"{{{namespace}:*")])
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_lost_replies(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    silent: bool,
+    figures: Any,
+) -> None:
+    """Each changing call is told that the outcome is unknown, and has happened exactly once."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = connect(proxy, socket_timeout=0.3)
+    groups = Groups(near, "teams", namespace=namespace)
+    board = Leaderboard(near, "game", namespace=namespace)
+    groups.add("red", "ann")
+    board.set("ann", 1)
+    # Now the server knows all the scripts: so the lost replies are those of runs.
+    groups.remove("red", "nobody")
+    board.remove("nobody")
+    calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+        (groups.add, ("red", "bob", "cid")),
+        (groups.remove, ("red", "ann")),
+        (board.add, ("ann", 10)),
+        (board.add, ("bob", 11)),
+        (board.set, ("cid", 11)),
+        (board.add, ("ann", -3)),
+        (board.remove, ("bob",)),
+    ]
+    for call, arguments in calls:
+        proxy.lose_reply(to=b"EVAL", silent=silent)
+        with pytest.raises(OutcomeUnknown):
+            call(*arguments)
+    figures("groups and leaderboard, lost replies", calls=len(calls), lost=proxy.lost, doubled=0)
+    assert proxy.lost == len(calls)
+    assert {member for member in groups.members("red")} == {"bob", "cid"}
+    assert groups.groups_of("ann") == set()
+    assert groups.size("red") == 2
+    assert board.top(9) == [Ranked(1, "cid", 11.0), Ranked(2, "ann", 8.0)]
+
+
+def test_lost_replies_to_reads(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
+) -> None:
+    """An iteration over members goes on after a lost reply, and repeats nobody."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    groups = Groups(connect(proxy), "teams", namespace=namespace)
+    names = {f"member-{n}" for n in range(5_000)}
+    groups.add("red", *names)
+    found: list[str] = []
+    for member in groups.members("red"):
+        if len(found) in (500, 2_500):
+            proxy.lose_reply(to=b"EVALSHA")
+        found.append(member)
+    assert len(found) == 5_000
+    assert set(found) == names
+    assert proxy.lost == 2
+
+
+def test_another_type_changes_nothing(
+    redis_server: RedisServer, connect: Any, namespace: str
+) -> None:
+    """Wherever a key of another type lies, the call is DataCorrupted and has no effect."""
+    client = connect(redis_server)
+    tag = f"{{{namespace}:groups:teams}}"
+    groups = Groups(client, "teams", namespace=namespace)
+    for wrong in (f"{tag}:members:red", f"{tag}:groups:bob"):
+        client.set(wrong, "mine")
+        for call in (groups.add, groups.remove):
+            with pytest.raises(DataCorrupted):
+                call("red", "ann", "bob")
+        assert keys_of(client, namespace) == [wrong]
+        client.delete(wrong)
+    tag = f"{{{namespace}:leaderboard:game}}"
+    board = Leaderboard(client, "game", namespace=namespace)
+    for wrong in (f"{tag}:scores", f"{tag}:places", f"{tag}:sequence"):
+        client.lpush(wrong, "mine")
+        with pytest.raises(DataCorrupted):
+            board.set("ann", 1)
+        with pytest.raises(DataCorrupted):
+            board.add("ann", 1)
+        with pytest.raises(DataCorrupted):
+            board.remove("ann")
+        assert keys_of(client, namespace) == [wrong]
+        client.delete(wrong)
+
+
+def test_nothing_is_left_when_empty(
+    redis_server: RedisServer, connect: Any, namespace: str
+) -> None:
+    """Groups and boards are permanent as long as they hold something, and no longer."""
+    client = connect(redis_server)
+    groups = Groups(client, "teams", namespace=namespace)
+    board = Leaderboard(client, "game", namespace=namespace)
+    groups.add("red", "ann", "bob")
+    board.set("ann", 1)
+    board.add("bob", 1)
+    stored = keys_of(client, namespace)
+    assert len(stored) == 6
+    for key in stored:
+        assert client.ttl(key) == -1
+    groups.remove("red", "ann", "bob")
+    board.remove("ann")
+    board.remove("bob")
+    assert keys_of(client, namespace) == []
+
+
+def test_round_trips(redis_server: RedisServer, connect: Any, namespace: str) -> None:
+    """Every call is one trip to the server."""
+    client = connect(redis_server)
+    groups = Groups(client, "teams", namespace=namespace)
+    board = Leaderboard(client, "game", namespace=namespace)
+    calls: list[Callable[[], Any]] = [
+        lambda: groups.add("red", "ann", "bob"),
+        lambda: groups.remove("red", "bob"),
+        lambda: groups.contains("red", "ann"),
+        lambda: groups.size("red"),
+        lambda: groups.groups_of("ann"),
+        lambda: groups.intersection("red", "blue"),
+        lambda: groups.union("red", "blue"),
+        lambda: groups.difference("red", "blue"),
+        lambda: groups.intersection_size("red", "blue"),
+        lambda: board.set("ann", 1),
+        lambda: board.add("ann", 1),
+        lambda: board.score("ann"),
+        lambda: board.rank("ann"),
+        lambda: board.top(5),
+        lambda: board.bottom(5),
+        lambda: board.around("ann", 2),
+        lambda: board.remove("bob"),
+        lambda: board.size(),
+    ]
+
+    def trips() -> int:
+        stats = client.info("stats")
+        return int(stats["total_reads_processed"])
+
+    for call in calls:
+        call()
+    for call in calls:
+        before = trips()
+        call()
+        assert trips() - before == 2  # the second is its own
+
+
+def test_a_server_without_sintercard(connect: Any, namespace: str) -> None:
+    """Before Redis 7 the intersection is counted another way."""
+    with RedisServer(config=["--rename-command", "SINTERCARD", ""]) as server:
+        groups = Groups(connect(server), "teams", namespace=namespace)
+        groups.add("red", *"abcde")
+        groups.add("blue", *"bcdef")
+        assert groups.intersection_size("red", "blue") == 4
+        assert groups.intersection_size("red", "blue", at_most=3) == 3
+        assert groups.intersection_size("red", "blue", at_most=9) == 4
+
+
+def test_scripts_forgotten_in_the_middle(
+    redis_server: RedisServer, connect: Any, namespace: str
+) -> None:
+    """SCRIPT FLUSH between any two calls changes nothing."""
+    client = connect(redis_server)
+    board = Leaderboard(client, "game", namespace=namespace)
+    groups = Groups(client, "teams", namespace=namespace)
+    for step in range(1, 6):
+        client.script_flush()
+        assert board.add("ann", 1) == step
+        client.script_flush()
+        assert groups.add("red", f"m{step}") == 1
+        client.script_flush()
+        assert board.rank("ann") == 1

@@ -1,0 +1,138 @@
+# Generated from tests/redis/_async/test_losses.py by scripts/unasync.py; do not edit.
+"""Every call that changes something, with its reply lost: one effect at most, and said so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from datapatterns import DataError, OutcomeUnknown, Store
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisServer
+
+MOMENT = datetime(2014, 1, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def behind(
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    namespace: str,
+    lent: Any,
+) -> tuple[FaultProxy, Store]:
+    """A proxy, and a store over an eager client that goes through it."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    return proxy, Store(lent(connect(proxy), namespace))
+
+
+def lost(proxy: FaultProxy, call: Any, *args: Any, **options: Any) -> None:
+    """The call is carried out, its reply is lost, and that is what it says."""
+    before = proxy.lost
+    proxy.lose_reply(to=b"test-")
+    with pytest.raises(OutcomeUnknown):
+        call(*args, **options)
+    assert proxy.lost == before + 1
+
+
+def test_counter(behind: tuple[FaultProxy, Store]) -> None:
+    """Each lost call counted once; with an op_id it can be repeated without harm."""
+    proxy, store = behind
+    hits = store.counter("hits")
+    store.counter("other").increment(op_id="a")  # so that the server has the scripts
+    store.counter("other").reset()
+    lost(proxy, hits.increment, 5)
+    assert hits.value() == 5
+    lost(proxy, hits.decrement, 2)
+    assert hits.value() == 3
+    lost(proxy, hits.increment, 10, op_id="a")
+    lost(proxy, hits.increment, 10, op_id="a")
+    assert hits.increment(10, op_id="a") == 13
+    assert hits.value() == 13
+    lost(proxy, hits.reset)
+    assert hits.value() == 0
+
+
+def test_calendar_counter(behind: tuple[FaultProxy, Store]) -> None:
+    """All buckets moved once; with an op_id it can be repeated without harm."""
+    proxy, store = behind
+    visits = store.calendar_counter("visits")
+    visits.add("ann", 0, at=MOMENT)
+    lost(proxy, visits.add, "ann", 5, at=MOMENT)
+    lost(proxy, visits.add, "ann", 7, at=MOMENT, op_id="a")
+    counted = visits.add("ann", 7, at=MOMENT, op_id="a")
+    assert counted == {"total": 12, "2014": 12, "2014-01": 12, "2014-01-15": 12}
+    assert visits.read("ann", "2014-01-15") == 12
+    proxy.lose_reply(to=b"EVAL")
+    with pytest.raises(OutcomeUnknown):
+        visits.forget("ann")
+    visits.forget("ann")
+    assert visits.read("ann", "total") == 0
+
+
+@pytest.mark.parametrize("algorithm", ["sliding", "fixed", "gcra"])
+def test_rate_limiter(behind: tuple[FaultProxy, Store], algorithm: str) -> None:
+    """A lost hit was charged once."""
+    proxy, store = behind
+    api = store.rate_limiter("api", limit=10, window=600, algorithm=algorithm)
+    assert (api.hit("ann")).remaining == 9
+    lost(proxy, api.hit, "ann", 3)
+    assert (api.hit("ann")).remaining == 5
+    lost(proxy, api.reset, "ann")
+    assert (api.hit("ann")).remaining == 9
+
+
+def test_concurrency_limiter(behind: tuple[FaultProxy, Store]) -> None:
+    """A place whose lease never arrived comes back by itself; a lost release did release."""
+    proxy, store = behind
+    jobs = store.concurrency_limiter("jobs", limit=2, lease=0.5)
+    for limiter in (store.concurrency_limiter("other", limit=1, lease=60), jobs):
+        lease = limiter.acquire("bob")  # so that the server has the scripts
+        assert lease is not None
+        lease.renew()
+        lease.release()
+    kept = store.concurrency_limiter("jobs", limit=2, lease=60).acquire("ann")
+    assert kept is not None
+    lost(proxy, jobs.acquire, "ann")
+    assert jobs.acquire("ann") is None
+    for _ in range(300):
+        if (second := jobs.acquire("ann")) is not None:
+            break
+        time.sleep(0.05)
+    assert second is not None
+    lost(proxy, kept.renew)
+    lost(proxy, kept.release)
+    assert kept.release() is False
+    assert jobs.acquire("ann") is not None
+
+
+def test_exact_counts_under_many_losses(
+    behind: tuple[FaultProxy, Store], figures: Callable[..., None]
+) -> None:
+    """With op_ids, repeating until there is an answer counts each operation exactly once."""
+    proxy, store = behind
+    hits, visits = store.counter("hits"), store.calendar_counter("visits")
+    hits.increment(0, op_id="warm")
+    tries = 0
+    for turn in range(100):
+        if turn % 3 == 0:
+            proxy.lose_reply(to=b"EVALSHA", skip=turn % 2)
+        for call in (
+            lambda op: hits.increment(1, op_id=op),
+            lambda op: visits.add("ann", 1, at=MOMENT, op_id=op),
+        ):
+            while True:
+                tries += 1
+                try:
+                    call(f"op-{turn}")
+                    break
+                except DataError:
+                    continue
+    proxy.forget_losses()
+    assert hits.value() == 100
+    assert visits.read("ann", "2014-01-15") == 100
+    figures("redis: counted with op_ids", operations=200, tries=tries, lost=proxy.lost, doubled=0)

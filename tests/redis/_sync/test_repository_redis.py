@@ -1,0 +1,453 @@
+# Generated from tests/redis/_async/test_repository_redis.py by scripts/unasync.py; do not edit.
+"""What is Redis's own in the repository: lost replies, other programs, keys and round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import pytest
+
+from datapatterns import (
+    Conflict,
+    DataCorrupted,
+    DataError,
+    DecodeFailed,
+    Index,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    Unavailable,
+)
+from datapatterns.indexes import entry
+from datapatterns.redis._sync.repository import Repository
+from datapatterns.redis.documents import values_of
+from datapatterns.redis.keys import Keys
+from datapatterns.testing._sync.concurrently import concurrently
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.samples import BY_AGE, BY_NICK, Item, Person
+from datapatterns.testing.servers import HOST, RedisServer
+
+Proxy = Callable[[str, int], FaultProxy]
+EVERYTHING = [BY_AGE, BY_NICK]
+
+
+@pytest.fixture
+def keys(namespace: str) -> Keys:
+    """The keys of the collection `people`."""
+    return Keys.of(namespace, "repository", "people")
+
+
+def people_of(client: Any, namespace: str, *indexes: Index, **options: Any) -> Any:
+    """Return a repository, as another program would make it."""
+    return Repository(client, "people", Person, indexes=indexes, namespace=namespace, **options)
+
+
+def check(people: Any) -> None:
+    """Every document is under its entries, and there are no others."""
+    everything = [one for one in people.iterate()]
+    for index, field in (("by_age", "age"), ("by_nick", "nick")):
+        found = [one for one in people.iterate(index)]
+        assert sorted(found, key=lambda one: one.id) == everything
+        assert people.count(index) == len(everything)
+        counts = people.counts(index)
+        values = [getattr(one, field) for one in everything]
+        assert counts == {value: values.count(value) for value in values}
+
+
+# --- lost replies
+
+CALLS: dict[str, Callable[[Any, Person], Any]] = {
+    "create": lambda people, _: people.create(Person(id="new", age=1, nick="new")),
+    "replace": lambda people, ann: people.replace(Person(id="ann", rev=ann.rev, nick="n")),
+    "update": lambda people, _: people.update("ann", {"age": 99}),
+    "update-rev": lambda people, ann: people.update("ann", {"age": 99}, rev=ann.rev),
+    "destroy": lambda people, _: people.destroy("ann"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_lost_reply_is_an_unknown_outcome(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    call: str,
+    silent: bool,
+) -> None:
+    """It took effect once, and the call blames nobody else for that."""
+    direct = people_of(connect(redis_server), namespace, *EVERYTHING)
+    direct.create(Person(id="other", age=0, nick="other"))
+    direct.destroy("other")  # now the server knows the scripts
+    proxy = fault_proxy(HOST, redis_server.port)
+    client = connect(proxy, socket_timeout=0.5)
+    people = people_of(client, namespace, *EVERYTHING)
+    ann = people.create(Person(id="ann", age=1, nick="a"))
+    proxy.lose_reply(to=b"EVALSHA", silent=silent)
+    with pytest.raises(OutcomeUnknown):
+        CALLS[call](people, ann)
+    assert proxy.lost == 1
+    found = {str(one.id): (one.age, one.nick) for one in direct.iterate()}
+    assert (
+        found
+        == {
+            "create": {"ann": (1, "a"), "new": (1, "new")},
+            "replace": {"ann": (None, "n")},
+            "update": {"ann": (99, "a")},
+            "update-rev": {"ann": (99, "a")},
+            "destroy": {},
+        }[call]
+    )
+    check(direct)
+    if call.startswith("update"):  # what this repository remembers is old: it finds that out
+        assert (people.update("ann", {"city": "Oslo"})).age == 99
+
+
+def test_create_many_with_a_lost_reply(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
+) -> None:
+    """The documents of the step in question are OutcomeUnknown, the others are stored and known."""
+    direct = people_of(connect(redis_server), namespace, *EVERYTHING)
+    direct.create(Person(id="other", nick="other"))
+    proxy = fault_proxy(HOST, redis_server.port)
+    people = people_of(connect(proxy), namespace, *EVERYTHING)
+    proxy.lose_reply(to=b"EVALSHA", skip=1)
+    batch = [Person(id=f"{n:03}", nick=str(n), age=n) for n in range(300)]
+    outcomes = people.create_many(batch)
+    assert [type(one) for one in outcomes] == [
+        *[Person] * 100,
+        *[OutcomeUnknown] * 100,
+        *[Person] * 100,
+    ]
+    assert direct.count() == 301
+    check(direct)
+
+
+def test_filling_with_every_reply_lost_in_turn(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    figures: Callable[..., None],
+) -> None:
+    """Whichever reply is lost, filling again completes the index."""
+    plain = people_of(connect(redis_server), namespace)
+    plain.create_many(Person(id=f"{n:04}", age=n % 5, nick=str(n)) for n in range(600))
+    people_of(plain.redis, namespace, *EVERYTHING).reindex()
+    proxy = fault_proxy(HOST, redis_server.port)
+    people = people_of(connect(proxy), namespace, *EVERYTHING)
+    for skip in count():
+        plain.reindex()  # forgets the indexes, which it does not declare
+        proxy.lose_reply(to=b"EVALSHA", skip=skip)
+        with suppress(OutcomeUnknown):
+            people.reindex()
+        proxy.forget_losses()
+        people.ensure()
+        check(people)
+        if proxy.lost == skip:
+            break
+    assert proxy.lost > 8
+    figures("replies lost while indexes were filled", lost=proxy.lost)
+
+
+# --- other programs with other indexes
+
+
+def test_programs_with_different_indexes(client: Any, namespace: str) -> None:
+    """What a writer does not know is caught up with by who knows it; nobody answers wrongly."""
+    old = people_of(client, namespace)
+    new = people_of(client, namespace, *EVERYTHING)
+    for n in range(20):
+        (old if n % 2 else new).create(Person(id=f"{n:02}", age=n, nick=str(n)))
+    check(new)
+    for n in range(0, 20, 3):
+        old.update(f"{n:02}", {"age": 100 + n, "nick": f"new{n}"})
+    check(new)
+    for n in range(0, 20, 4):
+        old.destroy(f"{n:02}")
+    check(new)
+    one = old.get("01")
+    old.replace(one.model_copy(update={"age": None}))
+    check(new)
+    assert [p.id for p in new.query("by_age", None)] == ["01"]
+
+
+def test_a_unique_index_knows_what_others_wrote(client: Any, namespace: str) -> None:
+    """Before a value is given out, the documents of unaware writers are looked at."""
+    old, new = people_of(client, namespace), people_of(client, namespace, BY_NICK)
+    new.create(Person(id="a", nick="x"))
+    old.create(Person(id="b", nick="y"))
+    old.update("a", {"age": 5})
+    for nick in "xy":
+        with pytest.raises(Conflict) as raised:
+            new.create(Person(id="c", nick=nick))
+        assert raised.value.reason == "exists"
+    old.create(Person(id="d", nick="x"))  # only who knows the index keeps it
+    with pytest.raises(Conflict) as raised:
+        new.query("by_nick")
+    assert raised.value.data == {"index": "by_nick"}
+    old.update("d", {"nick": "z"})
+    assert new.counts("by_nick") == {"x": 1, "y": 1, "z": 1}
+
+
+def test_an_index_of_the_same_name_over_other_fields(client: Any, namespace: str) -> None:
+    """Programs of two releases each have their own; reindex removes what is declared no more."""
+    old = people_of(client, namespace, Index("sorted", "age"))
+    new = people_of(client, namespace, Index("sorted", "city"))
+    old.create(Person(id="a", age=2, city="Oslo"))
+    new.create(Person(id="b", age=1, city="Rome"))
+    assert [p.id for p in old.query("sorted")] == ["b", "a"]
+    assert [p.id for p in new.query("sorted")] == ["a", "b"]
+    new.reindex()
+    keys = Keys.of(namespace, "repository", "people")
+    assert client.hlen(keys("indexes")) == 1
+    assert client.zcard(keys("index")) == 4
+    assert [p.id for p in old.query("sorted")] == ["b", "a"]  # declared anew, and filled
+
+
+def test_filling_beside_writers(client: Any, namespace: str) -> None:
+    """A new index is complete although aware and unaware writers go on while it is filled."""
+    old = people_of(client, namespace)
+    old.create_many(Person(id=f"{n:04}", age=n % 5, nick=str(n)) for n in range(1_100))
+
+    def act(what: str, n: int) -> None:
+        people = people_of(client, namespace, *([] if what == "old" else EVERYTHING))
+        if what == "fill":
+            assert people.reindex() > 0
+        for step in range(40):
+            if what in ("old", "new"):
+                people.update(f"{(n + step * 27) % 1_100:04}", {"age": 10 + n})
+
+    concurrently(act, [("fill", 0), ("fill", 0), ("old", 1), ("new", 2), ("old", 3)])
+    check(people_of(client, namespace, *EVERYTHING))
+
+
+def test_an_index_forgotten_while_it_is_filled(client: Any, namespace: str) -> None:
+    """Who fills it stops; who asks it next declares it anew, and misses nothing."""
+    plain, people = people_of(client, namespace), people_of(client, namespace, BY_AGE)
+    plain.create_many(Person(id=f"{n:03}", age=n % 5) for n in range(600))
+    [note] = (people._indexing._declare()).values()
+    steps = people._indexing._fill(BY_AGE, note)
+    assert next(steps) == 500
+    plain.reindex()
+    other = people_of(client, namespace, BY_AGE)
+    other._indexing._declare()
+    assert [step for step in steps] == []
+    assert other.count("by_age") == 600
+
+
+def test_what_moves_while_a_page_is_read(client: Any, namespace: str) -> None:
+    """Between a page's two trips a document may go, or get another key: it is left out."""
+    people = people_of(client, namespace, BY_AGE)
+    people.create_many(Person(id=id, age=1) for id in "abc")
+    rows = [entry(values_of(BY_AGE, {"age": 1}), id) for id in "abc"]
+    people.destroy("a")
+    people.update("b", {"age": 2})
+    found = people._documents.behind(people._schema, BY_AGE, rows)
+    assert [one.id for one in found] == ["c"]
+
+
+def test_without_ensure_somebody_else_fills(client: Any, namespace: str) -> None:
+    """A query of an index that is not complete, and a write under a unique one, are Unavailable."""
+    people_of(client, namespace).create(Person(id="a", age=1, nick="x"))
+    people = people_of(client, namespace, *EVERYTHING, ensure=False)
+    for call in (
+        lambda: people.query("by_age"),
+        lambda: people.counts("by_age"),
+        lambda: people.update("a", {"age": 2}),
+    ):
+        with pytest.raises(Unavailable):
+            call()
+    people.ensure()
+    people.update("a", {"age": 2})
+    check(people)
+
+
+# --- keys
+
+
+def test_keys_of_other_types_change_nothing(client: Any, namespace: str, keys: Keys) -> None:
+    """A document, the index or the notes of another type: DataCorrupted, before any write."""
+    people = people_of(client, namespace, *EVERYTHING)
+    ann = people.create(Person(id="ann", age=1, nick="a"))
+    client.set(keys("doc", "odd"), "x")
+    for call in (
+        lambda: people.get("odd"),
+        lambda: people.exists("odd"),
+        lambda: people.create(Person(id="odd")),
+        lambda: people.update("odd", {}),
+        lambda: people.destroy("odd"),
+    ):
+        with pytest.raises(DataCorrupted):
+            call()
+    made, odd = people.create_many([Person(id="b", nick="b"), Person(id="odd", nick="c")])
+    assert made == people.get("b")
+    assert isinstance(odd, DataCorrupted)
+    check(people)
+    plain = people_of(client, namespace)
+    for part in ("index", "indexes"):
+        client.rename(keys(part), keys("kept"))
+        client.set(keys(part), "x")
+        for call in (
+            lambda: people.create(Person(id="c", nick="c")),
+            lambda: plain.create(Person(id="c")),
+            lambda: plain.update("ann", {"age": 2}),
+            lambda: people.update("ann", {"age": 2}),
+            lambda: people.destroy("ann"),
+            lambda: people.query("by_age"),
+            lambda: people.reindex(),
+        ):
+            with pytest.raises(DataCorrupted):
+                call()
+        client.rename(keys("kept"), keys(part))
+    assert people.get("ann") == ann
+    assert not people.exists("c")
+    check(people)
+
+
+def test_what_is_left_of_a_collection(client: Any, namespace: str, keys: Keys) -> None:
+    """Without documents there are only the notes on the indexes, and never a key elsewhere."""
+    people = people_of(client, namespace, *EVERYTHING)
+    people.create_many(Person(id=str(n), age=n, nick=str(n)) for n in range(10))
+    found = [key for key in client.scan_iter(match=f"*{namespace}*")]
+    found = [key if isinstance(key, bytes) else key.encode() for key in found]
+    assert all(key.startswith(b"{" + keys.tag + b"}:") for key in found)
+    assert len(found) == 12
+    unaware = people_of(client, namespace)
+    for n in range(10):
+        unaware.update(str(n), {"city": "Oslo"})
+        (people if n % 2 else unaware).destroy(str(n))
+    found = [key for key in client.scan_iter(match=f"*{namespace}*")]
+    assert [key if isinstance(key, bytes) else key.encode() for key in found] == [keys("indexes")]
+
+
+def test_a_field_that_is_not_json(client: Any, namespace: str, keys: Keys) -> None:
+    """It is text to who reads it, and stays as it is."""
+    people = people_of(client, namespace, BY_AGE)
+    people.create(Person(id="ann", age=1))
+    client.hset(keys("doc", "ann"), mapping={"note": "not json", "name": "Ann", "raw": b"\xff"})
+    assert (people.get("ann")).name == "Ann"
+    assert (people.get_raw("ann"))["note"] == "not json"
+    people.update("ann", {"age": 2})
+    assert (people.get_raw("ann"))["note"] == "not json"
+    assert people.count("by_age", 2) == 1
+    client.hset(keys("doc", "ann"), "age", "many")
+    with pytest.raises(DecodeFailed) as raised:
+        people.get("ann")
+    assert raised.value.data == {"id": "ann"}
+
+
+def test_documents_changed_by_hand(client: Any, namespace: str, keys: Keys) -> None:
+    """`reindex` brings the indexes up to what is stored; what was deleted is no longer counted."""
+    people = people_of(client, namespace, *EVERYTHING)
+    people.create_many(Person(id=str(n), age=n, nick=str(n)) for n in range(10))
+    client.hset(keys("doc", "3"), "age", "33")
+    client.delete(keys("doc", "4"))
+    people.reindex()
+    assert [p.id for p in people.query("by_age", 33)] == ["3"]
+    assert people.count("by_age", 3) == 0
+    assert people.count() == 9
+    assert "4" not in [p.id for p in people.iterate("by_age")]
+    check(people)
+    # A whole document, made by hand.
+    client.hset(keys("doc", "new"), mapping={"age": "50", "nick": "new"})
+    assert (people.get("new")).rev == "0"
+    people.update("new", {"city": "Oslo"}, rev="0")
+    check(people)
+
+
+def test_names_that_belong_to_the_library(client: Any, namespace: str) -> None:
+    """A model with a field stored as `_rev` or `_entries` is refused, and so is such a field."""
+
+    class Open(Item, extra="allow"):
+        pass
+
+    items = Repository(client, "items", Open, namespace=namespace)
+    for name in ("_rev", "_entries"):
+        with pytest.raises(DataError):
+            items.create(Open(id="a", **{name: 1}))
+    assert items.count() == 0
+    with pytest.raises(InvalidArgument):
+        Repository(client, "items", Open, remember=-1, namespace=namespace)
+
+
+def test_thirty_programs_update_one_document(client: Any, namespace: str) -> None:
+    """None of them knows what the others do; all succeed, and every change is kept."""
+    people_of(client, namespace).create(Person(id="ann"))
+
+    def write(n: int) -> None:
+        people = people_of(client, namespace, BY_AGE)
+        people.update("ann", {"age": n} if n % 2 else {"city": str(n)})
+
+    concurrently(write, [(n,) for n in range(30)])
+    ann = people_of(client, namespace).get("ann")
+    assert ann.age is not None
+    assert ann.city is not None
+    assert people_of(client, namespace, BY_AGE).counts("by_age") == {ann.age: 1}
+
+
+# --- round trips
+
+
+def test_round_trips(
+    redis_server: RedisServer, connect: Any, namespace: str, figures: Callable[..., None]
+) -> None:
+    """One each for create, get, update, replace, destroy and count; two for a page."""
+    counting, client = connect(redis_server), connect(redis_server)
+    people = people_of(client, namespace, *EVERYTHING)
+    people.create(Person(id="warm", age=1, nick="warm"))
+    people.update("warm", {"age": 2})
+    people.query("by_age")
+    people.destroy("warm")
+
+    def trips(call: Callable[[], Any]) -> int:
+        before = (counting.info("stats"))["total_reads_processed"]
+        call()
+        after = (counting.info("stats"))["total_reads_processed"]
+        return int(after - before - 1)  # less the counting itself
+
+    ann = Person(id="ann", age=1, nick="a")
+    again = people_of(client, namespace, *EVERYTHING)
+    found = {
+        "create": trips(lambda: people.create(ann)),
+        "get": trips(lambda: people.get("ann")),
+        "update": trips(lambda: people.update("ann", {"age": 2})),
+        "update_again": trips(lambda: people.update("ann", {"age": 3})),
+        "update_unseen": trips(lambda: again.update("ann", {"age": 4})),
+        "update_overtaken": trips(lambda: people.update("ann", {"age": 5})),
+        "count": trips(lambda: people.count("by_age")),
+        "counts": trips(lambda: people.counts("by_age")),
+        "list": trips(lambda: people.list()),
+        "query": trips(lambda: people.query("by_age")),
+        "destroy": trips(lambda: people.destroy("ann")),
+    }
+    figures("repository on redis, round trips", **found)
+    assert found == {
+        "create": 1,
+        "get": 1,
+        "update": 1,
+        "update_again": 1,
+        "update_unseen": 2,
+        "update_overtaken": 2,
+        "count": 1,
+        "counts": 1,
+        "list": 2,
+        "query": 2,
+        "destroy": 1,
+    }
+
+
+def test_a_guess_that_no_longer_fits(client: Any, namespace: str) -> None:
+    """What was remembered may not allow a change that what is stored does."""
+    one, other = (people_of(client, namespace, BY_AGE) for _ in range(2))
+    ann = one.create(Person(id="ann", age=1))
+    other.destroy("ann")
+    with pytest.raises(NotFound):
+        one.update("ann", {"age": 2})
+    other.create(Person(id="ann", name="new"))
+    with pytest.raises(Conflict):
+        one.update("ann", {"age": 2}, rev=ann.rev)
+    assert (one.update("ann", {"age": 2})).name == "new"

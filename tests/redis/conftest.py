@@ -1,0 +1,30 @@
+"""Servers that refuse, for the tests of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from datapatterns.testing.servers import RedisServer
+
+PASSWORD = "secret-password"
+
+
+@pytest.fixture(scope="module")
+def full_server() -> Iterator[RedisServer]:
+    """A server that has used up its memory from the start."""
+    with RedisServer(config=("--maxmemory", "1", "--maxmemory-policy", "noeviction")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def guarded_server() -> Iterator[RedisServer]:
+    """A server with a password, a user who may do nothing, and one who may run scripts only."""
+    users = (
+        "--user", "nobody", "on", f">{PASSWORD}", "~*", "-@all", "+client", "+hello", "+ping",
+        "--user", "half", "on", f">{PASSWORD}", "~*", "-@all", "+client", "+hello", "+ping",
+        "+eval", "+evalsha", "+get", "+hget", "+time",
+    )  # fmt: skip
+    with RedisServer(config=("--requirepass", PASSWORD, *users)) as server:
+        yield server
