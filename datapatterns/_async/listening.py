@@ -118,6 +118,10 @@ class AsyncListeners:
         if before and not left:
             self._unused(event)
 
+    def drop(self, listener: _Listener) -> None:
+        """Call this one no more."""
+        self.remove(listener.event, lambda other: other is listener)
+
     def of(self, event: str) -> list[_Listener]:
         """The listeners of exactly this event or pattern."""
         with self._lock:
@@ -179,7 +183,7 @@ class AsyncListeners:
                 self._gaps.appendleft((number, gap))
                 listener.lost = 0
         if listener.once and message is not None:
-            self.remove(listener.event, lambda other: other is listener)
+            self.drop(listener)
         await self.courier.announce(partial(self._due, number))
         if message is not None and (not listener.gone or listener.once):
             await self._deliver(listener, *message)
@@ -192,9 +196,9 @@ class AsyncListeners:
             await self._failed(listener.event, error)
             return
         arguments = (payload, event) if is_pattern(listener.event) else (payload,)
-        error = await attempt(listener.fn, *arguments)
-        if error is not None:
-            await self._failed(listener.event, error)
+        failure = await attempt(listener.fn, *arguments)
+        if failure is not None:
+            await self._failed(listener.event, failure)
 
     def gap(self, gap: Gap) -> None:
         """Announce it before any message that is heard from now on."""
@@ -239,7 +243,7 @@ class AsyncListeners:
             if listener.answer is not None:
                 listener.answer.give(payload)
             if listener.once:
-                self.remove(own, lambda other, this=listener: other is this)
+                self.drop(listener)
         return [partial(self._tell, listener, payload) for listener in listeners]
 
     async def _tell(self, listener: _Listener, payload: Any) -> None:
@@ -314,7 +318,7 @@ class AsyncListening:
         try:
             await self._begin(listener.event, timeout, listener.after)
         except BaseException:
-            self._listeners.remove(listener.event, lambda other: other is listener)
+            self._listeners.drop(listener)
             raise
 
     async def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
@@ -341,7 +345,7 @@ class AsyncListening:
             if not await answer.there.wait(max(0.0, ends - time.monotonic())):
                 raise TimedOut("no such event came in time")
         finally:
-            self._listeners.remove(event, lambda other: other is listener)
+            self._listeners.drop(listener)
         if isinstance(answer.value, Unavailable) and self._listeners.closed:
             raise answer.value
         return decode(answer.value) if isinstance(answer.value, bytes) else answer.value

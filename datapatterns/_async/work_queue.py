@@ -112,17 +112,24 @@ class AsyncBaseQueue(ABC, Generic[M]):
         """
         key = new_id() if id is None else check_id(id)
         span = micros("delay", delay)
-        await self._enqueue(
-            [NewItem(key, self._items.encode(item), span, check_priority(priority))]
-        )
+        new = NewItem(key, self._items.encode(item), span, check_priority(priority))
+        await self._push([new])
         return key
 
     async def push_many(self, items: Iterable[M]) -> list[str]:
         """Queue all of the items in their order, or none, and return their ids."""
         new = [NewItem(new_id(), self._items.encode(item), 0, 0) for item in items]
         if new:
-            await self._enqueue(new)
+            await self._push(new)
         return [item.id for item in new]
+
+    async def _push(self, items: list[NewItem]) -> None:
+        try:
+            await self._enqueue(items)
+        except OutcomeUnknown as error:
+            # So that the caller can push again under the same ids.
+            error.data["ids"] = [item.id for item in items]
+            raise
 
     async def take(self, wait: float = 0.0) -> AsyncDelivery[M] | None:
         """Return the next delivery, waiting up to `wait` seconds for one, or None.

@@ -119,6 +119,10 @@ class Listeners:
         if before and not left:
             self._unused(event)
 
+    def drop(self, listener: _Listener) -> None:
+        """Call this one no more."""
+        self.remove(listener.event, lambda other: other is listener)
+
     def of(self, event: str) -> list[_Listener]:
         """The listeners of exactly this event or pattern."""
         with self._lock:
@@ -180,7 +184,7 @@ class Listeners:
                 self._gaps.appendleft((number, gap))
                 listener.lost = 0
         if listener.once and message is not None:
-            self.remove(listener.event, lambda other: other is listener)
+            self.drop(listener)
         self.courier.announce(partial(self._due, number))
         if message is not None and (not listener.gone or listener.once):
             self._deliver(listener, *message)
@@ -193,9 +197,9 @@ class Listeners:
             self._failed(listener.event, error)
             return
         arguments = (payload, event) if is_pattern(listener.event) else (payload,)
-        error = attempt(listener.fn, *arguments)
-        if error is not None:
-            self._failed(listener.event, error)
+        failure = attempt(listener.fn, *arguments)
+        if failure is not None:
+            self._failed(listener.event, failure)
 
     def gap(self, gap: Gap) -> None:
         """Announce it before any message that is heard from now on."""
@@ -240,7 +244,7 @@ class Listeners:
             if listener.answer is not None:
                 listener.answer.give(payload)
             if listener.once:
-                self.remove(own, lambda other, this=listener: other is this)
+                self.drop(listener)
         return [partial(self._tell, listener, payload) for listener in listeners]
 
     def _tell(self, listener: _Listener, payload: Any) -> None:
@@ -315,7 +319,7 @@ class Listening:
         try:
             self._begin(listener.event, timeout, listener.after)
         except BaseException:
-            self._listeners.remove(listener.event, lambda other: other is listener)
+            self._listeners.drop(listener)
             raise
 
     def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
@@ -342,7 +346,7 @@ class Listening:
             if not answer.there.wait(max(0.0, ends - time.monotonic())):
                 raise TimedOut("no such event came in time")
         finally:
-            self._listeners.remove(event, lambda other: other is listener)
+            self._listeners.drop(listener)
         if isinstance(answer.value, Unavailable) and self._listeners.closed:
             raise answer.value
         return decode(answer.value) if isinstance(answer.value, bytes) else answer.value

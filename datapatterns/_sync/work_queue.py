@@ -111,15 +111,24 @@ class BaseQueue(ABC, Generic[M]):
         """
         key = new_id() if id is None else check_id(id)
         span = micros("delay", delay)
-        self._enqueue([NewItem(key, self._items.encode(item), span, check_priority(priority))])
+        new = NewItem(key, self._items.encode(item), span, check_priority(priority))
+        self._push([new])
         return key
 
     def push_many(self, items: Iterable[M]) -> list[str]:
         """Queue all of the items in their order, or none, and return their ids."""
         new = [NewItem(new_id(), self._items.encode(item), 0, 0) for item in items]
         if new:
-            self._enqueue(new)
+            self._push(new)
         return [item.id for item in new]
+
+    def _push(self, items: list[NewItem]) -> None:
+        try:
+            self._enqueue(items)
+        except OutcomeUnknown as error:
+            # So that the caller can push again under the same ids.
+            error.data["ids"] = [item.id for item in items]
+            raise
 
     def take(self, wait: float = 0.0) -> Delivery[M] | None:
         """Return the next delivery, waiting up to `wait` seconds for one, or None.

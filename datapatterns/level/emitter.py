@@ -82,7 +82,8 @@ class Emitter(Listening):
 class AsyncEmitter(AsyncListening):
     """`Emitter` for asyncio: the same methods, awaited.
 
-    Listeners run on the loop of the first `on`. A listener may be an async function. One that blocks, blocks the loop.
+    Listeners run on the loop of the first `on`, and may be async functions. One that blocks, blocks
+    the loop.
     """
 
     def __init__(

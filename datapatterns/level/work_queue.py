@@ -74,7 +74,7 @@ class _Steps(Generic[M]):
         lease = micros("lease", self.lease)
         return self._step(lambda step: step.turn(request, lease, self.max_attempts))
 
-    def _push(self, items: list[NewItem]) -> Callable[[Transaction], None]:
+    def _pushing(self, items: list[NewItem]) -> Callable[[Transaction], None]:
         return self._step(lambda step: step.push(items))
 
     def _requeue(self, ids: list[str] | None) -> Callable[[Transaction], int]:
@@ -192,7 +192,7 @@ class WorkQueue(_Steps[M], BaseQueue[M]):
         return turn
 
     def _enqueue(self, items: list[NewItem]) -> None:
-        self._space.write(self._push(items), sync=True)
+        self._space.write(self._pushing(items), sync=True)
 
     @contextmanager
     def bell(self) -> Generator[Bell]:
@@ -254,7 +254,7 @@ class AsyncWorkQueue(_Steps[M], AsyncBaseQueue[M]):
         return turn
 
     async def _enqueue(self, items: list[NewItem]) -> None:
-        await self._space.write_in_lane(self._push(items), sync=True)
+        await self._space.write_in_lane(self._pushing(items), sync=True)
 
     @asynccontextmanager
     async def bell(self) -> AsyncGenerator[AsyncBell]:

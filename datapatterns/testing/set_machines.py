@@ -35,6 +35,8 @@ class _Machine(RuleBasedStateMachine):
         """Override: open a store on a namespace that nothing has been written to."""
         raise NotImplementedError("say which store to test")
 
+    _opened: AbstractContextManager[Store]
+
     def teardown(self) -> None:
         """Close the store."""
         self._opened.__exit__(None, None, None)

@@ -184,12 +184,14 @@ def test_an_emptied_page_leads_back() -> None:
     store.entries = {b"a"}
     empty = store.page(2, page.next)
     assert (empty.items, empty.next) == ([], None)
+    assert empty.previous is not None
     assert store.page(2, empty.previous).items == [b"a"]
     store.entries = {b"x", b"y", b"z"}
     last = store.page(1, store.page(2).next)
     store.entries = {b"z"}
     empty = store.page(2, last.previous)
     assert (empty.items, empty.previous) == ([], None)
+    assert empty.next is not None
     assert store.page(2, empty.next).items == [b"z"]
     assert store.page(5, descending=True).next is None
     assert Store().page(3) == Page([])

@@ -91,7 +91,7 @@ class AsyncEmitter(AsyncListening):
 
     async def _send(self, event: str, data: bytes) -> None:
         if self._follower is not None:
-            arguments = [self._history, self._keep, event.encode(), data]
+            arguments = (self._history, self._keep, event.encode(), data)
             await SCRIPTS.write(self.redis, "emitter_append", [self._stream], arguments)
             return
         _, channel = self._channels.to_hear(event, sharded=False)

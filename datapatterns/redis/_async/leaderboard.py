@@ -49,10 +49,9 @@ class AsyncLeaderboard:
         await self._write("set", player, score)
 
     async def _write(self, how: str, player: str, number: float) -> float:
-        arguments = [how, check_name("a player", player).encode(), repr(check_score(number))]
-        return float(
-            await SCRIPTS.write(self.redis, "leaderboard_write", self._all_keys, arguments)
-        )
+        name, text = check_name("a player", player).encode(), repr(check_score(number))
+        keys, arguments = self._all_keys, (how, name, text)
+        return float(await SCRIPTS.write(self.redis, "leaderboard_write", keys, arguments))
 
     async def score(self, player: str) -> float | None:
         """Return the player's score, None if unknown."""

@@ -65,10 +65,11 @@ class Backend:
         again = Retry(FullJitterBackoff(cap=0.5, base=0.02), 3)
         if url.kind == "cluster":
             nodes = [_Node(host, port) for host, port in url.nodes]
-            options: dict[str, Any] = {**TIMEOUTS, **url.options}
+            options: dict[str, Any] = {**TIMEOUTS, "retry": again, **url.options}
             return RedisCluster(startup_nodes=nodes, **options)
         if url.kind == "sentinel":
-            sentinel = _Sentinel(list(url.nodes), sentinel_kwargs=dict(TIMEOUTS))
+            asking = {**TIMEOUTS, "retry": again}
+            sentinel = _Sentinel(list(url.nodes), sentinel_kwargs=asking)
             self._sentinels = list(sentinel.sentinels)
             options = {**TIMEOUTS, "retry": again, **url.options}
             client: Redis = sentinel.master_for(url.service, **options)

@@ -67,7 +67,7 @@ class Documents(Generic[D]):
         # A revision that cannot be one is not the stored one either, if there is any.
         wanted = "" if rev is None else check_revision(rev)
         self.remembered.put(id, None)
-        args = [wanted, id.encode(), packed_id(id)]
+        args: list[bytes | str] = [wanted, id.encode(), packed_id(id)]
         SCRIPTS.write(self.redis, "repository_destroy", keys, args)
 
     def _send(self, writes: list[Write[D]]) -> list[Any]:

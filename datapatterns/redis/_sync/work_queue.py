@@ -234,11 +234,13 @@ class WorkQueue(BaseQueue[M]):
         milliseconds = max(1, micros("ttl", ttl, positive=True) // 1_000)
         part = self._keys("once", check_name("a key", key))
         # A caller who never heard the answer to its first try must not lose to itself.
-        token = self._askers.pop(key, None) or uuid4().hex
+        asked = self._askers.pop(key, None)
+        token = asked or uuid4().hex
         try:
             return self._insist("work_queue_once", (part,), (token, milliseconds)) == 1
-        except OutcomeUnknown:
-            self._askers[key] = token
+        except BaseException as error:
+            if asked or not isinstance(error, DataError) or isinstance(error, OutcomeUnknown):
+                self._askers[key] = token
             raise
 
 
@@ -254,20 +256,20 @@ class Bell:
         """Return when a token comes, or after so many seconds; what fails is only a hint lost."""
         try:
             with redis_errors():
-                if self._connection is None:
-                    self._connect()
-                self._connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
-                self._connection.read_response(disable_decoding=True)
+                connection = self._connection or self._connect()
+                connection.send_command("BLPOP", self._key, f"{seconds:.3f}")
+                connection.read_response(disable_decoding=True)
         except DataError:
             self.close()
             time.sleep(min(seconds, 0.5))
 
-    def _connect(self) -> None:
-        connection: Any = own_connection(self._client, self._key, timeout=_SOCKET_TIMEOUT)
+    def _connect(self) -> Any:
+        connection = own_connection(self._client, self._key, timeout=_SOCKET_TIMEOUT)
         self._connection = connection
         connection.connect()
         connection.send_command("CLIENT", "ID")
-        self._id: int = connection.read_response(disable_decoding=True)
+        self._id = connection.read_response(disable_decoding=True)
+        return connection
 
     def ring(self) -> None:
         """Make the wait that is under way return."""

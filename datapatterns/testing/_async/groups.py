@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -16,7 +17,10 @@ MANY = 2_500  # members: several pages, on any backend
 
 async def listed(groups: AsyncGroups, group: str) -> list[str]:
     """The members in the order in which they come."""
-    return [member async for member in groups.members(group)]
+    found: list[str] = []
+    async for member in groups.members(group):
+        found += [member]
+    return found
 
 
 class AsyncGroupsConformance:
@@ -165,7 +169,7 @@ class AsyncGroupsConformance:
     async def test_no_names(self, target: AsyncStore, name: Any) -> None:
         """What is no name is InvalidArgument, and nothing is written."""
         groups = target.groups("teams")
-        calls = [
+        calls: list[Callable[[], Any]] = [
             lambda: groups.add(name, "ann"),
             lambda: groups.add("red", "ann", name),
             lambda: groups.remove(name, "ann"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -232,7 +233,7 @@ class AsyncLeaderboardConformance:
     async def test_no_names(self, target: AsyncStore, name: Any) -> None:
         """What is no name is InvalidArgument, and nothing is written."""
         board = target.leaderboard("game")
-        calls = [
+        calls: list[Callable[[], Any]] = [
             lambda: board.add(name, 1),
             lambda: board.set(name, 1),
             lambda: board.score(name),

@@ -116,10 +116,7 @@ class AsyncPagesConformance:
         after, seen = None, list[str]()
         for step in range(20):
             options: dict[str, Any] = {"limit": 2, "after": after, "descending": descending}
-            if by_index:
-                page = await people.query("by_age", **options)
-            else:
-                page = await people.list(**options)
+            page = await (people.query("by_age", **options) if by_index else people.list(**options))
             seen += [str(one.id) for one in page]
             after = page.next
             if after is None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
@@ -233,7 +234,7 @@ class LeaderboardConformance:
     def test_no_names(self, target: Store, name: Any) -> None:
         """What is no name is InvalidArgument, and nothing is written."""
         board = target.leaderboard("game")
-        calls = [
+        calls: list[Callable[[], Any]] = [
             lambda: board.add(name, 1),
             lambda: board.set(name, 1),
             lambda: board.score(name),

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from datapatterns import AsyncStore
 from datapatterns.capabilities import REDIS
@@ -50,7 +52,9 @@ async def connect() -> AsyncIterator[Connect]:
     clients: list[Any] = []
 
     async def connect(server: Any, **options: Any) -> Any:
-        options = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0, **options}
+        # The driver's default of ten tries with pauses makes every refused connection slow.
+        once = {"retry": Retry(NoBackoff(), 1)}
+        options = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0, **once, **options}
         if isinstance(server, RedisClusterServers):
             make: Any = ClusterNode
             nodes = [make(HOST, node.port) for node in server.nodes]

@@ -56,7 +56,7 @@ async def test_lost_replies(
             await call(*arguments)
     figures("groups and leaderboard, lost replies", calls=len(calls), lost=proxy.lost, doubled=0)
     assert proxy.lost == len(calls)
-    assert {member async for member in groups.members("red")} == {"bob", "cid"}
+    assert sorted([member async for member in groups.members("red") if member]) == ["bob", "cid"]
     assert await groups.groups_of("ann") == set()
     assert await groups.size("red") == 2
     assert await board.top(9) == [Ranked(1, "cid", 11.0), Ranked(2, "ann", 8.0)]

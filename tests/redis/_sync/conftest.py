@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from redis import Redis, RedisCluster
+from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
+from redis.retry import Retry
 
 from datapatterns import Store
 from datapatterns.capabilities import REDIS
@@ -51,7 +53,9 @@ def connect() -> Iterator[Connect]:
     clients: list[Any] = []
 
     def connect(server: Any, **options: Any) -> Any:
-        options = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0, **options}
+        # The driver's default of ten tries with pauses makes every refused connection slow.
+        once = {"retry": Retry(NoBackoff(), 1)}
+        options = {"socket_timeout": 10.0, "socket_connect_timeout": 10.0, **once, **options}
         if isinstance(server, RedisClusterServers):
             make: Any = ClusterNode
             nodes = [make(HOST, node.port) for node in server.nodes]

@@ -1,0 +1,299 @@
+"""The work queue against a plain model: any sequence of calls, on LevelDB and on Redis."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from redis import Redis
+
+from datapatterns.errors import Conflict
+from datapatterns.level import Level
+from datapatterns.level.work_queue import WorkQueue as LevelQueue
+from datapatterns.queues import QueueStats
+from datapatterns.redis._sync.work_queue import WorkQueue
+from datapatterns.testing.servers import RedisServer
+
+IDS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, 7])
+MOST = 3  # attempts
+OPTIONS: Any = {"lease": 3600.0, "max_attempts": MOST, "backoff": 0}
+SETTINGS = settings(
+    deadline=None,
+    stateful_step_count=40,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@dataclass
+class Item:
+    """What the model knows of an item."""
+
+    id: str
+    priority: int
+    place: int
+    state: str = "ready"
+    attempts: int = 0
+    error: str = ""
+    died: int = 0
+    holder: Any = None
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Calls, and what they must give."""
+
+    deliveries = Bundle("deliveries")
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        super().__init__()
+        self.backend = make()
+        self.queue = self.backend.queue
+        self.items: dict[str, Item] = {}
+        self.places = itertools.count()
+        self.requeued = 0
+        self.paused = False
+
+    def teardown(self) -> None:
+        """Remove what is left."""
+        self.backend.close()
+
+    # --- the model
+
+    def _in(self, *states: str) -> list[Item]:
+        found = [item for item in self.items.values() if item.state in states]
+        return sorted(found, key=lambda item: (-item.priority, item.place))
+
+    def _take_back(self) -> None:
+        """What every turn does to items whose lease has lapsed."""
+        for item in self._in("lapsed"):
+            self.requeued += 1
+            item.holder = None
+            item.state = "dead" if item.attempts >= MOST else "ready"
+            if item.state == "dead":
+                item.died = next(self.places)
+                before = f"; before that: {item.error}" if item.error else ""
+                item.error = f"the lease was lost{before}"
+
+    def _settle(self, delivery: Any, call: Callable[[], None]) -> Item | None:
+        """Make the call, which must be refused if the delivery is no longer held."""
+        item = self.items.get(delivery.id)
+        held = item is not None and item.state == "leased" and item.holder is delivery
+        if not held:
+            again = delivery.settled == "ack" and call == delivery.ack
+            with nullcontext() if again else pytest.raises(Conflict):
+                call()
+            return None
+        call()
+        return item
+
+    # --- calls
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing is there."""
+        assert self.queue.take() is None
+
+    @rule(id=IDS, priority=PRIORITIES, later=st.booleans())
+    def push(self, id: str, priority: int, later: bool) -> None:
+        """An id that is there stays as it is."""
+        assert self.queue.push({"of": id}, id=id, priority=priority, delay=3600 * later) == id
+        if id not in self.items:
+            state = "delayed" if later else "ready"
+            self.items[id] = Item(id, priority, next(self.places), state)
+
+    @rule(count=st.integers(0, 3))
+    def push_many(self, count: int) -> None:
+        """In order."""
+        for id in self.queue.push_many([{"of": None}] * count):
+            self.items[id] = Item(id, 0, next(self.places))
+
+    @rule(target=deliveries)
+    def take(self) -> Any:
+        """The first of the highest priority."""
+        delivery = self.queue.take()
+        self._take_back()
+        ready = self._in("ready")
+        if not ready or self.paused:
+            assert delivery is None
+            return multiple()
+        first = ready[0]
+        first.state, first.attempts, first.holder = "leased", first.attempts + 1, delivery
+        assert (delivery.id, delivery.attempt) == (first.id, first.attempts)
+        return delivery
+
+    @rule(delivery=deliveries)
+    def ack(self, delivery: Any) -> None:
+        """Gone."""
+        known = delivery._lost or delivery.settled is not None
+        if item := self._settle(delivery, delivery.ack):
+            del self.items[item.id]
+        if not known:
+            self._take_back()
+
+    @rule(delivery=deliveries, later=st.booleans(), error=st.sampled_from(["", "rain", "snow"]))
+    def retry(self, delivery: Any, later: bool, error: str) -> None:
+        """Behind the others, or dead."""
+        known = delivery._lost or delivery.settled is not None
+        if item := self._settle(delivery, lambda: delivery.retry(3600 * later, error)):
+            item.error, item.holder = error or item.error, None
+            item.place = next(self.places)
+            item.state = "delayed" if later else "ready"
+            if item.attempts >= MOST:
+                item.state, item.died = "dead", item.place
+        if not known:
+            self._take_back()
+
+    @rule(delivery=deliveries)
+    def bury(self, delivery: Any) -> None:
+        """Dead."""
+        known = delivery._lost or delivery.settled is not None
+        if item := self._settle(delivery, lambda: delivery.bury("no")):
+            item.state, item.error, item.died = "dead", "no", next(self.places)
+            item.holder = None
+        if not known:
+            self._take_back()
+
+    @rule(delivery=deliveries)
+    def release(self, delivery: Any) -> None:
+        """As before it was taken."""
+        known = delivery._lost or delivery.settled is not None
+        if item := self._settle(delivery, delivery.release):
+            item.state, item.attempts, item.holder = "ready", item.attempts - 1, None
+        if not known:
+            self._take_back()
+
+    @rule(delivery=deliveries)
+    def lapse(self, delivery: Any) -> None:
+        """Let the lease end."""
+        known = delivery._lost or delivery.settled is not None
+        item = self._settle(delivery, lambda: delivery.extend(0.000_001))
+        if not known:
+            self._take_back()
+        if item is not None:
+            item.state = "lapsed"
+            time.sleep(0.002)
+
+    @rule(ids=st.none() | st.lists(IDS, max_size=4))
+    def requeue_dead(self, ids: list[str] | None) -> None:
+        """Afresh, behind the others."""
+        dead = {item.id: item for item in sorted(self._in("dead"), key=lambda item: item.died)}
+        chosen = list(dead) if ids is None else [id for id in dict.fromkeys(ids) if id in dead]
+        assert self.queue.requeue_dead(ids) == len(chosen)
+        for id in chosen:
+            item = dead[id]
+            item.state, item.attempts, item.error = "ready", 0, ""
+            item.place = next(self.places)
+
+    @rule()
+    def purge(self) -> None:
+        """All but the leased."""
+        gone = self._in("ready", "delayed", "dead")
+        assert self.queue.purge() == len(gone)
+        for item in gone:
+            del self.items[item.id]
+
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:
+        """Or resume."""
+        (self.queue.pause if paused else self.queue.resume)()
+        self.paused = paused
+
+    @rule()
+    def reopen(self) -> None:
+        """Forget what is in memory, where there is such a thing."""
+        self.queue = self.backend.reopen()
+        for delivery in (item.holder for item in self.items.values()):
+            if delivery is not None:
+                delivery._queue = self.queue
+
+    @invariant()
+    def agrees(self) -> None:
+        """The counts and the dead letters are the model's."""
+        counts = [len(self._in(state)) for state in ("ready", "delayed")]
+        leased, dead = len(self._in("leased", "lapsed")), self._in("dead")
+        assert self.queue.stats() == QueueStats(*counts, leased, len(dead), self.requeued)
+        dead.sort(key=lambda item: item.died)
+        letters = self.queue.dead_letters()
+        assert {(each.id, each.attempts, each.error) for each in letters} == {
+            (item.id, item.attempts, item.error) for item in dead
+        }
+
+
+class OnLevel:
+    """A queue in a directory of its own."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp()
+        self.open()
+
+    def open(self) -> None:
+        """Open the directory."""
+        self.level = Level.open(self.folder, sync=False)
+        self.queue: LevelQueue[Any] = LevelQueue(self.level, "jobs", **OPTIONS)
+
+    def reopen(self) -> Any:
+        """Close and open it."""
+        self.level.close()
+        self.open()
+        return self.queue
+
+    def close(self) -> None:
+        """Close and remove it."""
+        assert self.level.check().ok
+        self.level.close()
+        shutil.rmtree(self.folder)
+
+
+class OnRedis:
+    """A queue under a name of its own."""
+
+    def __init__(self, client: Any) -> None:
+        self.client, self.name = client, f"machine-{uuid.uuid4()}"
+        self.queue: WorkQueue[Any] = WorkQueue(client, self.name, **OPTIONS)
+
+    def reopen(self) -> Any:
+        """Another object, and a server that knows no scripts."""
+        self.client.script_flush()
+        return WorkQueue(self.client, self.name, **OPTIONS)
+
+    def close(self) -> None:
+        """Remove it."""
+        self.client.flushdb()
+
+
+def test_on_level() -> None:
+    """Sequences of 40 calls."""
+    run_state_machine_as_test(
+        lambda: QueueMachine(OnLevel), settings=settings(SETTINGS, max_examples=60)
+    )
+
+
+@pytest.mark.parametrize("server", ["redis_server", "valkey_server"])
+def test_on_redis(server: str, request: pytest.FixtureRequest) -> None:
+    """Sequences of 40 calls."""
+    started: RedisServer = request.getfixturevalue(server)
+    client = Redis(port=started.port, db=9)
+    run_state_machine_as_test(
+        lambda: QueueMachine(lambda: OnRedis(client)),
+        settings=settings(SETTINGS, max_examples=40),
+    )
+    client.close()

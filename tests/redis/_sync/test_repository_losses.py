@@ -1,0 +1,125 @@
+# Generated from tests/redis/_async/test_repository_losses.py by scripts/unasync.py; do not edit.
+"""Lost replies to every call of the repository that changes something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import pytest
+
+from datapatterns import Index, OutcomeUnknown, Unavailable
+from datapatterns.redis._sync.repository import Repository
+from datapatterns.testing._sync.consistency import check_indexes
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.samples import BY_AGE, BY_NICK, Person
+from datapatterns.testing.servers import HOST, RedisServer
+
+Proxy = Callable[[str, int], FaultProxy]
+EVERYTHING = [BY_AGE, BY_NICK]
+
+
+def people_of(client: Any, namespace: str, *indexes: Index) -> Any:
+    """Return a repository, as another program would make it."""
+    return Repository(client, "people", Person, indexes=indexes, namespace=namespace)
+
+
+def check(people: Any) -> None:
+    """Every document is under its entries, and there are no others."""
+    check_indexes(people, {"by_age": "age", "by_nick": "nick"})
+
+
+CALLS: dict[str, Callable[[Any, Person], Any]] = {
+    "create": lambda people, _: people.create(Person(id="new", age=1, nick="new")),
+    "replace": lambda people, ann: people.replace(Person(id="ann", rev=ann.rev, nick="n")),
+    "update": lambda people, _: people.update("ann", {"age": 99}),
+    "update-rev": lambda people, ann: people.update("ann", {"age": 99}, rev=ann.rev),
+    "destroy": lambda people, _: people.destroy("ann"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_lost_reply_is_an_unknown_outcome(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    call: str,
+    silent: bool,
+) -> None:
+    """It took effect once, and the call blames nobody else for that."""
+    direct = people_of(connect(redis_server), namespace, *EVERYTHING)
+    direct.create(Person(id="other", age=0, nick="other"))
+    direct.destroy("other")  # now the server knows the scripts
+    proxy = fault_proxy(HOST, redis_server.port)
+    client = connect(proxy, socket_timeout=0.5)
+    people = people_of(client, namespace, *EVERYTHING)
+    ann = people.create(Person(id="ann", age=1, nick="a"))
+    proxy.lose_reply(to=b"EVALSHA", silent=silent)
+    with pytest.raises(OutcomeUnknown):
+        CALLS[call](people, ann)
+    assert proxy.lost == 1
+    found = {str(one.id): (one.age, one.nick) for one in direct.iterate()}
+    assert (
+        found
+        == {
+            "create": {"ann": (1, "a"), "new": (1, "new")},
+            "replace": {"ann": (None, "n")},
+            "update": {"ann": (99, "a")},
+            "update-rev": {"ann": (99, "a")},
+            "destroy": {},
+        }[call]
+    )
+    check(direct)
+    if call.startswith("update"):  # what this repository remembers is old: it finds that out
+        assert (people.update("ann", {"city": "Oslo"})).age == 99
+
+
+def test_create_many_with_a_lost_reply(
+    redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
+) -> None:
+    """The documents of the step in question are OutcomeUnknown, the others are stored and known."""
+    direct = people_of(connect(redis_server), namespace, *EVERYTHING)
+    direct.create(Person(id="other", nick="other"))
+    proxy = fault_proxy(HOST, redis_server.port)
+    people = people_of(connect(proxy), namespace, *EVERYTHING)
+    proxy.lose_reply(to=b"EVALSHA", skip=1)
+    batch = [Person(id=f"{n:03}", nick=str(n), age=n) for n in range(300)]
+    outcomes = people.create_many(batch)
+    assert [type(one) for one in outcomes] == [
+        *[Person] * 100,
+        *[OutcomeUnknown] * 100,
+        *[Person] * 100,
+    ]
+    assert direct.count() == 301
+    check(direct)
+
+
+def test_filling_with_every_reply_lost_in_turn(
+    redis_server: RedisServer,
+    fault_proxy: Proxy,
+    connect: Any,
+    namespace: str,
+    figures: Callable[..., None],
+) -> None:
+    """Whichever reply is lost, filling again completes the index."""
+    plain = people_of(connect(redis_server), namespace)
+    plain.create_many(Person(id=f"{n:04}", age=n % 5, nick=str(n)) for n in range(600))
+    people_of(plain.redis, namespace, *EVERYTHING).reindex()
+    proxy = fault_proxy(HOST, redis_server.port)
+    people = people_of(connect(proxy), namespace, *EVERYTHING)
+    for skip in count():
+        plain.reindex()  # forgets the indexes, which it does not declare
+        proxy.lose_reply(to=b"EVALSHA", skip=skip)
+        with suppress(OutcomeUnknown, Unavailable):  # of a script that only reads
+            people.reindex()
+        proxy.forget_losses()
+        people.ensure()
+        check(people)
+        if proxy.lost == skip:
+            break
+    assert proxy.lost > 8
+    figures("replies lost while indexes were filled", lost=proxy.lost)

@@ -1,0 +1,353 @@
+# Generated from tests/redis/_async/test_work_queue_losses.py by scripts/unasync.py; do not edit.
+"""The work queue with replies lost: every step takes effect once, and says so, or is unknown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from datapatterns import Conflict, OutcomeUnknown, Store, Unavailable
+from datapatterns._sync.queue_worker import Worker
+from datapatterns.errors import DataCorrupted
+from datapatterns.queues import QueueStats, WorkSummary
+from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing._sync.work_queue import eventually, take
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.servers import HOST, RedisServer
+
+TRIES = 3  # how often one call sends its request
+
+Behind = tuple[FaultProxy, Any, Any]
+
+
+@pytest.fixture
+def behind(
+    redis_server: RedisServer,
+    fault_proxy: Callable[[str, int], FaultProxy],
+    connect: Any,
+    namespace: str,
+    lent: Any,
+) -> Behind:
+    """A proxy, a queue behind it, and the same queue straight on the server."""
+    proxy = fault_proxy(HOST, redis_server.port)
+    near = Store(lent(connect(redis_server), namespace))
+    far = Store(lent(connect(proxy), namespace))
+    return proxy, far.work_queue("mail", lease=60.0, backoff=0), near.work_queue("mail", lease=60.0)
+
+
+class Losing:
+    """Loses the replies to the next requests of the queue, so many; checks that it did."""
+
+    def __init__(self, proxy: FaultProxy, losses: int) -> None:
+        self.proxy, self.losses = proxy, losses
+        self.to = b":seat:"  # all that changes something is asked from a seat, save `once`
+
+    def __call__(self, fn: Any, *arguments: Any, **options: Any) -> Any:
+        """Call the function once; with all tries lost it must be unknown, and then is repeated."""
+        before = self.proxy.lost
+        for _ in range(self.losses):
+            self.proxy.lose_reply(to=self.to)
+        if self.losses == TRIES:
+            with pytest.raises(OutcomeUnknown):
+                fn(*arguments, **options)
+        else:
+            result = fn(*arguments, **options)
+        assert self.proxy.lost == before + self.losses
+        return None if self.losses == TRIES else result
+
+
+@pytest.fixture(params=[1, 2, TRIES])
+def losing(request: pytest.FixtureRequest, behind: Behind) -> Losing:
+    """Loses one reply, two, or all that a call waits for."""
+    return Losing(behind[0], request.param)
+
+
+def test_push(behind: Behind, losing: Losing) -> None:
+    """One item, whichever reply was lost, and the id is told even if the outcome is not."""
+    _, far, near = behind
+    losing(far.push, "a", id="a")
+    losing(far.push_many, ["b", "c"])
+    losing(far.push, "d", delay=3600)
+    assert near.stats() == QueueStats(3, 1, 0, 0, 0)
+
+
+def test_an_unknown_push_tells_its_id(behind: Behind) -> None:
+    """So that it can be pushed again under the same id."""
+    proxy, far, near = behind
+    for _ in range(TRIES):
+        proxy.lose_reply(to=b":seat:")
+    with pytest.raises(OutcomeUnknown) as raised:
+        far.push("e")
+    assert raised.value.data["ids"] == [(take(near)).id]
+
+
+def test_a_push_is_not_repeated_after_its_ack(behind: Behind) -> None:
+    """The item is taken and acked before the pusher's second try: it is not queued again."""
+    proxy, far, near = behind
+    far.stats()
+    proxy.lose_reply(to=b":seat:")
+
+    def consume() -> None:
+        (take(near)).ack()
+
+    with meanwhile(consume):
+        far.push("a", id="a")
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+def test_take(behind: Behind, losing: Losing) -> None:
+    """The same item is handed out, as the first attempt; none is stranded."""
+    _, far, near = behind
+    near.push_many(["a", "b"])
+    delivery = losing(far.take) or far.take()
+    assert (delivery.item, delivery.attempt) == ("a", 1)
+    assert near.stats() == QueueStats(1, 0, 1, 0, 0)
+    delivery.ack()
+    assert (far.take()).item == "b"
+
+
+def test_ack(behind: Behind, losing: Losing) -> None:
+    """It is acked; a repetition of an unknown one says so, and never that the lease was lost."""
+    _, far, near = behind
+    near.push("a")
+    delivery = take(far)
+    losing(delivery.ack)
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+    delivery.ack()
+    delivery.ack()
+
+
+@pytest.mark.parametrize("verb", ["retry", "bury", "release"])
+def test_other_verdicts(behind: Behind, losing: Losing, verb: str) -> None:
+    """Settled once, though the item may have been taken again meanwhile; repeated, it says so."""
+    _, far, near = behind
+    near.push("a")
+    delivery = take(far)
+    arguments = {"retry": (0.0, "it rained"), "bury": ("no",), "release": ()}[verb]
+    losing(getattr(delivery, verb), *arguments)
+    dead = 1 if verb == "bury" else 0
+    assert near.stats() == QueueStats(1 - dead, 0, 0, dead, 0)
+    if not dead:
+        attempt = 2 if verb == "retry" else 1
+        assert (take(near)).attempt == attempt
+    if losing.losses == TRIES:
+        getattr(delivery, verb)(*arguments)
+        assert near.stats() == QueueStats(0, 0, 1 - dead, dead, 0)
+
+
+def test_another_verdict_after_an_unknown_one(behind: Behind) -> None:
+    """If the first has arrived, the second has no effect and says that it is too late."""
+    proxy, far, near = behind
+    near.push("a")
+    delivery = take(far)
+    Losing(proxy, TRIES)(delivery.ack)
+    with pytest.raises(Conflict):
+        delivery.retry(delay=0)
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+    delivery.ack()
+
+
+def test_extend(behind: Behind, losing: Losing) -> None:
+    """The lease is held on."""
+    _, far, near = behind
+    near.push("a")
+    delivery = take(far)
+    losing(delivery.extend, 600)
+    delivery.ack()
+
+
+def test_dead_letters_and_purge(behind: Behind, losing: Losing) -> None:
+    """Each is requeued or removed once, and counted once, where the count arrives."""
+    _, far, near = behind
+    ids = near.push_many("abc")
+    for _ in range(3):
+        (take(near)).bury("no")
+    assert losing(far.requeue_dead, ids[:1]) in (1, None)
+    assert near.stats() == QueueStats(1, 0, 0, 2, 0)
+    assert losing(far.requeue_dead) in (2, None)
+    assert near.stats() == QueueStats(3, 0, 0, 0, 0)
+    assert losing(far.purge) in (3, None)
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+def test_pause_and_resume(behind: Behind, losing: Losing) -> None:
+    """Paused is paused."""
+    _, far, near = behind
+    near.push("a")
+    losing(far.pause)
+    assert near.take() is None
+    losing(far.resume)
+    assert (take(near)).item == "a"
+
+
+def test_once(behind: Behind, losing: Losing) -> None:
+    """The first caller is told True, also when it has to ask again; others are told False."""
+    _, far, near = behind
+    losing.to = b":once:"
+    assert losing(far.once, "k", 60) in (True, None)
+    assert near.once("k", 60) is False
+    if losing.losses == TRIES:
+        assert far.once("k", 60) is True
+    assert far.once("k", 60) is False
+
+
+def test_an_unreachable_server_changes_nothing(behind: Behind) -> None:
+    """Unavailable, not unknown, when nothing can have been sent; all goes on afterwards."""
+    proxy, far, near = behind
+    near.push_many(["a", "b"])
+    delivery = take(far)
+    proxy.refuse()
+    for call in (far.stats, delivery.ack, far.take):
+        with pytest.raises(Unavailable):
+            call()
+    proxy.listen()
+    assert near.stats() == QueueStats(1, 0, 1, 0, 0)
+    delivery.ack()
+    assert (take(far)).item == "b"
+
+
+def test_unknown_stays_unknown(behind: Behind) -> None:
+    """If the server goes away after a lost reply, the call does not say that nothing happened."""
+    proxy, far, near = behind
+    near.push_many(["a"])
+    delivery = take(far)
+    proxy.lose_reply(to=b":seat:")
+
+    def cut() -> None:
+        def lost() -> bool:
+            return proxy.lost > 0
+
+        eventually(lost)
+        proxy.refuse()
+
+    with meanwhile(cut):
+        with pytest.raises(OutcomeUnknown):
+            delivery.ack()
+    proxy.listen()
+    delivery.ack()
+
+
+def test_a_worker_under_losses(behind: Behind) -> None:
+    """Every tenth reply lost: every item is handled once, every ack counted once, none twice."""
+    proxy, far, near = behind
+    near.push_many(range(300))
+    seen: list[int] = []
+
+    def handle(item: int) -> None:
+        seen.append(item)
+        if len(seen) == 300:
+            worker.stop()
+
+    for turn in range(30):
+        proxy.lose_reply(to=b":seat:", skip=turn * 5)
+    worker = Worker(far, handle, parallel=3, signals=False)
+    assert worker.run() == WorkSummary(acked=300)
+    proxy.forget_losses()
+    assert sorted(seen) == list(range(300))
+    assert proxy.lost > 5
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+def test_a_worker_outlives_an_outage(behind: Behind) -> None:
+    """With the server away for a while it goes on trying; what it did meanwhile is acked then."""
+    proxy, far, near = behind
+    near.push_many(range(20))
+    seen: list[int] = []
+
+    def handle(item: int) -> None:
+        seen.append(item)
+        if item == 3:
+            proxy.refuse()
+        if item == 19:
+            worker.stop()
+
+    def mend() -> None:
+        def broken() -> bool:
+            return 3 in seen
+
+        eventually(broken)
+        time.sleep(0.5)
+        proxy.listen()
+
+    worker = Worker(far, handle, signals=False)
+    with meanwhile(mend):
+        assert worker.run() == WorkSummary(acked=20)
+    assert seen == list(range(20))
+
+
+def test_scripts_flushed_in_mid_run(
+    redis_server: RedisServer, connect: Any, namespace: str, lent: Any
+) -> None:
+    """SCRIPT FLUSH again and again: nothing is lost or done twice."""
+    client = connect(redis_server)
+    queue: Any = Store(lent(client, namespace)).work_queue("mail")
+    queue.push_many(range(500))
+    seen: list[int] = []
+    flushes = 0
+
+    def handle(item: int) -> None:
+        seen.append(item)
+        if len(seen) == 500:
+            worker.stop()
+
+    def flush() -> None:
+        nonlocal flushes
+        other = connect(redis_server)
+        while len(seen) < 500:
+            other.script_flush()
+            flushes += 1
+            time.sleep(0.005)
+
+    worker = Worker(queue, handle, parallel=2, signals=False)
+    with meanwhile(flush):
+        assert worker.run() == WorkSummary(acked=500)
+    assert sorted(seen) == list(range(500))
+    assert flushes > 3
+
+
+def test_a_wrong_type_changes_nothing(
+    redis_server: RedisServer, connect: Any, namespace: str, lent: Any
+) -> None:
+    """Whichever key is something else: DataCorrupted, and all others are as they were."""
+    client = connect(redis_server)
+    queue: Any = Store(lent(client, namespace)).work_queue("mail")
+    queue.push("a", delay=3600)
+    queue.push_many(["b", "c", "d"])
+    (take(queue)).bury("no")
+    delivery = take(queue)
+    parts = ("jobs", "ready", "delayed", "leases", "dead", "wake")
+    keys = [queue._keys(part) for part in parts]
+
+    def contents() -> list[Any]:
+        kinds = [client.type(key) for key in keys]
+        return [_content(client, key, kind) for key, kind in zip(keys, kinds, strict=True)]
+
+    whole = [client.dump(key) for key in keys]
+    assert None not in whole
+    refused = 0
+    for key in keys:
+        for call, argument in (
+            (queue.push, 1), (queue.take, 0), (delivery.retry, 0), (queue.requeue_dead, None),
+            (queue.purge, None), (queue.resume, None),
+        ):  # fmt: skip
+            client.set(key, "x")
+            before = contents()
+            try:
+                (call() if argument is None else call(argument))
+            except DataCorrupted:
+                refused += 1
+                assert contents() == before
+            for each, data in zip(keys, whole, strict=True):
+                client.restore(each, 0, data, replace=True)
+    assert refused == 30
+
+
+def _content(client: Any, key: bytes, kind: bytes) -> Any:
+    if kind == b"hash":
+        return client.hgetall(key)
+    if kind == b"zset":
+        return client.zrange(key, 0, -1, withscores=True)
+    return client.lrange(key, 0, -1) if kind == b"list" else client.get(key)
