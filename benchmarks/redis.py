@@ -6,70 +6,32 @@ Round trips are the server's own count of reads, so that no noise touches them.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
-import redis
 from limits import RateLimitItemPerHour, strategies
 from limits.storage import RedisStorage
 from pyrate_limiter import Duration, Limiter, Rate, RedisBucket
-from redis_om import HashModel
 from throttled import RedisStore, Throttled, per_hour
 
 from benchmarks import _events, _queues
+from benchmarks._redis_server import client, rate, server, trips
+from benchmarks._repositories import (
+    repository_create_trips,
+    repository_get_trips,
+    repository_rate,
+    repository_update_trips,
+)
 from benchmarks._runner import Bench, Line, at_least, at_most, main, versions
-from datapatterns import Document, Index
 from datapatterns.redis import RateLimiter
-from datapatterns.redis._sync.repository import Repository
 from datapatterns.testing.servers import RedisServer
 
 QUOTA = 1_000_000  # per hour: never reached
 PATIENCE = 120.0  # seconds for a peer's process
-
-
-class Server:
-    """The one server, empty at the beginning of each line."""
-
-    running: RedisServer
-
-    def url(self) -> str:
-        """Its address, after everything in it is forgotten."""
-        self.running.ask("FLUSHALL")
-        self.running.ask("SCRIPT", "FLUSH")
-        _queues.port = self.running.port
-        return self.running.url
-
-
-server = Server()
-
-
-def client(bench: Bench, url: str) -> redis.Redis:
-    """A plain client, closed at the end."""
-    made = redis.Redis.from_url(url)
-    bench.stack.callback(made.close)
-    return made
-
-
-def trips(work: Callable[[], object], count: int) -> float:
-    """The server's reads for each of them."""
-    before = _queues.reads()
-    for _ in range(count):
-        work()
-    return (_queues.reads() - before - _queues.ASKING) / count
-
-
-def rate(work: Callable[[], object], count: int) -> float:
-    """How many a second."""
-    began = time.perf_counter()
-    for _ in range(count):
-        work()
-    return count / (time.perf_counter() - began)
 
 
 # --- rate limiter
@@ -288,105 +250,6 @@ def emitter_unreported(bench: Bench) -> Line:
         rounds=1,
         warm_up=False,
     )
-
-
-# --- repository
-
-
-class Person(Document):
-    """What is stored."""
-
-    name: str
-    email: str
-    age: int
-
-
-class OmPerson(HashModel, index=True):
-    """The same for redis-om, never searched: that needs a module of the server's."""
-
-    name: str
-    email: str
-    age: int
-
-
-FIELDS: dict[str, Any] = {"name": "Alice Example", "email": "alice@example.org", "age": 30}
-
-
-def repositories(bench: Bench) -> dict[str, dict[str, Callable[[int], object]]]:
-    """By library and step, what does it to the document of that number."""
-    url = server.url()
-    indexes = [Index("by_age", "age"), Index("by_email", "email")]
-    ours = Repository(client(bench, url), "people", Person, indexes=indexes)
-    plain = Repository(client(bench, url), "plain", Person)
-    forgetful = Repository(client(bench, url), "forgetful", Person, remember=0)
-    OmPerson.Meta.database = client(bench, url + "?decode_responses=True")
-
-    def steps(repository: Repository[Person]) -> dict[str, Callable[[int], object]]:
-        return {
-            "create": lambda number: repository.create(Person(id=f"p{number}", **FIELDS)),
-            "get": lambda number: repository.get(f"p{number}"),
-            "update": lambda number: repository.update(f"p{number}", {"age": number}),
-        }
-
-    return {
-        "ours, two indexes": steps(ours),
-        "ours, no index": steps(plain),
-        "(ours, never seen before)": steps(forgetful),
-        "redis-om, no search": {
-            "create": lambda number: OmPerson(pk=f"p{number}", **FIELDS).save(),
-            "get": lambda number: OmPerson.get(f"p{number}"),
-            "update": lambda number: OmPerson.get(f"p{number}").update(age=number),
-        },
-    }
-
-
-def _repository_trips(bench: Bench, step: str) -> Line:
-    found = repositories(bench)
-    count = bench.scaled(500)
-    for steps in found.values():
-        steps["create"](-1)  # connected, scripts loaded, indexes there
-        for number in range(0 if step == "create" else count):
-            steps["create"](number)
-
-    def measured(work: Callable[[int], object]) -> Callable[[], float]:
-        numbers = itertools.cycle(range(count))
-        return lambda: trips(lambda: work(next(numbers)), count)
-
-    goals = {name: at_most(1.0) for name in found if name.startswith("ours")}
-    sides = {name: measured(steps[step]) for name, steps in found.items()}
-    return Line("trips", sides, own=goals, rounds=1, warm_up=False)
-
-
-def repository_create_trips(bench: Bench) -> Line:
-    """Repository: round trips of a create."""
-    return _repository_trips(bench, "create")
-
-
-def repository_get_trips(bench: Bench) -> Line:
-    """Repository: round trips of a get."""
-    return _repository_trips(bench, "get")
-
-
-def repository_update_trips(bench: Bench) -> Line:
-    """Repository: round trips of an update (redis-om: get, then update)."""
-    return _repository_trips(bench, "update")
-
-
-def repository_rate(bench: Bench) -> Line:
-    """Repository: create, get and update, together, a second."""
-    count = bench.scaled(1_000)
-    numbers = itertools.count()
-
-    def measured(steps: dict[str, Callable[[int], object]]) -> Callable[[], float]:
-        def work() -> None:
-            number = next(numbers)
-            for step in steps.values():
-                step(number)
-
-        return lambda: rate(work, count)
-
-    found = repositories(bench)
-    return Line("/s", {name: measured(steps) for name, steps in found.items()})
 
 
 LINES = [

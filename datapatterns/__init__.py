@@ -4,8 +4,10 @@ Importing this imports no driver: `Store.from_url` loads the backend that its UR
 """
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
+from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns._async.store import AsyncStore
 from datapatterns._sync.changes_worker import ChangesWorker
+from datapatterns._sync.queue_worker import Worker
 from datapatterns._sync.store import Store
 from datapatterns.capabilities import Capabilities
 from datapatterns.changes import Change, DeadChange
@@ -35,10 +37,12 @@ from datapatterns.errors import (
 )
 from datapatterns.indexes import Index
 from datapatterns.pages import Page
+from datapatterns.queues import DeadLetter, QueueStats, WorkSummary
 
 __all__ = [
     "AsyncChangesWorker",
     "AsyncStore",
+    "AsyncWorker",
     "BadGateway",
     "Capabilities",
     "Change",
@@ -47,6 +51,7 @@ __all__ = [
     "DataCorrupted",
     "DataError",
     "DeadChange",
+    "DeadLetter",
     "Decision",
     "DecodeFailed",
     "Document",
@@ -61,6 +66,7 @@ __all__ = [
     "Page",
     "PreconditionFailed",
     "PreconditionRequired",
+    "QueueStats",
     "Store",
     "TimedOut",
     "TooLarge",
@@ -68,4 +74,6 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unsupported",
+    "WorkSummary",
+    "Worker",
 ]

@@ -13,6 +13,7 @@ from datapatterns.level.level import Level
 from datapatterns.level.rate_limiter import AsyncRateLimiter, RateLimiter
 from datapatterns.level.recovery import Report
 from datapatterns.level.repository import AsyncRepository, Repository
+from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 
 __all__ = [
     "AsyncCalendarCounter",
@@ -24,6 +25,7 @@ __all__ = [
     "AsyncLevel",
     "AsyncRateLimiter",
     "AsyncRepository",
+    "AsyncWorkQueue",
     "CalendarCounter",
     "ChangesFeed",
     "ConcurrencyLimiter",
@@ -38,4 +40,5 @@ __all__ = [
     "Report",
     "Repository",
     "Snapshot",
+    "WorkQueue",
 ]

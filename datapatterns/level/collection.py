@@ -57,7 +57,7 @@ class Collection:
         self.engine = engine
         self.name = name
         self.log: Log = "latest"
-        self._log_chosen = False
+        self.log_chosen = False  # by a repository; a feed alone cannot know
         self.indexes: dict[str, Index] = {}
         self.ready = False  # whether every index is known to be complete
         self._escaped = escaped = escape(name)
@@ -85,9 +85,9 @@ class Collection:
 
     def keep_log(self, log: Log) -> None:
         """Keep this kind of change log; InvalidArgument if a repository in use keeps another."""
-        if self._log_chosen and log != self.log:
+        if self.log_chosen and log != self.log:
             raise InvalidArgument("another repository of this collection has other `changes`")
-        self.log, self._log_chosen = log, True
+        self.log, self.log_chosen = log, True
 
     def declare(self, indexes: Iterable[Index]) -> None:
         """Keep these indexes too; InvalidArgument if one of the name has other fields."""

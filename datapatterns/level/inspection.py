@@ -89,7 +89,7 @@ class Inspection:
             if self._get(prefix + entries.entry(values, text)) is None:
                 self._report(name, f"documents missing from the index {index.name!r}")
         # Of a full log, old changes may have been trimmed; number 0 was written past this library.
-        if collection.log == "latest" and number:
+        if _keeps_latest(collection) and number:
             change = self._get(collection.change_key(number))
             if change is None or parse_change(change) != (text, False):
                 self._report(name, "documents without their change")
@@ -125,7 +125,7 @@ class Inspection:
         collection = self._kept.get(documents)
         if last is not None and last < number:
             self._report(name, "documents older than their change")
-        elif last is None and not deleted and collection and collection.log == "latest":
+        elif last is None and not deleted and collection and _keeps_latest(collection):
             self._report(name, "changes without their document")
 
     def _is_filled(self, note_key: bytes) -> bool:
@@ -134,6 +134,11 @@ class Inspection:
             note = self._get(note_key)
             self._filled[note_key] = note is not None and loads(note)["done"]
         return self._filled[note_key]
+
+
+def _keeps_latest(collection: Collection) -> bool:
+    """Whether the log is known to have one change for each document."""
+    return collection.log_chosen and collection.log == "latest"
 
 
 def documents_prefix(client: bytes, name: bytes) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,9 @@ from datapatterns.level.driver import (
 )
 from datapatterns.level.engine import Engine
 from datapatterns.level.inspection import Inspection
+
+if sys.platform != "win32":
+    import fcntl
 
 logger = logging.getLogger("datapatterns.level")
 
@@ -81,7 +86,7 @@ def recover(path: Path) -> None:
     deleted. Then the change logs of collections are put right, and repositories fill their
     indexes afresh. Raises Locked, also if this process has it open, and DataCorrupted if in vain.
     """
-    with registry.reserved(path) as real:
+    with registry.reserved(path) as real, _alone(real):
         if not manifest.is_database(real) or _is_sound(real):
             return
         copy = _copy(real)
@@ -95,6 +100,27 @@ def recover(path: Path) -> None:
                 raise DataCorrupted("this LevelDB directory cannot be recovered; a copy was kept")
         with _opened(real) as database:
             rebuilding.rebuild(database)
+
+
+@contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Keep other processes from recovering the directory too: LevelDB's own lock is free between
+    the steps. The system ends this one with the process."""
+    if sys.platform == "win32":
+        yield
+        return
+    if not path.is_dir():
+        yield
+        return
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Locked("another process is recovering this LevelDB directory") from error
+        yield
+    finally:
+        os.close(directory)
 
 
 def _is_sound(path: Path) -> bool:

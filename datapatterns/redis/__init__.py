@@ -14,12 +14,14 @@ from datapatterns.redis._async.counter import AsyncCounter
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.scripts import AsyncScripts
 from datapatterns.redis._async.transactions import async_transact
+from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.calendar_counter import CalendarCounter
 from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.redis._sync.counter import Counter
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.scripts import Scripts
 from datapatterns.redis._sync.transactions import transact
+from datapatterns.redis._sync.work_queue import WorkQueue
 
 DRIVER_VERSION: str = redis_py.__version__
 
@@ -30,11 +32,13 @@ __all__ = [
     "AsyncCounter",
     "AsyncRateLimiter",
     "AsyncScripts",
+    "AsyncWorkQueue",
     "CalendarCounter",
     "ConcurrencyLimiter",
     "Counter",
     "RateLimiter",
     "Scripts",
+    "WorkQueue",
     "async_transact",
     "transact",
 ]

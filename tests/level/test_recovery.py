@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -33,9 +33,9 @@ def repository(level: Level, name: str = "users", **options: Any) -> Repository[
     return Repository(level, name, User, indexes=INDEXES, **options)
 
 
-def fill(level: Level, count: int = 20) -> Repository[User]:
+def fill(level: Level, count: int = 20, **options: Any) -> Repository[User]:
     """Make users u000, u001, …"""
-    users = repository(level)
+    users = repository(level, **options)
     for n in range(count):
         users.create(User(id=f"u{n:03}", name=f"name {n}", age=n % 5))
     return users
@@ -72,12 +72,18 @@ def test_healthy(tmp_path: Path) -> None:
         users.create(User(id="u000", name="again"))
         fill(level.sublevel("app"))
         repository(level, "a.b%c é!").create(User(id="!$index!!x.y!", name="!$changes!!users!"))
-        repository(level, "full", changes="full").create(User(id="1", name="x"))
+        full = repository(level, "full", changes="full")
+        full.create(User(id="1", name="x"))
+        full.update("1", {"age": 3})
+        full.create(User(id="2", name="y"))
+        full.destroy("2")
         repository(level, "none", changes=None).create(User(id="1", name="x"))
         level.sublevel("bytes", key_encoding="binary").put(b"!\xff!", 1)
         level.put("!odd", 1)
         assert level.check() == recovery.Report(True)
     with Level.open(tmp_path / "d") as level:  # and where nobody has declared anything yet
+        assert level.check() == recovery.Report(True)
+        ChangesFeed(level, "full").read()  # a feed does not know which log is kept
         assert level.check() == recovery.Report(True)
 
 
@@ -242,16 +248,19 @@ def test_collections_are_rebuilt(
         assert [change.id for change in feed.read("1000")][-1] == "new"
 
 
-def test_old_revision_of_a_restored_document_is_stale(tmp_path: Path) -> None:
+@pytest.mark.parametrize("log", ["latest", "full"])
+def test_old_revision_of_a_restored_document_is_stale(
+    tmp_path: Path, log: Literal["latest", "full"]
+) -> None:
     """A document that is older than its change gets a new number: followers hear of it."""
     with Level.open(tmp_path / "d") as level:
-        users = fill(level)
+        users = fill(level, changes=log)
         before = raw(level).get(b"!users!u001")
         newer = users.update("u001", {"age": 99})
         raw(level).put(b"!users!u001", before)
         recovery.rebuilding.rebuild(raw(level))
     with Level.open(tmp_path / "d") as level:
-        users = repository(level)
+        users = repository(level, changes=log)
         feed = ChangesFeed(level, "users", User)
         (change,) = feed.read(newer.rev)
         assert (change.id, change.deleted) == ("u001", False)
@@ -295,12 +304,14 @@ def test_healthy_is_left_as_it_is(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["d"]
 
 
-def test_open_in_this_process(tmp_path: Path) -> None:
-    """Recovery of a directory that this process has open is refused; nothing happens to it."""
+def test_open_in_this_process(tmp_path: Path, run: Callable[..., str]) -> None:
+    """Recovery of a directory that this process has open is refused, and does not touch its lock:
+    the system drops all locks on a file when a process closes any of its handles to it."""
     with Level.open(tmp_path / "d") as level:
         with pytest.raises(Locked):
             Level.open(tmp_path / "d", recover=True)
         level.put("a", 1)
+        assert json.loads(run("refused.py", tmp_path / "d"))["code"] == "locked"
     with Level.open(tmp_path / "d", recover=True) as level:
         assert level.get("a") == 1
 

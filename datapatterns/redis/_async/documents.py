@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar
 
 from datapatterns import indexes as entries
-from datapatterns.documents import Document
+from datapatterns.documents import Document, load
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
 from datapatterns.indexes import Index
 from datapatterns.redis._async.commands import read
@@ -21,6 +21,7 @@ from datapatterns.redis.documents import (
     packed_id,
     parse,
     raw_of,
+    revision,
     values_of,
 )
 
@@ -46,14 +47,14 @@ class AsyncDocuments(Generic[D]):
         return raw
 
     async def behind(self, schema: Schema[D], index: Index, rows: list[bytes]) -> list[D]:
-        """Return the documents of index entries, less those that have moved since these were read."""
+        """Return the documents of index entries, less those that have moved meanwhile."""
         ids = [entries.entry_id(row) for row in rows]
-        found = await self._indexing.read_many(ids)
-        return [
-            schema.load(id, raw)
-            for id, raw, row in zip(ids, found, rows, strict=True)
-            if raw is not None and entries.entry(values_of(index, parse(raw)), id) == row
-        ]
+        items: list[D] = []
+        for id, raw, row in zip(ids, await self._indexing.read_many(ids), rows, strict=True):
+            fields = parse(raw or {})
+            if raw is not None and entries.entry(values_of(index, fields), id) == row:
+                items.append(load(schema.model, id, revision(raw), fields))
+        return items
 
     async def write(self, writes: list[Write[D]]) -> list[D | DataError]:
         """Send the writes and return each one's document or error."""

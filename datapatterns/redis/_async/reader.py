@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 
+from redis import exceptions as driver
+
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncBackground
 from datapatterns._async.listening import AsyncListeners
@@ -16,6 +18,7 @@ from datapatterns.redis._async.pools import AsyncRedisClient
 
 logger = logging.getLogger("datapatterns.emitter")
 
+LOSSES = (driver.ConnectionError, driver.TimeoutError, OSError)
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
@@ -38,6 +41,9 @@ class AsyncReader:
         self._running: AsyncBackground | None = None
         self._over = AsyncEvent()
         self._attempt = 0  # failures in a row
+        # Whether a cluster has to be asked where the key is now. Not after every loss: some drivers
+        # cut all of the client's connections when they ask.
+        self._astray = False
         self._alive = 0.0  # when the server was last heard of
 
     def _needed(self) -> bool:
@@ -73,14 +79,13 @@ class AsyncReader:
         """Connect, and talk until that fails or nobody needs it any more."""
         try:
             line = await AsyncLine.open(
-                self.redis,
-                self._key,
-                timeout=2 * self._heartbeat,
-                anew=self._attempt > 0,
+                self.redis, self._key, timeout=2 * self._heartbeat, anew=self._astray
             )
         except DataError as error:
+            self._astray = True
             self._unreachable(error)
             return
+        self._astray = False
         try:
             with self._lock:
                 self._line = line
@@ -88,6 +93,7 @@ class AsyncReader:
             if not self._over.is_set():
                 await self._talk(line)
         except DataError as error:
+            self._astray = not isinstance(error.__cause__, LOSSES)
             self._lost(error)
         except Exception as error:
             logger.exception("an emitter's reader failed; it begins anew")

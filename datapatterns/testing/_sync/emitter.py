@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
@@ -240,3 +241,35 @@ class EmitterConformance(ListenersConformance):
                 events.emit("news", name)
                 until(heard.__len__)
             assert heard == [name]
+
+    @each_kind
+    def test_leaving_and_joining_again(self, target: Store, durable: bool) -> None:
+        """After any number of `off` and `on`, an emit after the last `on` is heard."""
+        heard: list[Any] = []
+        with (
+            emitter(target, durable=durable) as events,
+            emitter(target, durable=durable) as other,
+        ):
+            for turn in range(30):
+                events.on("news", heard.append)
+                other.emit("news", turn)
+                until(partial(heard.__contains__, turn))
+                events.off("news")
+        assert heard == list(range(30))
+
+    @each_kind
+    def test_joining_at_once(self, target: Store, durable: bool) -> None:
+        """Many callers that listen to the same event at the same time all hear what follows."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as events:
+
+            def join(caller: int) -> None:
+                events.on("news", lambda _, caller=caller: heard.append(caller))
+                events.on(f"own-{caller}", heard.append)
+
+            concurrently(join, [(caller,) for caller in range(8)])
+            events.emit("news")
+            for caller in range(8):
+                events.emit(f"own-{caller}", -caller)
+            until(lambda: len(heard) >= 16)
+        assert sorted(heard) == sorted([*range(8), *(-caller for caller in range(8))])

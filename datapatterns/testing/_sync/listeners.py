@@ -16,7 +16,7 @@ from datapatterns import InvalidArgument, Store, TimedOut, Unavailable
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.contracts import Emitter
 from datapatterns.events import Gap
-from datapatterns.testing._sync.concurrently import concurrently, meanwhile
+from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.samples import NO_NAMES
 
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
@@ -112,38 +112,6 @@ class ListenersConformance:
             events.emit("news", 4)
             settle(events)
         assert heard == [("second", 1), ("first", 3), ("second", 4)]
-
-    @each_kind
-    def test_leaving_and_joining_again(self, target: Store, durable: bool) -> None:
-        """After any number of `off` and `on`, an emit after the last `on` is heard."""
-        heard: list[Any] = []
-        with (
-            emitter(target, durable=durable) as events,
-            emitter(target, durable=durable) as other,
-        ):
-            for turn in range(30):
-                events.on("news", heard.append)
-                other.emit("news", turn)
-                until(partial(heard.__contains__, turn))
-                events.off("news")
-        assert heard == list(range(30))
-
-    @each_kind
-    def test_joining_at_once(self, target: Store, durable: bool) -> None:
-        """Many callers that listen to the same event at the same time all hear what follows."""
-        heard: list[Any] = []
-        with emitter(target, durable=durable) as events:
-
-            def join(caller: int) -> None:
-                events.on("news", lambda _, caller=caller: heard.append(caller))
-                events.on(f"own-{caller}", heard.append)
-
-            concurrently(join, [(caller,) for caller in range(8)])
-            events.emit("news")
-            for caller in range(8):
-                events.emit(f"own-{caller}", -caller)
-            until(lambda: len(heard) >= 16)
-        assert sorted(heard) == sorted([*range(8), *(-caller for caller in range(8))])
 
     def test_a_slow_listener(self, target: Store) -> None:
         """One listener's calls never overlap and keep the order, even when it takes its time."""

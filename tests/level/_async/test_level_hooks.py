@@ -9,6 +9,7 @@ from level._async.maker import Maker
 
 from datapatterns.errors import Conflict, HookFailed, InvalidArgument
 from datapatterns.level import AsyncLevel, Hooks
+from datapatterns.level.registry import PID_FILE
 
 HOOKS = ("prewrite", "postopen", "newsublevel")
 
@@ -109,7 +110,9 @@ async def test_a_postopen_hook_that_raises(tmp_path: Path) -> None:
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert caught.value.status == 500
     assert seen == []
-    async with AsyncLevel.open(tmp_path, error_if_exists=False) as level:
+    assert not (tmp_path / PID_FILE).exists()
+    async with AsyncLevel.open(tmp_path) as level:
+        assert (tmp_path / PID_FILE).exists()
         await level.put("k", 1)
 
 
@@ -123,6 +126,7 @@ async def test_a_postopen_hook_that_raises_our_error(tmp_path: Path) -> None:
     hooks.postopen.add(fail)
     with pytest.raises(Conflict):
         await AsyncLevel.open(tmp_path, hooks=hooks)
+    assert not (tmp_path / PID_FILE).exists()
     async with AsyncLevel.open(tmp_path) as level:
         await level.put("k", 1)
 

@@ -10,6 +10,7 @@ from level._sync.maker import Maker
 
 from datapatterns.errors import Conflict, HookFailed, InvalidArgument
 from datapatterns.level import Hooks, Level
+from datapatterns.level.registry import PID_FILE
 
 HOOKS = ("prewrite", "postopen", "newsublevel")
 
@@ -110,7 +111,9 @@ def test_a_postopen_hook_that_raises(tmp_path: Path) -> None:
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert caught.value.status == 500
     assert seen == []
-    with Level.open(tmp_path, error_if_exists=False) as level:
+    assert not (tmp_path / PID_FILE).exists()
+    with Level.open(tmp_path) as level:
+        assert (tmp_path / PID_FILE).exists()
         level.put("k", 1)
 
 
@@ -124,6 +127,7 @@ def test_a_postopen_hook_that_raises_our_error(tmp_path: Path) -> None:
     hooks.postopen.add(fail)
     with pytest.raises(Conflict):
         Level.open(tmp_path, hooks=hooks)
+    assert not (tmp_path / PID_FILE).exists()
     with Level.open(tmp_path) as level:
         level.put("k", 1)
 

@@ -30,7 +30,7 @@ Proxy = Callable[[str, int], FaultProxy]
 
 EAGER: dict[str, Any] = {"retry": Retry(NoBackoff(), 5), "retry_on_error": [LostConnection]}
 SETUPS: dict[str, dict[str, Any]] = {
-    "default": {},
+    "one-try": {},
     "resp3": {"protocol": 3},
     "decoded": {"decode_responses": True},
     "eager": EAGER,

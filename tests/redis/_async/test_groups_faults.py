@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
 
 from datapatterns import DataCorrupted, OutcomeUnknown
 from datapatterns.rankings import Ranked
@@ -67,7 +70,8 @@ async def test_lost_replies_to_reads(
 ) -> None:
     """An iteration over members goes on after a lost reply, and repeats nobody."""
     proxy = fault_proxy(HOST, redis_server.port)
-    groups = AsyncGroups(await connect(proxy), "teams", namespace=namespace)
+    client = await connect(proxy, retry=Retry(NoBackoff(), 3), retry_on_error=[ConnectionError])
+    groups = AsyncGroups(client, "teams", namespace=namespace)
     names = {f"member-{n}" for n in range(5_000)}
     await groups.add("red", *names)
     found: list[str] = []

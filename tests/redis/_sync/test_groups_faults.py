@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError
+from redis.retry import Retry
 
 from datapatterns import DataCorrupted, OutcomeUnknown
 from datapatterns.rankings import Ranked
@@ -68,7 +71,8 @@ def test_lost_replies_to_reads(
 ) -> None:
     """An iteration over members goes on after a lost reply, and repeats nobody."""
     proxy = fault_proxy(HOST, redis_server.port)
-    groups = Groups(connect(proxy), "teams", namespace=namespace)
+    client = connect(proxy, retry=Retry(NoBackoff(), 3), retry_on_error=[ConnectionError])
+    groups = Groups(client, "teams", namespace=namespace)
     names = {f"member-{n}" for n in range(5_000)}
     groups.add("red", *names)
     found: list[str] = []
