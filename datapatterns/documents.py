@@ -116,6 +116,8 @@ def _by_alias(changes: Mapping[str, Any], model: type[Document]) -> dict[str, An
 
 def field_value(fields: Mapping[str, Any], path: str) -> tuple[bool, Any]:
     """Whether the stored fields have that field (`a.b` reaches into objects), and its value."""
+    if "." not in path:
+        return path in fields, fields.get(path)
     value: Any = fields
     for part in path.split("."):
         if not isinstance(value, Mapping) or part not in value:

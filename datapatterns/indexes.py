@@ -83,7 +83,12 @@ def pack_values(values: Iterable[Any]) -> bytes:
 
 def entry(values: bytes, id: str) -> bytes:
     """The key of an index entry."""
-    return values + tuples.pack((id,))
+    return values + pack_id(id)
+
+
+def pack_id(id: str) -> bytes:
+    """What stands behind the values in an entry's key."""
+    return tuples.pack((id,))
 
 
 def entry_id(key: bytes) -> str:

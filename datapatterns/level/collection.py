@@ -17,6 +17,8 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, cast
 
+from pydantic_core import to_json
+
 from datapatterns import indexes as entries
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import (
@@ -137,6 +139,7 @@ class Collection:
         after: Mapping[str, Any] | None,
         transaction: Transaction,
     ) -> None:
+        packed = entries.pack_id(id)
         for index in self.indexes.values():
             old = None if before is None else values_of(index, before)
             new = None if after is None else values_of(index, after)
@@ -144,11 +147,11 @@ class Collection:
                 continue
             prefix = self.entries(index.name)
             if old is not None:
-                transaction.store(prefix + entries.entry(old, id), None)
+                transaction.store(prefix + old + packed, None)
             if new is not None:
                 if index.unique:
                     self.check_unique(index, new, id, transaction)
-                transaction.store(prefix + entries.entry(new, id), b"")
+                transaction.store(prefix + new + packed, b"")
 
     def check_unique(self, index: Index, values: bytes, id: str, transaction: Transaction) -> None:
         """Conflict (`exists`) if another document has these values in a unique index."""
@@ -180,7 +183,7 @@ class Collection:
                 transaction.store(self.change_key(int(last)), None)
             if deleted:
                 transaction.store(tombstone, _NUMBER.pack(number))
-        transaction.store(self.change_key(number), dumps([id, deleted]))
+        transaction.store(self.change_key(number), to_json([id, deleted]))
 
     @property
     def last_revision(self) -> str:

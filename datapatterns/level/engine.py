@@ -132,6 +132,12 @@ class Engine:
             for prefix in enclosing(key)
         )
 
+    def observes(self, writes: Iterable[tuple[bytes, object]]) -> bool:
+        """Whether any hook or watcher wants to know of one of these writes."""
+        if not self.hooks and not self.keepers and not self.watchers:
+            return False
+        return any(self.observed(key) for key, _ in writes)
+
     def write(self, work: Callable[[Transaction], T], *, sync: bool) -> T:
         """Run the work in a transaction of its own and store it; the caller holds its gate."""
         if self._writer == threading.get_ident():
@@ -166,7 +172,8 @@ class Engine:
     def _commit_group(self, jobs: list[Job[Any]]) -> None:
         group = Transaction(self.database, self.hooks, self.keepers)
         for job in jobs:
-            inner = group.nested()
+            # One alone needs nothing taken back: if it fails, there is nothing to store.
+            inner = group.nested() if len(jobs) > 1 else group
             try:
                 job.value = job.work(inner)
             except DriverError as error:
@@ -175,8 +182,9 @@ class Engine:
             except Exception as error:
                 job.error = error
             else:
-                group.absorb(inner)
-        writes = dict(group.writes)
+                if inner is not group:
+                    group.absorb(inner)
+        writes = dict(group.writes) if any(job.error is None for job in jobs) else {}
         try:
             if writes:
                 self.store(writes.items(), sync=any(job.sync for job in jobs if not job.error))
@@ -192,18 +200,28 @@ class Engine:
 
     def store(self, writes: Iterable[tuple[bytes, bytes | None]], *, sync: bool) -> None:
         """Store the writes in one step, as they are: no hook runs, and no watcher is told."""
-        if self.refusal is not None:
-            raise Unavailable(self.refusal)
+        self.prepare(writes, sync=sync)()
+
+    def prepare(
+        self, writes: Iterable[tuple[bytes, bytes | None]], *, sync: bool
+    ) -> Callable[[], None]:
+        """What `store` does, all but the call that touches the directory."""
         batch = self.database.write_batch(sync=sync)
         for key, value in writes:
             if value is None:
                 batch.delete(key)
             else:
                 batch.put(key, value)
-        try:
-            batch.write()
-        except DriverError as error:
-            raise self.failed(error) from error
+
+        def write() -> None:
+            if self.refusal is not None:
+                raise Unavailable(self.refusal)
+            try:
+                batch.write()
+            except DriverError as error:
+                raise self.failed(error) from error
+
+        return write
 
     def failed(self, error: Exception) -> DataError:
         """Refuse further writes, and return what to raise for this one.

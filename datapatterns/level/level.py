@@ -29,6 +29,7 @@ from datapatterns.level.space import Space
 Encoding = str | Codec
 
 _MISSING: Any = object()
+_OWN_BATCH = 16  # operations from which a batch in the lane is not merged with others
 _CLEAR = 1_000  # keys that clear() removes in one step
 
 
@@ -208,7 +209,7 @@ class Level:
         engine = self._engine
         wait = self._sync if sync is None else sync
         with self._gate:
-            if any(engine.observed(raw) for raw, _ in operations):
+            if engine.observes(operations):
                 engine.write(lambda batch: store(batch, operations), sync=wait)
                 return
             engine.store(operations, sync=wait)
@@ -217,8 +218,13 @@ class Level:
         self, operations: RawOperations, *, sync: bool | None = None
     ) -> None:
         """Store encoded operations in one step, in the lane."""
-        job = Job(lambda batch: store(batch, operations), self._sync if sync is None else sync)
-        await self._engine.lane.write(job, self._gate)
+        engine = self._engine
+        wait = self._sync if sync is None else sync
+        if len(operations) < _OWN_BATCH or engine.observes(operations):
+            job = Job(lambda batch: store(batch, operations), wait)
+            await engine.lane.write(job, self._gate)
+        else:
+            await engine.lane.call(engine.prepare(operations, sync=wait), self._gate)
 
     def inline(self, sync: bool | None) -> bool:
         """Whether the async face may do a single write here and now, without its lane."""

@@ -31,6 +31,7 @@ from datapatterns.level.engine import Engine
 
 PID_FILE = "datapatterns.pid"
 _BLOOM_BITS = 10  # an absent key costs 1.8 us with them, 5.8 without
+_CACHE = 32 << 20  # bytes of blocks; with LevelDB's 8 MiB most reads of 20 MB miss
 
 _engines: dict[Path, Engine] = {}
 _reserved: set[Path] = set()
@@ -117,7 +118,7 @@ def _open(path: Path, create: bool, error_if_exists: bool, options: dict[str, An
             error_if_exists=error_if_exists,
             paranoid_checks=True,
             bloom_filter_bits=_BLOOM_BITS,
-            **options,
+            **{"lru_cache_size": _CACHE, **options},
         )
     except DriverError as error:
         raise refusal(error, path) from error

@@ -7,6 +7,7 @@ one batch and one fsync, while the failure of one of them takes back only its ow
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,7 @@ class Transaction:
         self._inputs: dict[bytes, bytes | None] = {}
         self._added: dict[bytes, bytes | None] = {}
         self._running: list[RawHook] = []
+        self._sorted: list[bytes] | None = None  # the keys written, once a range was asked for
 
     def nested(self) -> Transaction:
         """A transaction on top of this one, for `absorb`."""
@@ -92,6 +94,7 @@ class Transaction:
             for prefix in enclosing(write.key):
                 if keeper := self._keepers.get(prefix):
                     self._run(keeper, write)
+                    break
         self.store(write.key, write.value)
         return write
 
@@ -111,11 +114,20 @@ class Transaction:
 
     def store(self, key: bytes, value: bytes | None) -> None:
         """Write the value (or delete, when it is None) past the hooks."""
+        if self._sorted is not None:
+            self._note(key)
         (self._added if self._running else self._inputs)[key] = value
 
     def absorb(self, inner: Transaction) -> None:
         """Take over the writes of a transaction that was begun on this one."""
+        if self._sorted is not None:
+            for key in inner.writes:
+                self._note(key)
         self._inputs.update(inner.writes)
+
+    def _note(self, key: bytes) -> None:
+        if self._sorted is not None and key not in self._inputs and key not in self._added:
+            insort(self._sorted, key)
 
     def items(
         self, gte: bytes, lt: bytes, *, reverse: bool = False
@@ -125,18 +137,14 @@ class Transaction:
             below = self._base.items(gte, lt, reverse=reverse)
         else:
             below = scan(self._database, gte, lt, reverse=reverse)
-        writes = self.writes
-        mine = sorted((key for key in writes if gte <= key < lt), reverse=reverse)
-        return self._merged(below, mine, writes, reverse=reverse) if mine else below
-
-    def _merged(
-        self,
-        below: Iterator[tuple[bytes, bytes]],
-        mine: list[bytes],
-        writes: Mapping[bytes, bytes | None],
-        *,
-        reverse: bool,
-    ) -> Iterator[tuple[bytes, bytes]]:
-        unwritten = (row for row in below if row[0] not in writes)
-        rows = ((key, value) for key in mine if (value := writes[key]) is not None)
+        if self._sorted is None:
+            self._sorted = sorted(self.writes)
+        mine = self._sorted[bisect_left(self._sorted, gte) : bisect_left(self._sorted, lt)]
+        if not mine:
+            return below
+        written = self.writes
+        unwritten = (row for row in below if row[0] not in written)
+        rows = ((key, value) for key in mine if (value := written[key]) is not None)
+        if reverse:
+            rows = reversed(list(rows))
         return heapq.merge(unwritten, rows, key=lambda row: row[0], reverse=reverse)

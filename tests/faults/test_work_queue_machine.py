@@ -16,11 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
     initialize,
     invariant,
-    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -35,6 +33,7 @@ from datapatterns.testing.servers import RedisServer
 
 IDS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, 7])
+PICKS = st.integers(0, 99)
 MOST = 3  # attempts
 OPTIONS: Any = {"lease": 3600.0, "max_attempts": MOST, "backoff": 0}
 SETTINGS = settings(
@@ -61,14 +60,13 @@ class Item:
 class QueueMachine(RuleBasedStateMachine):
     """Calls, and what they must give."""
 
-    deliveries = Bundle("deliveries")
-
     def __init__(self, make: Callable[[], Any]) -> None:
         super().__init__()
         self.backend = make()
         self.queue = self.backend.queue
         self.items: dict[str, Item] = {}
         self.places = itertools.count()
+        self.deliveries: list[Any] = []
         self.requeued = 0
         self.paused = False
 
@@ -92,6 +90,12 @@ class QueueMachine(RuleBasedStateMachine):
                 item.died = next(self.places)
                 before = f"; before that: {item.error}" if item.error else ""
                 item.error = f"the lease was lost{before}"
+
+    def _pick(self, pick: int) -> Any:
+        """A delivery, in most cases one that is held."""
+        held = [item.holder for item in self.items.values() if item.holder is not None]
+        some = held if held and pick % 4 else self.deliveries
+        return some[pick // 4 % len(some)] if some else None
 
     def _settle(self, delivery: Any, call: Callable[[], None]) -> Item | None:
         """Make the call, which must be refused if the delivery is no longer held."""
@@ -126,32 +130,36 @@ class QueueMachine(RuleBasedStateMachine):
         for id in self.queue.push_many([{"of": None}] * count):
             self.items[id] = Item(id, 0, next(self.places))
 
-    @rule(target=deliveries)
-    def take(self) -> Any:
+    @rule()
+    def take(self) -> None:
         """The first of the highest priority."""
         delivery = self.queue.take()
         self._take_back()
         ready = self._in("ready")
         if not ready or self.paused:
             assert delivery is None
-            return multiple()
+            return
         first = ready[0]
         first.state, first.attempts, first.holder = "leased", first.attempts + 1, delivery
         assert (delivery.id, delivery.attempt) == (first.id, first.attempts)
-        return delivery
+        self.deliveries.append(delivery)
 
-    @rule(delivery=deliveries)
-    def ack(self, delivery: Any) -> None:
+    @rule(pick=PICKS)
+    def ack(self, pick: int) -> None:
         """Gone."""
+        if (delivery := self._pick(pick)) is None:
+            return
         known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, delivery.ack):
             del self.items[item.id]
         if not known:
             self._take_back()
 
-    @rule(delivery=deliveries, later=st.booleans(), error=st.sampled_from(["", "rain", "snow"]))
-    def retry(self, delivery: Any, later: bool, error: str) -> None:
+    @rule(pick=PICKS, later=st.booleans(), error=st.sampled_from(["", "rain", "snow"]))
+    def retry(self, pick: int, later: bool, error: str) -> None:
         """Behind the others, or dead."""
+        if (delivery := self._pick(pick)) is None:
+            return
         known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, lambda: delivery.retry(3600 * later, error)):
             item.error, item.holder = error or item.error, None
@@ -162,9 +170,11 @@ class QueueMachine(RuleBasedStateMachine):
         if not known:
             self._take_back()
 
-    @rule(delivery=deliveries)
-    def bury(self, delivery: Any) -> None:
+    @rule(pick=PICKS)
+    def bury(self, pick: int) -> None:
         """Dead."""
+        if (delivery := self._pick(pick)) is None:
+            return
         known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, lambda: delivery.bury("no")):
             item.state, item.error, item.died = "dead", "no", next(self.places)
@@ -172,18 +182,22 @@ class QueueMachine(RuleBasedStateMachine):
         if not known:
             self._take_back()
 
-    @rule(delivery=deliveries)
-    def release(self, delivery: Any) -> None:
+    @rule(pick=PICKS)
+    def release(self, pick: int) -> None:
         """As before it was taken."""
+        if (delivery := self._pick(pick)) is None:
+            return
         known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, delivery.release):
             item.state, item.attempts, item.holder = "ready", item.attempts - 1, None
         if not known:
             self._take_back()
 
-    @rule(delivery=deliveries)
-    def lapse(self, delivery: Any) -> None:
+    @rule(pick=PICKS)
+    def lapse(self, pick: int) -> None:
         """Let the lease end."""
+        if (delivery := self._pick(pick)) is None:
+            return
         known = delivery._lost or delivery.settled is not None
         item = self._settle(delivery, lambda: delivery.extend(0.000_001))
         if not known:
@@ -283,7 +297,7 @@ class OnRedis:
 def test_on_level() -> None:
     """Sequences of 40 calls."""
     run_state_machine_as_test(
-        lambda: QueueMachine(OnLevel), settings=settings(SETTINGS, max_examples=60)
+        lambda: QueueMachine(OnLevel), settings=settings(SETTINGS, max_examples=80)
     )
 
 
@@ -294,6 +308,6 @@ def test_on_redis(server: str, request: pytest.FixtureRequest) -> None:
     client = Redis(port=started.port, db=9)
     run_state_machine_as_test(
         lambda: QueueMachine(lambda: OnRedis(client)),
-        settings=settings(SETTINGS, max_examples=40),
+        settings=settings(SETTINGS, max_examples=60),
     )
     client.close()

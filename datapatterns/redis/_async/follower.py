@@ -70,12 +70,11 @@ class AsyncFollower(AsyncReader):
                 "XREAD", "COUNT", _BATCH, "BLOCK", block, "STREAMS", self._key, self._last
             )
             self._attempt = 0
-            self._alive = time.monotonic()
             if not reply:
                 self._caught_up = True
-                continue
-            for id, fields in reply[0][1]:
+            for id, fields in reply[0][1] if reply else ():
                 self._take(id, fields)
+            self._alive = time.monotonic()
 
     def _take(self, id: bytes, fields: list[Any]) -> None:
         entry = dict(zip(fields[::2], fields[1::2], strict=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 from redis import exceptions as driver
 
@@ -89,7 +88,6 @@ class AsyncReader:
         try:
             with self._lock:
                 self._line = line
-            self._alive = time.monotonic()
             if not self._over.is_set():
                 await self._talk(line)
         except DataError as error:

@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeAlias
 
 from redis import ConnectionPool, Redis, RedisCluster
 from redis.client import Pipeline
-from redis.exceptions import RedisError
 
 RedisClient: TypeAlias = Redis | RedisCluster
 # What the caller of a transaction writes.
@@ -46,28 +45,7 @@ class Pool(Protocol):
 
 def take(pool: Pool) -> Any:
     """Return a connection of the pool that is connected and has nothing left to read."""
-    untyped: Any = pool
-    connection = untyped.get_connection(*POOL_ARGS)
-    # With maintenance notifications, which redis-py 8 turns on by itself, its pool does not look.
-    # Nor does one that caches: there it is the cache's business.
-    notified = getattr(pool, "maint_notifications_enabled", None)
-    if notified is not None and notified() and getattr(pool, "cache", None) is None:
-        try:
-            if _has_data(connection):
-                connection.disconnect()
-                connection.connect()
-        except BaseException:
-            pool.release(connection)
-            raise
-    return connection
-
-
-def _has_data(connection: Any) -> bool:
-    """Whether there is something to read; a connection that was closed shows itself so as well."""
-    try:
-        return bool(connection.can_read())
-    except (OSError, RedisError):
-        return True
+    return pool.get_connection(*POOL_ARGS)
 
 
 def _node(client: Any, key: bytes) -> Any:

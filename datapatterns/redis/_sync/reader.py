@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
+
+from redis import exceptions as driver
 
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Background
@@ -17,6 +18,7 @@ from datapatterns.redis._sync.pools import RedisClient
 
 logger = logging.getLogger("datapatterns.emitter")
 
+LOSSES = (driver.ConnectionError, driver.TimeoutError, OSError)
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
@@ -39,6 +41,9 @@ class Reader:
         self._running: Background | None = None
         self._over = Event()
         self._attempt = 0  # failures in a row
+        # Whether a cluster has to be asked where the key is now. Not after every loss: some drivers
+        # cut all of the client's connections when they ask.
+        self._astray = False
         self._alive = 0.0  # when the server was last heard of
 
     def _needed(self) -> bool:
@@ -73,22 +78,19 @@ class Reader:
     def _session(self) -> None:
         """Connect, and talk until that fails or nobody needs it any more."""
         try:
-            line = Line.open(
-                self.redis,
-                self._key,
-                timeout=2 * self._heartbeat,
-                anew=self._attempt > 0,
-            )
+            line = Line.open(self.redis, self._key, timeout=2 * self._heartbeat, anew=self._astray)
         except DataError as error:
+            self._astray = True
             self._unreachable(error)
             return
+        self._astray = False
         try:
             with self._lock:
                 self._line = line
-            self._alive = time.monotonic()
             if not self._over.is_set():
                 self._talk(line)
         except DataError as error:
+            self._astray = not isinstance(error.__cause__, LOSSES)
             self._lost(error)
         except Exception as error:
             logger.exception("an emitter's reader failed; it begins anew")

@@ -97,6 +97,17 @@ class AsyncConcurrencyLimiterConformance:
         assert await short.acquire("ann") is None
         assert await kept.release() is True
 
+    async def test_a_lease_that_has_ended_stays_ended(self, target: AsyncStore) -> None:
+        """Renewing too late returns False, also when nobody else has come."""
+        long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        kept = await acquired(long, "ann")
+        late = await acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
+        unused = await acquired(target.concurrency_limiter("jobs", limit=3, lease=SHORT), "ann")
+        await asyncio.sleep(SHORT + 0.1)
+        assert await late.renew() is False
+        assert await unused.release() is False
+        assert await kept.renew() is True
+
     async def test_a_lease_is_a_context(self, target: AsyncStore) -> None:
         """Leaving the block gives the place back, also by an error."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)

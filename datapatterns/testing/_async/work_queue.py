@@ -276,6 +276,28 @@ class AsyncWorkQueueConformance:
         assert time.monotonic() - began < PATIENCE / 2
         assert sorted(got) == ["a", "b", "c"]
 
+    async def test_waking_takes_no_polling(self, target: AsyncStore) -> None:
+        """Twenty items, each pushed to a taker that waits, are through in a moment."""
+        queue = target.work_queue("mail")
+        got: list[int] = []
+
+        async def wait() -> None:
+            while len(got) < 20:
+                async with await take(queue) as delivery:
+                    got.append(delivery.item)
+
+        began = time.monotonic()
+        async with meanwhile(wait):
+            for item in range(20):
+                await asyncio.sleep(0.05)
+                await queue.push(item)
+
+                async def arrived(count: int = item + 1) -> bool:
+                    return len(got) == count
+
+                await eventually(arrived)
+        assert time.monotonic() - began < 10
+
     # --- settling
 
     async def test_ack_may_be_repeated(self, target: AsyncStore) -> None:
@@ -414,6 +436,16 @@ class AsyncWorkQueueConformance:
         await second.extend(60)
         await second.ack()
         assert await queue.stats() == QueueStats(0, 0, 0, 0, 1)
+
+    async def test_a_lapsed_lease_is_lost(self, target: AsyncStore) -> None:
+        """Even if nobody has taken the item since: who waited too long cannot tell."""
+        queue = target.work_queue("mail", lease=SHORT)
+        await queue.push_many(["x", "y"])
+        first, second = await take(queue), await take(queue)
+        await asyncio.sleep(SHORT + 0.05)
+        await assert_lost(first.ack)
+        await assert_lost(second.extend, 60)
+        assert await queue.stats() == QueueStats(2, 0, 0, 0, 2)
 
     async def test_a_block_that_lost_the_lease_says_so(self, target: AsyncStore) -> None:
         """Its ack raises lease_lost; an exception inside is not hidden by it."""

@@ -97,6 +97,17 @@ class ConcurrencyLimiterConformance:
         assert short.acquire("ann") is None
         assert kept.release() is True
 
+    def test_a_lease_that_has_ended_stays_ended(self, target: Store) -> None:
+        """Renewing too late returns False, also when nobody else has come."""
+        long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        kept = acquired(long, "ann")
+        late = acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
+        unused = acquired(target.concurrency_limiter("jobs", limit=3, lease=SHORT), "ann")
+        time.sleep(SHORT + 0.1)
+        assert late.renew() is False
+        assert unused.release() is False
+        assert kept.renew() is True
+
     def test_a_lease_is_a_context(self, target: Store) -> None:
         """Leaving the block gives the place back, also by an error."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)

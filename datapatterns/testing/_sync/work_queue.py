@@ -276,6 +276,28 @@ class WorkQueueConformance:
         assert time.monotonic() - began < PATIENCE / 2
         assert sorted(got) == ["a", "b", "c"]
 
+    def test_waking_takes_no_polling(self, target: Store) -> None:
+        """Twenty items, each pushed to a taker that waits, are through in a moment."""
+        queue = target.work_queue("mail")
+        got: list[int] = []
+
+        def wait() -> None:
+            while len(got) < 20:
+                with take(queue) as delivery:
+                    got.append(delivery.item)
+
+        began = time.monotonic()
+        with meanwhile(wait):
+            for item in range(20):
+                time.sleep(0.05)
+                queue.push(item)
+
+                def arrived(count: int = item + 1) -> bool:
+                    return len(got) == count
+
+                eventually(arrived)
+        assert time.monotonic() - began < 10
+
     # --- settling
 
     def test_ack_may_be_repeated(self, target: Store) -> None:
@@ -414,6 +436,16 @@ class WorkQueueConformance:
         second.extend(60)
         second.ack()
         assert queue.stats() == QueueStats(0, 0, 0, 0, 1)
+
+    def test_a_lapsed_lease_is_lost(self, target: Store) -> None:
+        """Even if nobody has taken the item since: who waited too long cannot tell."""
+        queue = target.work_queue("mail", lease=SHORT)
+        queue.push_many(["x", "y"])
+        first, second = take(queue), take(queue)
+        time.sleep(SHORT + 0.05)
+        assert_lost(first.ack)
+        assert_lost(second.extend, 60)
+        assert queue.stats() == QueueStats(2, 0, 0, 0, 2)
 
     def test_a_block_that_lost_the_lease_says_so(self, target: Store) -> None:
         """Its ack raises lease_lost; an exception inside is not hidden by it."""

@@ -198,11 +198,14 @@ async def test_a_restarted_server(connect: Any, namespace: str, durable: bool) -
                 await other.emit("count", number)
             await until(lambda: len(story) == 3)
             server.stop()
+            begun = time.monotonic()
             server.start()
+            away = time.monotonic() - begun
             await emit_until(other, 3, story)
         assert story[:3] == [0, 1, 2]
         assert [gap.cause for gap in gaps_of(story)] == ["history" if durable else "connection"]
         assert isinstance(story[3], Gap)
+        assert story[3].seconds >= away
 
 
 async def test_a_delayed_confirmation(
@@ -342,8 +345,10 @@ async def test_a_trimmed_history(
         await other.emit("count", 0)
         await until(lambda: story)
         proxy.refuse()
+        begun = time.monotonic()
         for number in range(1, 1_001):
             await other.emit("count", number)
+        away = time.monotonic() - begun
         proxy.listen()
         await until(lambda: 1_000 in story)
         await other.emit("count", 1_001)
@@ -351,6 +356,7 @@ async def test_a_trimmed_history(
     gap = story[1]
     assert isinstance(gap, Gap)
     assert (gap.events, gap.cause) == (("count",), "history")
+    assert gap.seconds >= away
     tail = story[2:]
     assert 50 <= len(tail) < 400
     assert tail == list(range(tail[0], 1_002))

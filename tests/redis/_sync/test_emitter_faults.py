@@ -196,11 +196,14 @@ def test_a_restarted_server(connect: Any, namespace: str, durable: bool) -> None
                 other.emit("count", number)
             until(lambda: len(story) == 3)
             server.stop()
+            begun = time.monotonic()
             server.start()
+            away = time.monotonic() - begun
             emit_until(other, 3, story)
         assert story[:3] == [0, 1, 2]
         assert [gap.cause for gap in gaps_of(story)] == ["history" if durable else "connection"]
         assert isinstance(story[3], Gap)
+        assert story[3].seconds >= away
 
 
 def test_a_delayed_confirmation(
@@ -340,8 +343,10 @@ def test_a_trimmed_history(
         other.emit("count", 0)
         until(lambda: story)
         proxy.refuse()
+        begun = time.monotonic()
         for number in range(1, 1_001):
             other.emit("count", number)
+        away = time.monotonic() - begun
         proxy.listen()
         until(lambda: 1_000 in story)
         other.emit("count", 1_001)
@@ -349,6 +354,7 @@ def test_a_trimmed_history(
     gap = story[1]
     assert isinstance(gap, Gap)
     assert (gap.events, gap.cause) == (("count",), "history")
+    assert gap.seconds >= away
     tail = story[2:]
     assert 50 <= len(tail) < 400
     assert tail == list(range(tail[0], 1_002))

@@ -148,6 +148,8 @@ def test_an_add_is_one_round_trip(
     for _ in range(20):
         visits.add("ann")
     assert proxy.requests - before == 20
+    # What was counted by the server's clock is where it is looked for.
+    assert [visits.read("ann", key) for key in first] == [21] * 6
 
 
 def test_a_limiters_subject_is_small(
