@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+pytest.register_assert_rewrite("datapatterns.testing")  # so that its failures show the values
 _FIGURE = "figure"
 
 

@@ -69,6 +69,7 @@ class Collection:
         self._deleted = prefix + own_prefix("$deleted", escaped)
         self.meta = prefix + own_prefix("$meta", escaped)
         self._head: int | None = None
+        self._has_deleted: bool | None = None
         self._entries: dict[str, bytes] = {}
 
     @classmethod
@@ -173,17 +174,34 @@ class Collection:
         if self.log is None:
             transaction.store(self.meta + b"head", _NUMBER.pack(number))
             return
-        tombstone = self._deleted + id.encode()
         if self.log == "latest":
-            last = revision(before) if before is not None else transaction.get(tombstone)
-            if isinstance(last, bytes):
-                transaction.store(tombstone, None)
-                last = _NUMBER.unpack(last)[0]
-            if last:
-                transaction.store(self.change_key(int(last)), None)
+            self._replace_change(id, before, transaction)
             if deleted:
-                transaction.store(tombstone, _NUMBER.pack(number))
+                transaction.store(self._deleted + id.encode(), _NUMBER.pack(number))
+                self._has_deleted = True
         transaction.store(self.change_key(number), to_json([id, deleted]))
+
+    def _replace_change(
+        self, id: str, before: Mapping[str, Any] | None, transaction: Transaction
+    ) -> None:
+        """Remove the document's last change from the log: a document has one."""
+        if before is not None:
+            last = revision(before)
+            if last.isdecimal() and last.isascii():  # else it was written past this library
+                transaction.store(self.change_key(int(last) % 2**64), None)
+        elif self._any_deleted():
+            tombstone = self._deleted + id.encode()
+            number = transaction.get(tombstone)
+            if number is not None:
+                transaction.store(tombstone, None)
+                transaction.store(self.changes + number, None)
+
+    def _any_deleted(self) -> bool:
+        """Whether any document was ever deleted: if not, a new one has nothing to replace."""
+        if self._has_deleted is None:
+            rows = scan(self.engine.database, self._deleted, upper_bound(self._deleted))
+            self._has_deleted = next(rows, None) is not None
+        return self._has_deleted
 
     @property
     def last_revision(self) -> str:

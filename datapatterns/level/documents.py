@@ -95,7 +95,7 @@ class Documents(Generic[D]):
         def work(transaction: Transaction) -> D:
             if transaction.get(key) is not None:
                 raise Conflict("the id is taken", reason="exists")
-            return self._put(transaction, id, data, fields, None, checked)
+            return self._put(transaction, key, id, data, fields, None, checked)
 
         return work
 
@@ -121,7 +121,7 @@ class Documents(Generic[D]):
             before = self._before(transaction, key)
             if before is None or document.rev != revision(before):
                 raise Conflict("the document has changed since it was read")
-            return self._put(transaction, id, data, fields, before, checked)
+            return self._put(transaction, key, id, data, fields, before, checked)
 
         return work
 
@@ -141,7 +141,7 @@ class Documents(Generic[D]):
                 raise Conflict("the document has changed since it was read")
             fields = {name: value for name, value in before.items() if name != REVISION}
             fields = revise(fields, changes, schema.model, update_model=schema.update_model)
-            return self._put(transaction, id, dumps(fields), fields, before)
+            return self._put(transaction, key, id, dumps(fields), fields, before)
 
         return work
 
@@ -166,6 +166,7 @@ class Documents(Generic[D]):
     def _put(
         self,
         transaction: Transaction,
+        key: bytes,
         id: str,
         data: bytes,
         fields: dict[str, Any],
@@ -173,7 +174,7 @@ class Documents(Generic[D]):
         checked: D | None = None,
     ) -> D:
         """Write the document and return it as it is now stored."""
-        write = transaction.put(self.stored.key(id), data, fields=fields, before=before)
+        write = transaction.put(key, data, fields=fields, before=before)
         if checked is None or write.fields is None:  # merged, or changed by a hook on its way
             return self._load(id, write.value or b"")
         checked.id, checked.rev = id, self.stored.last_revision
