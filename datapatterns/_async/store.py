@@ -137,7 +137,7 @@ class AsyncStore:
     def changes(
         self, name: str, model: type[D] | None = None, **options: Any
     ) -> AsyncWorkerFeed[Any]:
-        """Return the feed of a collection's changes: filter, include_docs, inactivity, heartbeat."""
+        """Return the feed of a collection: filter, include_docs, inactivity, heartbeat."""
         return self._make("changes", name, model, **options)
 
     async def open(self) -> None:

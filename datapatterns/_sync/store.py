@@ -132,7 +132,7 @@ class Store:
         return self._make("repository", name, model, **options)
 
     def changes(self, name: str, model: type[D] | None = None, **options: Any) -> WorkerFeed[Any]:
-        """Return the feed of a collection's changes: filter, include_docs, inactivity, heartbeat."""
+        """Return the feed of a collection: filter, include_docs, inactivity, heartbeat."""
         return self._make("changes", name, model, **options)
 
     def open(self) -> None:

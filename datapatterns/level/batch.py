@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from datapatterns.errors import InvalidArgument
 from datapatterns.level.hooks import target, unpack_operation
@@ -26,10 +26,10 @@ def encoded(level: Level, operations: Iterable[Mapping[str, Any]]) -> RawOperati
     for operation in operations:
         if type(operation) is dict and operation.keys() == _PUT and operation["type"] == "put":
             # What most batches are made of, without a detour.
-            key, value = operation["key"], operation["value"]
-            raw.append((level.encode_key(key), level.encode_value(value)))
+            plain = cast("dict[str, Any]", operation)
+            raw.append((level.encode_key(plain["key"]), level.encode_value(plain["value"])))
             continue
-        sublevel, kind, key, value = unpack_operation(operation)
+        sublevel, kind, key, value = unpack_operation(cast("Mapping[str, Any]", operation))
         to = target(level, sublevel)
         raw.append((to.encode_key(key), to.encode_value(value) if kind == "put" else None))
     return raw

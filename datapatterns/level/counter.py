@@ -12,6 +12,7 @@ from datapatterns.level.space import HasSpace
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name
 
+
 class _Counter:
     """What both faces are made of."""
 

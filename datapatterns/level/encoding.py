@@ -21,28 +21,12 @@ def key_list(keys: Iterable[Any]) -> list[Any]:
 
 def key_encoder(codec: Codec, prefix: bytes) -> Encode:
     """From a key to its bytes on disk; InvalidArgument for what the encoding refuses, and empty."""
-    if codec is BINARY or (codec is UTF8 and not prefix):
-        return _key_encoder_in_c(codec, prefix)
-    encode_bound = bound_encoder(codec, prefix)
-    bare = len(prefix)
-
-    def encode_key(key: Any) -> bytes:
-        data = encode_bound(key)
-        if len(data) == bare:
-            raise InvalidArgument("a key must not be empty")
-        return data
-
-    return encode_key
-
-
-def _key_encoder_in_c(codec: Codec, prefix: bytes) -> Encode:
-    """The same where one call into C does it: get and put are measured against the bare driver."""
-    convert: Encode = prefix.__add__ if codec is BINARY else str.encode
+    convert = _raw_encoder(codec, "key")
     bare = len(prefix)
 
     def encode_key(key: Any) -> bytes:
         try:
-            data = convert(key)
+            data = prefix + convert(key)
         except (TypeError, UnicodeEncodeError) as error:
             raise _unfit("key", codec, key) from error
         if len(data) == bare:

@@ -1,8 +1,8 @@
-"""Files that a LevelDB directory cannot do without, but whose loss LevelDB does not notice.
+"""Losses that LevelDB does not notice when it opens a directory.
 
 Without CURRENT it takes the directory for a new one, and without the log that its manifest names
 it starts a fresh log: either way it opens with less in it, and deletes the files it knows nothing
-of. So both are looked for before the driver may open the directory.
+of. A log can look shorter than it is. So we look before the driver may open the directory.
 
 Source: LevelDB's doc/log_format.md and doc/impl.md, and the tags of its version edits.
 """
@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_BLOCK = 32_768
-_RECORD = struct.Struct("<IHB")  # checksum, length, kind
-_FULL, _FIRST, _LAST = 1, 2, 4
+from datapatterns.level import logs
+
 _DATA = re.compile(r"(\d+)\.(log|ldb|sst)")
 _TRIES = 100
 
@@ -46,17 +43,22 @@ def loss(path: Path) -> Loss | None:
         files = {(match[2], int(match[1])) for match in map(_DATA.fullmatch, _names(path)) if match}
         # Another process may have it open: it writes the manifest before it deletes a log.
         if _stored(path) == manifest:
-            return _compare(manifest, files)
+            return _compare(path, manifest, files)
     return None
 
 
 def is_database(path: Path) -> bool:
     """Whether there is a LevelDB at the path, or what is left of one."""
-    names = _names(path)
+    try:
+        names = os.listdir(path)
+    except PermissionError:
+        return True  # LevelDB is to say that it may not be opened
+    except OSError:
+        return False
     return "CURRENT" in names or any(map(_DATA.fullmatch, names))
 
 
-def _compare(manifest: bytes | None, files: set[tuple[str, int]]) -> Loss | None:
+def _compare(path: Path, manifest: bytes | None, files: set[tuple[str, int]]) -> Loss | None:
     tables = {number for kind, number in files if kind != "log"}
     if manifest is None:
         return Loss("its file CURRENT is missing", unknown_tables=True) if files else None
@@ -66,7 +68,20 @@ def _compare(manifest: bytes | None, files: set[tuple[str, int]]) -> Loss | None
         return None  # damaged in a way that LevelDB does notice
     if known.log and ("log", known.log) not in files:
         return Loss("a log file is missing, or its manifest is cut", bool(tables - known.tables))
+    live = sorted(number for kind, number in files if kind == "log" and number >= known.log)
+    if _damaged_end([path / f"{number:06}.log" for number in live]):
+        return Loss("a log is damaged near its end", unknown_tables=False)
     return None
+
+
+def _damaged_end(live: list[Path]) -> bool:
+    """Whether one of these logs, the oldest first, holds more than LevelDB would read."""
+    try:
+        # An empty one says nothing: its writer may have died before it had read the older ones.
+        written = [log for log in live if log.stat().st_size]
+        return any(logs.hides_records(log, newest=log is written[-1]) for log in written)
+    except OSError:
+        return False  # not readable: LevelDB notices that, or another process has deleted it
 
 
 def _names(path: Path) -> list[str]:
@@ -93,29 +108,9 @@ def _stored(path: Path) -> bytes | None:
 def read(data: bytes) -> Manifest:
     """What the bytes of a manifest say; ValueError or IndexError if they make no sense."""
     manifest = Manifest()
-    for record in _records(data):
+    for record in logs.records(data):
         _apply(record, manifest)
     return manifest
-
-
-def _records(data: bytes) -> Iterator[bytes]:
-    """The records of a file in the log format; one that is cut short at the end is left out."""
-    parts: list[bytes] = []
-    at = 0
-    while at + _RECORD.size <= len(data):
-        left = _BLOCK - at % _BLOCK
-        if left < _RECORD.size:
-            at += left
-            continue
-        _, length, kind = _RECORD.unpack_from(data, at)
-        begin, at = at + _RECORD.size, at + _RECORD.size + length
-        if at > len(data):
-            return
-        if kind in (_FULL, _FIRST):
-            parts = []
-        parts.append(data[begin:at])
-        if kind in (_FULL, _LAST):
-            yield b"".join(parts)
 
 
 def _apply(edit: bytes, manifest: Manifest) -> None:

@@ -53,7 +53,7 @@ class _RateLimiter:
     ) -> None:
         check_name("a rate limiter's name", name)
         policy = make_policy(name, limit, window, algorithm, buckets=buckets, burst=burst)
-        self._policies = (policy,)
+        self._policies: tuple[Policy, ...] = (policy,)
         self._space = client.space
         self._states = Expiring(self._space, self._space.within("$limits").prefix)
         self._fail_open = fail_open

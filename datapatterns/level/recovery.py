@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from datapatterns.errors import DataCorrupted, Locked, Unavailable
+from datapatterns.errors import DataCorrupted, Forbidden, Locked, Unavailable
 from datapatterns.level import manifest, rebuilding, registry
 from datapatterns.level.driver import (
     Database,
@@ -25,9 +25,6 @@ from datapatterns.level.driver import (
 )
 from datapatterns.level.engine import Engine
 from datapatterns.level.inspection import Inspection
-
-if sys.platform != "win32":
-    import fcntl
 
 logger = logging.getLogger("datapatterns.level")
 
@@ -86,20 +83,26 @@ def recover(path: Path) -> None:
     deleted. Then the change logs of collections are put right, and repositories fill their
     indexes afresh. Raises Locked, also if this process has it open, and DataCorrupted if in vain.
     """
-    with registry.reserved(path) as real, _alone(real):
-        if not manifest.is_database(real) or _is_sound(real):
+    with registry.reserved(path) as real:
+        if not manifest.is_database(real):
             return
-        copy = _copy(real)
-        logger.warning("recovering a damaged LevelDB directory; its copy is %s", copy)
-        lost = manifest.loss(real)
-        if lost is None or not lost.unknown_tables:  # LevelDB would delete those
-            _open_leniently(real)
-        if not _is_sound(real):
-            _repair(real)
+        with _alone(real):
             if not _is_sound(real):
-                raise DataCorrupted("this LevelDB directory cannot be recovered; a copy was kept")
-        with _opened(real) as database:
-            rebuilding.rebuild(database)
+                _recover(real)
+
+
+def _recover(path: Path) -> None:
+    copy = _copy(path)
+    logger.warning("recovering a damaged LevelDB directory; its copy is %s", copy)
+    lost = manifest.loss(path)
+    if lost is None or not lost.unknown_tables:  # LevelDB would delete those
+        _open_leniently(path)
+    if not _is_sound(path):
+        _repair(path)
+        if not _is_sound(path):
+            raise DataCorrupted("this LevelDB directory cannot be recovered; a copy was kept")
+    with _opened(path) as database:
+        rebuilding.rebuild(database)
 
 
 @contextmanager
@@ -108,19 +111,22 @@ def _alone(path: Path) -> Generator[None]:
     the steps. The system ends this one with the process."""
     if sys.platform == "win32":
         yield
-        return
-    if not path.is_dir():
-        yield
-        return
-    directory = os.open(path, os.O_RDONLY)
-    try:
+    else:
+        import fcntl  # which Windows has not
+
+        try:
+            directory = os.open(path, os.O_RDONLY)
+        except PermissionError as error:
+            raise Forbidden("this LevelDB directory may not be read by this user") from error
         try:
             fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            os.close(directory)
             raise Locked("another process is recovering this LevelDB directory") from error
-        yield
-    finally:
-        os.close(directory)
+        try:
+            yield
+        finally:
+            os.close(directory)
 
 
 def _is_sound(path: Path) -> bool:

@@ -144,7 +144,7 @@ class Transaction:
             return below
         written = self.writes
         unwritten = (row for row in below if row[0] not in written)
-        rows = ((key, value) for key in mine if (value := written[key]) is not None)
         if reverse:
-            rows = reversed(list(rows))
+            mine.reverse()
+        rows = ((key, value) for key in mine if (value := written[key]) is not None)
         return heapq.merge(unwritten, rows, key=lambda row: row[0], reverse=reverse)

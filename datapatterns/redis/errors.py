@@ -87,6 +87,7 @@ _PHRASES: dict[str, Make] = {
     "Too many connections": lambda: Unavailable("the client has no free connection"),
     "unknown command": lambda: Unsupported("the server lacks a command that this needs"),
     "Unknown Redis command": lambda: Unsupported("the server lacks a command that this needs"),
+    "unauthenticated": _CODES["NOAUTH"],  # what it says to a request of more than ten parts
     "ACL failure": _CODES["NOPERM"],
     "The user executing the script": _CODES["NOPERM"],
 }

@@ -58,9 +58,7 @@ def test_a_directory_with_something_in_it_is_refused(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
-def test_a_broken_promise_ends_the_tour(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_promise_ends_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A counter that forgets is noticed, and the report is not ok."""
     monkeypatch.setattr(Counter, "value", lambda self: 0)
     report = Tour(tmp_path / "data", None, Nowhere()).run()

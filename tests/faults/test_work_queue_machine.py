@@ -235,9 +235,8 @@ class QueueMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         """Forget what is in memory, where there is such a thing."""
         self.queue = self.backend.reopen()
-        for delivery in (item.holder for item in self.items.values()):
-            if delivery is not None:
-                delivery._queue = self.queue
+        for delivery in self.deliveries:
+            delivery._queue = self.queue
 
     @invariant()
     def agrees(self) -> None:
@@ -297,7 +296,7 @@ class OnRedis:
 def test_on_level() -> None:
     """Sequences of 40 calls."""
     run_state_machine_as_test(
-        lambda: QueueMachine(OnLevel), settings=settings(SETTINGS, max_examples=80)
+        lambda: QueueMachine(OnLevel), settings=settings(SETTINGS, max_examples=300)
     )
 
 
@@ -308,6 +307,6 @@ def test_on_redis(server: str, request: pytest.FixtureRequest) -> None:
     client = Redis(port=started.port, db=9)
     run_state_machine_as_test(
         lambda: QueueMachine(lambda: OnRedis(client)),
-        settings=settings(SETTINGS, max_examples=60),
+        settings=settings(SETTINGS, max_examples=300),
     )
     client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -260,27 +261,24 @@ def test_loop_of_links(tmp_path: Path) -> None:
         Level.open(tmp_path / "loop")
 
 
-def open_to_all(path: Path) -> None:
-    """Let a user without rights come as far as the path."""
-    for parent in [path, *path.parents]:
-        if parent.stat().st_uid == os.getuid() and not parent.stat().st_mode & 0o001:
-            parent.chmod(0o755)
-
-
-def test_no_permission(tmp_path: Path, path: Path, run: Callable[..., str]) -> None:
-    """A directory that may not be written, and a parent that may not: Forbidden."""
-    open_to_all(tmp_path)
-    for file in path.iterdir():
-        file.chmod(0o400)
-    path.chmod(0o555)
-    try:
-        found = json.loads(run("refused.py", path, "as-nobody"))
+def test_no_permission(path: Path, run: Callable[..., str]) -> None:
+    """A directory that may not be written or read, and a parent that may not: Forbidden."""
+    # Not below pytest's directory, into which no other user can look.
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        data = Path(place) / "data"
+        shutil.copytree(path, data)
+        for file in data.iterdir():
+            file.chmod(0o400)
+        for mode in (0o555, 0o000):
+            data.chmod(mode)
+            found = json.loads(run("refused.py", data, "as-nobody"))
+            assert found["code"] == "forbidden"
+            assert "LOCK: Permission denied" in found["cause"]
+        data.chmod(0o555)
+        found = json.loads(run("refused.py", data / "new", "as-nobody", "create"))
         assert found["code"] == "forbidden"
-        assert "LOCK: Permission denied" in found["cause"]
-        found = json.loads(run("refused.py", path / "new", "as-nobody", "create"))
-        assert found["code"] == "forbidden"
-    finally:
-        path.chmod(0o755)
+        data.chmod(0o755)
 
 
 def test_unwritable(path: Path) -> None:

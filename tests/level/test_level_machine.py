@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from datapatterns.errors import DataError
 from datapatterns.level import Level
 
-# "!a!" and "!a!!b!" are the prefixes of sublevels: the root's keys often lie in one of them. Only the
-# empty key of "a" is left out, which others could write, but the hook could not ask for.
+# "!a!" and "!a!!b!" are the prefixes of sublevels: the keys of the root often lie in one of them.
+# Only the empty key of "a" is left out: others could write it, but the hook could not ask for it.
 KEYS = (
     st.text('!"ab~\0é', min_size=1, max_size=4) | st.sampled_from(["!a!a", "!a!b", "!a!!b!a"])
 ).filter(lambda key: key != "!a!")

@@ -1,4 +1,4 @@
-"""Servers that refuse, for the tests of errors."""
+"""The servers, and some that refuse, for the tests of errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+# Here as well as in the plugin, so that these tests run without it.
+from datapatterns.testing.plugin import (  # noqa: F401 - fixtures are found by their names
+    fault_proxy,
+    redis_cluster,
+    redis_sentinel,
+    redis_server,
+    redis_url,
+    valkey_server,
+)
 from datapatterns.testing.servers import RedisServer
 
 PASSWORD = "secret-password"

@@ -46,8 +46,9 @@ class AsyncRepository(Generic[D]):
 
     A document is a hash, `{namespace:repository:name}:doc:<id>`, with a field of JSON for each of
     its own and its revision, which is random. Whatever else others store in the hash survives
-    `update`; what is not JSON is read as text. A write is one script: compare the revision, look into the unique indexes, write the
-    changed fields, and move the index entries, whose bytes are computed here beforehand. The
+    `update`; what is not JSON is read as text. A write is one script: compare the revision, look
+    into the unique indexes, write the changed fields, and move the index entries, whose bytes are
+    computed here beforehand. The
     indexes are one sorted set in the order of its members' bytes (see `AsyncIndexing`).
 
     `create`, `replace`, `destroy`, `get` and `count` are one round trip each. `update` needs the

@@ -277,26 +277,32 @@ class AsyncWorkQueueConformance:
         assert sorted(got) == ["a", "b", "c"]
 
     async def test_waking_takes_no_polling(self, target: AsyncStore) -> None:
-        """Twenty items, each pushed to a taker that waits, are through in a moment."""
+        """Twelve times two items, pushed to two takers that wait, are through in a moment."""
         queue = target.work_queue("mail")
         got: list[int] = []
 
-        async def wait() -> None:
-            while len(got) < 20:
+        async def arrived(count: int) -> None:
+            async def there() -> bool:
+                return len(got) >= count
+
+            await eventually(there)
+
+        async def taker() -> None:
+            for turn in range(1, 13):
                 async with await take(queue) as delivery:
                     got.append(delivery.item)
+                await arrived(2 * turn)
+
+        async def takers() -> None:
+            await concurrently(taker, [(), ()])
 
         began = time.monotonic()
-        async with meanwhile(wait):
-            for item in range(20):
-                await asyncio.sleep(0.05)
-                await queue.push(item)
-
-                async def arrived(count: int = item + 1) -> bool:
-                    return len(got) == count
-
-                await eventually(arrived)
-        assert time.monotonic() - began < 10
+        async with meanwhile(takers):
+            for turn in range(1, 13):
+                await asyncio.sleep(0.1)
+                await queue.push_many([turn, turn])
+                await arrived(2 * turn)
+        assert time.monotonic() - began < 8
 
     # --- settling
 

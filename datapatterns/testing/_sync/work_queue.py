@@ -277,26 +277,32 @@ class WorkQueueConformance:
         assert sorted(got) == ["a", "b", "c"]
 
     def test_waking_takes_no_polling(self, target: Store) -> None:
-        """Twenty items, each pushed to a taker that waits, are through in a moment."""
+        """Twelve times two items, pushed to two takers that wait, are through in a moment."""
         queue = target.work_queue("mail")
         got: list[int] = []
 
-        def wait() -> None:
-            while len(got) < 20:
+        def arrived(count: int) -> None:
+            def there() -> bool:
+                return len(got) >= count
+
+            eventually(there)
+
+        def taker() -> None:
+            for turn in range(1, 13):
                 with take(queue) as delivery:
                     got.append(delivery.item)
+                arrived(2 * turn)
+
+        def takers() -> None:
+            concurrently(taker, [(), ()])
 
         began = time.monotonic()
-        with meanwhile(wait):
-            for item in range(20):
-                time.sleep(0.05)
-                queue.push(item)
-
-                def arrived(count: int = item + 1) -> bool:
-                    return len(got) == count
-
-                eventually(arrived)
-        assert time.monotonic() - began < 10
+        with meanwhile(takers):
+            for turn in range(1, 13):
+                time.sleep(0.1)
+                queue.push_many([turn, turn])
+                arrived(2 * turn)
+        assert time.monotonic() - began < 8
 
     # --- settling
 

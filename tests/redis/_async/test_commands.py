@@ -181,10 +181,12 @@ async def _increment(client: Any) -> None:
 async def test_the_lent_client_stays_as_it_was(server: RedisServer, connect: Any) -> None:
     """It stays open, its pool has its connections back, and its own retries are untouched."""
     client = await connect(server, **EAGER)
+    retry = client.connection_pool.connection_kwargs["retry"]
     await write(client, "INCR", b"n", key=b"n")
-    assert client.connection_pool.connection_kwargs["retry"] == EAGER["retry"]
-    connection = client.connection_pool.make_connection()
-    assert connection.retry.get_retries() == 5 if hasattr(connection.retry, "get_retries") else True
+    pool = client.connection_pool
+    assert pool.connection_kwargs["retry"] is retry
+    assert (len(pool._available_connections), len(pool._in_use_connections)) == (1, 0)
+    assert pool._available_connections[0].retry._retries == retry._retries
     assert await client.ping()
 
 
@@ -198,7 +200,7 @@ async def test_a_cluster_is_followed(redis_cluster: RedisClusterServers, connect
         slots[slot] = wrong
     for letter in "abcdefgh":
         key = f"{{{letter}}}follow".encode()
-        await client.delete(key)
+        await write(client, "DEL", key, key=key)
         assert await write(client, "INCR", key, key=key) == 1
 
 
@@ -235,7 +237,7 @@ async def test_a_lost_reply_of_a_cluster_is_never_a_second_effect(
     )
     for letter in "abcdef":
         key = f"{{{letter}}}lost".encode()
-        await client.delete(key)
+        await write(client, "DEL", key, key=key)
         for proxy in proxies.values():
             proxy.forget_losses()
             proxy.lose_reply(to=b"INCR")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
 from datapatterns import (
@@ -25,7 +26,7 @@ from datapatterns.events import Gap
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisClusterServers, RedisServer
+from datapatterns.testing.servers import HOST, RedisClusterServers, RedisServer, SentinelServers
 
 Proxy = Callable[[str, int], FaultProxy]
 Story = list[
@@ -527,3 +528,23 @@ async def test_closing_during_an_outage(
         with pytest.raises(Unavailable):
             await events.on("news", print)
     assert time.monotonic() - begun < PATIENCE / 2
+
+
+@each_kind
+async def test_a_failover(namespace: str, durable: bool) -> None:
+    """When Sentinels make the replica the master, the emitter follows, and says what it missed."""
+    with SentinelServers() as servers:
+        make: Any = Sentinel  # the driver's own types are incomplete
+        sentinel = make([(HOST, servers.sentinel.port)])
+        client = sentinel.master_for(servers.SERVICE, socket_timeout=2.0, retry=NO_RETRY)
+        other = AsyncEmitter(client, durable=durable, namespace=namespace)
+        async with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
+            for number in range(5):
+                await other.emit("count", number)
+            await until(lambda: len(story) == 5)
+            servers.master.kill()
+            await emit_until(other, 5, story)
+        for each in (client, *sentinel.sentinels):
+            await each.aclose()
+    assert unreported(story) == 0
+    assert len(gaps_of(story)) == (0 if durable else 1)

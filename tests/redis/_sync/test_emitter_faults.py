@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from datapatterns import (
     DataCorrupted,
@@ -25,7 +26,7 @@ from datapatterns.events import Gap
 from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisClusterServers, RedisServer
+from datapatterns.testing.servers import HOST, RedisClusterServers, RedisServer, SentinelServers
 
 Proxy = Callable[[str, int], FaultProxy]
 Story = list[
@@ -523,3 +524,23 @@ def test_closing_during_an_outage(
         with pytest.raises(Unavailable):
             events.on("news", print)
     assert time.monotonic() - begun < PATIENCE / 2
+
+
+@each_kind
+def test_a_failover(namespace: str, durable: bool) -> None:
+    """When Sentinels make the replica the master, the emitter follows, and says what it missed."""
+    with SentinelServers() as servers:
+        make: Any = Sentinel  # the driver's own types are incomplete
+        sentinel = make([(HOST, servers.sentinel.port)])
+        client = sentinel.master_for(servers.SERVICE, socket_timeout=2.0, retry=NO_RETRY)
+        other = Emitter(client, durable=durable, namespace=namespace)
+        with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
+            for number in range(5):
+                other.emit("count", number)
+            until(lambda: len(story) == 5)
+            servers.master.kill()
+            emit_until(other, 5, story)
+        for each in (client, *sentinel.sentinels):
+            each.close()
+    assert unreported(story) == 0
+    assert len(gaps_of(story)) == (0 if durable else 1)

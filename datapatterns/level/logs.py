@@ -1,0 +1,109 @@
+"""LevelDB's log format, as far as it takes to see that the end of a log is not where it ends.
+
+Logs and manifests are blocks of 32 KiB, each a row of records: checksum, length, kind, bytes. Where
+a length in the last block points behind the end of the file, LevelDB takes it for a record whose
+writer died, and leaves out the rest of the block without a word, even when it is strict. That
+is right after a crash. It is damage when whole records follow, or when there is a newer log.
+
+Source: LevelDB's doc/log_format.md.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+_BLOCK = 32_768
+_HEADER = struct.Struct("<IHB")
+_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+
+
+def records(data: bytes) -> Iterator[bytes]:
+    """The records in the bytes, joined; one that is cut short at the end is left out."""
+    parts: list[bytes] = []
+    at = 0
+    while at + _HEADER.size <= len(data):
+        left = _BLOCK - at % _BLOCK
+        if left < _HEADER.size:
+            at += left
+            continue
+        _, length, kind = _HEADER.unpack_from(data, at)
+        begin, at = at + _HEADER.size, at + _HEADER.size + length
+        if at > len(data):
+            return
+        if kind in (_FULL, _FIRST):
+            parts = []
+        parts.append(data[begin:at])
+        if kind in (_FULL, _LAST):
+            yield b"".join(parts)
+
+
+def hides_records(path: Path, *, newest: bool) -> bool:
+    """Whether LevelDB would take the log for shorter than it is."""
+    block = _last_block(path)
+    end = _walk(block, 0)
+    if end == len(block):
+        return False
+    if not newest:
+        return True  # another log was begun behind it, so its last record was written to the end
+    return any(
+        _is_record(block, at) and _walk(block, at) == len(block) for at in _places(block, end)
+    )
+
+
+def _last_block(path: Path) -> bytes:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size - size % _BLOCK)  # nothing, if the last block is whole: that one is checked
+        return file.read()
+
+
+def _walk(block: bytes, at: int) -> int:
+    """Where the records that begin here end: at the first that is not whole, or with the block."""
+    while at + _HEADER.size <= len(block):
+        _, length, kind = _HEADER.unpack_from(block, at)
+        end = at + _HEADER.size + length
+        if end > len(block) or not _FULL <= kind <= _LAST:
+            return at
+        at = end
+    return at
+
+
+def _places(block: bytes, broken: int) -> range:
+    """Where records behind the broken one can begin."""
+    return range(broken + _HEADER.size, len(block) - _HEADER.size + 1)
+
+
+def _is_record(block: bytes, at: int) -> bool:
+    """Whether a whole record begins here: by its kind, its length, and then its checksum."""
+    checksum, length, kind = _HEADER.unpack_from(block, at)
+    end = at + _HEADER.size + length
+    if not _FULL <= kind <= _LAST or end > len(block):
+        return False
+    return checksum == _masked(_crc32c(block[at + _HEADER.size - 1 : end]))
+
+
+def _table() -> tuple[int, ...]:
+    table: list[int] = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return tuple(table)
+
+
+_TABLE = _table()
+
+
+def _crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def _masked(crc: int) -> int:
+    """Checksums are stored like this, since logs may hold data that has checksums itself."""
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
