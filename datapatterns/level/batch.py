@@ -29,7 +29,7 @@ def encoded(level: Level, operations: Iterable[Mapping[str, Any]]) -> RawOperati
             plain = cast("dict[str, Any]", operation)
             raw.append((level.encode_key(plain["key"]), level.encode_value(plain["value"])))
             continue
-        untyped: Any = operation  # a dict of unknown types, since the test above
+        untyped = cast("Any", operation)  # a dict of unknown types, since the test above
         sublevel, kind, key, value = unpack_operation(untyped)
         to = target(level, sublevel)
         raw.append((to.encode_key(key), to.encode_value(value) if kind == "put" else None))

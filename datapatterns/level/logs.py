@@ -1,4 +1,4 @@
-"""LevelDB's log format, as far as it takes to see that the end of a log is not where it ends.
+"""LevelDB's log format: to see damage that LevelDB does not, and to cut damage out of a log.
 
 Logs and manifests are blocks of 32 KiB, each a row of records: checksum, length, kind, bytes. Where
 a length in the last block points behind the end of the file, LevelDB takes it for a record whose
@@ -14,6 +14,7 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 _BLOCK = 32_768
 _HEADER = struct.Struct("<IHB")
@@ -48,9 +49,84 @@ def hides_records(path: Path, *, newest: bool) -> bool:
         return False
     if not newest:
         return True  # another log was begun behind it, so its last record was written to the end
-    return any(
-        _is_record(block, at) and _walk(block, at) == len(block) for at in _places(block, end)
-    )
+    behind = range(end + _HEADER.size, len(block) - _HEADER.size + 1)
+    return any(_is_record(block, at) and _walk(block, at) == len(block) for at in behind)
+
+
+def cut_out_damage(path: Path) -> bool:
+    """Write the log anew with only what has the right checksum; whether anything was left out.
+
+    Opening without being strict would leave it out as well, but LevelDB then merges tables without
+    looking at checksums, which makes damage in them last. Its repair does not look at a log's.
+    """
+    salvage = _Salvage()
+    written = path.with_name(f"{path.name}.salvaged")
+    with path.open("rb") as old, written.open("wb") as new:
+        writer = _Writer(new)
+        while block := old.read(_BLOCK):
+            for record in salvage.records(block):
+                writer.write(record)
+        new.flush()
+        os.fsync(new.fileno())
+    if salvage.damaged:
+        written.replace(path)
+    else:
+        written.unlink()
+    return salvage.damaged
+
+
+class _Salvage:
+    """Joins fragments to records, leaving out those with damage in any of them."""
+
+    def __init__(self) -> None:
+        self.damaged = False
+        self._parts: list[bytes] | None = None
+
+    def records(self, block: bytes) -> Iterator[bytes]:
+        at = 0
+        while at + _HEADER.size <= len(block):
+            _, length, kind = _HEADER.unpack_from(block, at)
+            begin, end = at + _HEADER.size, at + _HEADER.size + length
+            if _is_record(block, at):
+                yield from self._joined(kind, block[begin:end])
+            else:
+                self.damaged, self._parts = True, None
+                if end > len(block) or not length:
+                    return  # where the next one begins is not known
+            at = end
+
+    def _joined(self, kind: int, part: bytes) -> Iterator[bytes]:
+        if kind in (_FULL, _FIRST):
+            self._parts = []
+        if self._parts is None:
+            return  # its beginning was damaged
+        self._parts.append(part)
+        if kind in (_FULL, _LAST):
+            yield b"".join(self._parts)
+            self._parts = None
+
+
+class _Writer:
+    """Writes records into blocks."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = _BLOCK
+
+    def write(self, record: bytes) -> None:
+        at, first = 0, True
+        while first or at < len(record):
+            if self._left < _HEADER.size:
+                self._file.write(bytes(self._left))
+                self._left = _BLOCK
+            part = record[at : at + self._left - _HEADER.size]
+            at += len(part)
+            last = at == len(record)
+            kind = (_FULL if last else _FIRST) if first else (_LAST if last else _MIDDLE)
+            checksum = _masked(_crc32c(bytes([kind]) + part))
+            self._file.write(_HEADER.pack(checksum, len(part), kind) + part)
+            self._left -= _HEADER.size + len(part)
+            first = False
 
 
 def _last_block(path: Path) -> bytes:
@@ -69,11 +145,6 @@ def _walk(block: bytes, at: int) -> int:
             return at
         at = end
     return at
-
-
-def _places(block: bytes, broken: int) -> range:
-    """Where records behind the broken one can begin."""
-    return range(broken + _HEADER.size, len(block) - _HEADER.size + 1)
 
 
 def _is_record(block: bytes, at: int) -> bool:

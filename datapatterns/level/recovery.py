@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from datapatterns.errors import DataCorrupted, Forbidden, Locked, Unavailable
-from datapatterns.level import manifest, rebuilding, registry
+from datapatterns.level import logs, manifest, rebuilding, registry
 from datapatterns.level.driver import (
     Database,
     DriverError,
@@ -77,26 +77,30 @@ def rows(reader: Reader) -> Iterator[Row]:
 def recover(path: Path) -> None:
     """Make a damaged directory readable, keeping a copy of it as `<path>.damaged-<UTC time>`.
 
-    Nothing happens to a directory that can be read to its end, or that is none yet. Else: opened
-    without being strict, LevelDB passes over what is damaged in its log, and leaves tables alone;
-    only if that does not do, they are rebuilt, which can bring back what was overwritten or
-    deleted. Then the change logs of collections are put right, and repositories fill their
-    indexes afresh. Raises Locked, also if this process has it open, and DataCorrupted if in vain.
+    Nothing happens to a directory that can be read to its end, or that is none yet. Else what is
+    damaged is cut out of its log; only if that does not do, LevelDB rebuilds its tables, which can
+    bring back what was overwritten or deleted. Then the change logs of collections are put right,
+    and repositories fill their indexes afresh. LevelDB is always strict in this: if it is not, it
+    merges damaged blocks into new tables, whose checksums are right. Raises Locked, also if this
+    process has it open, and DataCorrupted if in vain.
     """
     with registry.reserved(path) as real:
         if not manifest.is_database(real):
             return
-        with _alone(real):
+        with _alone(real), _as_it_is(real) as before:
             if not _is_sound(real):
-                _recover(real)
+                _recover(real, before)
 
 
-def _recover(path: Path) -> None:
-    copy = _copy(path)
+def _recover(path: Path, before: Path) -> None:
+    copy = _copy(before, path)
     logger.warning("recovering a damaged LevelDB directory; its copy is %s", copy)
+    for log in path.glob("*.log"):
+        if log.is_file():
+            logs.cut_out_damage(log)
     lost = manifest.loss(path)
-    if lost is None or not lost.unknown_tables:  # LevelDB would delete those
-        _open_leniently(path)
+    if lost is not None and not lost.unknown_tables:
+        _open_once(path)  # begins a new log; LevelDB would delete tables that it does not know
     if not _is_sound(path):
         _repair(path)
         if not _is_sound(path):
@@ -159,30 +163,45 @@ def _opened(path: Path) -> Generator[Database]:
         database.close()
 
 
-def _copy(path: Path) -> Path:
+@contextmanager
+def _as_it_is(path: Path) -> Generator[Path]:
+    """Links to the files as they are before LevelDB opens the directory: it adds files and deletes
+    files, but changes none. Where there can be no links, the directory itself."""
+    links = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield links if _linked(path, links) else path
+    finally:
+        shutil.rmtree(links, ignore_errors=True)
+
+
+def _linked(path: Path, links: Path) -> bool:
+    # Not LOCK: the system drops a process's lock on it with any handle that is closed.
+    ignored = shutil.ignore_patterns("LOCK")
+    try:
+        shutil.copytree(path, links, copy_function=os.link, symlinks=True, ignore=ignored)
+    except OSError:
+        return False
+    return True
+
+
+def _copy(before: Path, path: Path) -> Path:
     """Copy the directory beside itself; if there is no room, nothing else may be tried."""
     name = f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     copy, again = path.with_name(name), 1
-    while True:
-        try:
-            copy.mkdir()
-            break
-        except FileExistsError:
-            again += 1
-            copy = path.with_name(f"{name}-{again}")
-        except OSError as error:
-            raise Unavailable("the damaged LevelDB directory could not be copied") from error
+    while copy.exists():
+        again += 1
+        copy = path.with_name(f"{name}-{again}")
     try:
-        shutil.copytree(path, copy, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(before, copy, symlinks=True)
     except OSError as error:
         shutil.rmtree(copy, ignore_errors=True)
         raise Unavailable("the damaged LevelDB directory could not be copied") from error
     return copy
 
 
-def _open_leniently(path: Path) -> None:
+def _open_once(path: Path) -> None:
     try:
-        open_database(str(path), create_if_missing=False, paranoid_checks=False).close()
+        open_database(str(path), create_if_missing=False, paranoid_checks=True).close()
     except DriverError as error:
         _refuse_if_locked(error, path)
 

@@ -338,15 +338,12 @@ def test_copy_beside(tmp_path: Path) -> None:
     for n in range(1, 3):
         damaged_log(tmp_path / "d")
         before = {file.name: file.read_bytes() for file in (tmp_path / "d").iterdir()}
-        with pytest.raises(DataCorrupted):
-            Level.open(tmp_path / "d")
         Level.open(tmp_path / "d", recover=True).close()
         copies = sorted(tmp_path.glob("d.damaged-*"))
         assert len(copies) == n
         assert all(re.fullmatch(r"d\.damaged-\d{8}T\d{6}Z(-\d+)?", copy.name) for copy in copies)
         contents = [{file.name: file.read_bytes() for file in copy.iterdir()} for copy in copies]
-        for content in contents:
-            content["LOG"] = content["LOG.old"] = before["LOG"] = before["LOG.old"] = b""
+        del before["LOCK"]
         assert before in contents
         shutil.rmtree(tmp_path / "d")
 
@@ -366,6 +363,7 @@ def test_no_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     damaged_log(tmp_path / "d")
 
     def full(source: Path, target: Path, **options: Any) -> None:
+        target.mkdir()
         (target / "part").write_text("some of it")
         raise OSError(28, "No space left on device")
 

@@ -83,7 +83,7 @@ def unreported(story: Story) -> int:
             announced = True
             continue
         if not announced:
-            missing += each - last - 1
+            missing += max(0, each - last - 1)
         last, announced = each, False
     return missing
 
@@ -542,6 +542,9 @@ async def test_a_failover(namespace: str, durable: bool) -> None:
             for number in range(5):
                 await other.emit("count", number)
             await until(lambda: len(story) == 5)
+            if durable:  # what the replica has not got is lost with the master, and would be a gap
+                stream = f"{{{namespace}:emitter:events}}:stream"
+                await until(lambda: servers.replica.ask("XLEN", stream) == ":5")
             servers.master.kill()
             await emit_until(other, 5, story)
         for each in (client, *sentinel.sentinels):
