@@ -58,6 +58,15 @@ def is_database(path: Path) -> bool:
     return "CURRENT" in names or any(map(_DATA.fullmatch, names))
 
 
+def live_tables(path: Path) -> set[str]:
+    """The names that the tables of the directory have, as far as its manifest can be read."""
+    try:
+        tables = read(_stored(path) or b"").tables
+    except (IndexError, ValueError):
+        return set()
+    return {f"{number:06}.{kind}" for number in tables for kind in ("ldb", "sst")}
+
+
 def _compare(path: Path, manifest: bytes | None, files: set[tuple[str, int]]) -> Loss | None:
     tables = {number for kind, number in files if kind != "log"}
     if manifest is None:

@@ -165,23 +165,29 @@ def _opened(path: Path) -> Generator[Database]:
 
 @contextmanager
 def _as_it_is(path: Path) -> Generator[Path]:
-    """Links to the files as they are before LevelDB opens the directory: it adds files and deletes
-    files, but changes none. Where there can be no links, the directory itself."""
-    links = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield links if _linked(path, links) else path
-    finally:
-        shutil.rmtree(links, ignore_errors=True)
+    """The directory as it is before LevelDB opens it; where that is not possible, itself.
 
+    Live tables are only linked: LevelDB deletes them, but never changes them. What is left over
+    from a crash it may write over. Not LOCK: the system drops a process's lock on a file with any
+    handle to it that is closed.
+    """
+    live, place = manifest.live_tables(path), path.with_name(f".{path.name}.{os.getpid()}")
 
-def _linked(path: Path, links: Path) -> bool:
-    # Not LOCK: the system drops a process's lock on it with any handle that is closed.
-    ignored = shutil.ignore_patterns("LOCK")
+    def keep(source: str, target: str) -> None:
+        if os.path.basename(source) in live:
+            os.link(source, target)
+        else:
+            shutil.copy2(source, target)
+
     try:
-        shutil.copytree(path, links, copy_function=os.link, symlinks=True, ignore=ignored)
+        shutil.copytree(path, place, copy_function=keep, ignore=shutil.ignore_patterns("LOCK"))
+        before = place
     except OSError:
-        return False
-    return True
+        before = path
+    try:
+        yield before
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _copy(before: Path, path: Path) -> Path:

@@ -37,8 +37,8 @@ class AsyncIndexing:
     """All indexes of a collection in one sorted set, and the notes on them in one hash.
 
     Members have score 0, so the set is in the order of their bytes: `d<id>` for each document,
-    `e<index><values><id>` for each entry, and `m<index><id>` for each document that was changed by a
-    writer which did not know that index ("missed"). The scripts that write keep all three.
+    `e<index><values><id>` for each entry, and `m<index><id>` for each document that was changed by
+    a writer which did not know that index ("missed"). The scripts that write keep all three.
 
     A new index gets a note first; from then on, writers that do not know it leave their marks.
     Then it is filled, 500 documents a step: read them, compute their entries, and write those of

@@ -74,8 +74,8 @@ async def take(pool: Pool) -> Any:
     """Return a connection of the pool that is connected and has nothing left to read."""
     untyped: Any = pool
     connection = await untyped.get_connection(*POOL_ARGS)
-    # With maintenance notifications, which redis-py 8 turns on by itself, its pool does not look for
-    # an end, and for a reset it never does.
+    # With maintenance notifications, which redis-py 8 turns on by itself, its pool does not look
+    # for an end, and for a reset it never does.
     notified = getattr(pool, "maint_notifications_enabled", None)
     if _is_reset(connection) or (notified is not None and notified()):
         try:
@@ -150,5 +150,8 @@ async def own_connection(
     """
     pool: Any = await pool_of(client, key)
     source = pool.node if isinstance(pool, NodePool) else pool
-    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout, **others}
+    # Without notifications of maintenance, which concern the pool, and which the driver refuses to
+    # make with RESP2 and its own parser.
+    options = {name: it for name, it in source.connection_kwargs.items() if "maint" not in name}
+    options |= {"socket_timeout": timeout, **others}
     return source.connection_class(**options)

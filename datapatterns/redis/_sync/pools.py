@@ -88,5 +88,8 @@ def own_connection(client: RedisClient, key: bytes, *, timeout: float, **others:
     pool's connections. The caller disconnects it.
     """
     source: Any = pool_of(client, key)
-    options: dict[str, Any] = {**source.connection_kwargs, "socket_timeout": timeout, **others}
+    # Without notifications of maintenance, which concern the pool, and which the driver refuses to
+    # make with RESP2 and its own parser.
+    options = {name: it for name, it in source.connection_kwargs.items() if "maint" not in name}
+    options |= {"socket_timeout": timeout, **others}
     return source.connection_class(**options)

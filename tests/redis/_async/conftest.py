@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -19,15 +20,27 @@ from datapatterns.testing.servers import RedisClusterServers
 
 HOST = "127.0.0.1"
 
-# A target's name -> the fixture with its server, and how its client is set up.
+# A target's name -> the fixture with its server, and how its client is set up. Each server, each
+# protocol and both ways of decoding come up; every combination of them only when asked for.
 TARGETS: dict[str, tuple[str, dict[str, Any]]] = {
     "redis": ("redis_server", {}),
-    "redis-resp3-decoded": ("redis_server", {"protocol": 3, "decode_responses": True}),
-    "valkey-decoded": ("valkey_server", {"decode_responses": True}),
-    "valkey-resp3": ("valkey_server", {"protocol": 3}),
-    "cluster": ("redis_cluster", {}),
-    "cluster-resp3-decoded": ("redis_cluster", {"protocol": 3, "decode_responses": True}),
+    "valkey-resp3-decoded": ("valkey_server", {"protocol": 3, "decode_responses": True}),
+    "cluster-decoded": ("redis_cluster", {"decode_responses": True}),
 }
+if os.environ.get("DATAPATTERNS_ALL_CLIENTS"):
+    TARGETS = {
+        f"{server}-resp{protocol}-{'decoded' if decode else 'bytes'}": (
+            fixture,
+            {"protocol": protocol, "decode_responses": decode},
+        )
+        for server, fixture in (
+            ("redis", "redis_server"),
+            ("valkey", "valkey_server"),
+            ("cluster", "redis_cluster"),
+        )
+        for protocol in (2, 3)
+        for decode in (False, True)
+    }
 
 Connect = Callable[..., Awaitable[Any]]
 
