@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from datapatterns.errors import DecodeFailed, InvalidData
+from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
 from datapatterns.names import check_name
 
 if sys.version_info >= (3, 14):
@@ -124,3 +125,35 @@ def field_value(fields: Mapping[str, Any], path: str) -> tuple[bool, Any]:
             return False, None
         value = cast("Mapping[str, Any]", value)[part]
     return True, value
+
+
+@dataclass(frozen=True)
+class Schema(Generic[D]):
+    """What a repository was told of its documents."""
+
+    model: type[D]
+    id_from: str | None = None
+    immutable: frozenset[str] = field(default_factory=frozenset[str])
+    update_model: type[BaseModel] | None = None
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.model, type) and issubclass(self.model, Document)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgument("a repository's model is a subclass of Document")
+        named = {*self.immutable, *([] if self.id_from is None else [self.id_from])}
+        if unknown := named - set(self.model.model_fields):
+            raise InvalidArgument(
+                f"{self.model.__name__} has no field {', '.join(sorted(unknown))}"
+            )
+        stored = (info.serialization_alias for info in self.model.model_fields.values())
+        if any(alias is not None and alias.startswith("_") for alias in stored):
+            raise InvalidArgument("stored names that begin with _ belong to the stores")
+
+    def checked(self, document: object) -> tuple[D, dict[str, Any]]:
+        """The document as it would be read back, and the fields to store; InvalidData if not."""
+        if not isinstance(document, self.model):
+            raise InvalidArgument(f"expected a {self.model.__name__}")
+        fields = fields_of(document)
+        try:
+            return self.model.model_validate(fields), fields
+        except ValidationError as error:
+            raise InvalidData.of(error) from error

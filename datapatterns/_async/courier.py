@@ -19,6 +19,7 @@ from typing import Any
 logger = logging.getLogger("datapatterns.emitter")
 
 _GRACE = 5.0  # seconds for what is cancelled to end
+_TURNS = 16  # calls after which a work that never waits lets others run
 
 Call = Callable[[], Awaitable[None]]
 Work = Callable[[], Awaitable[bool]]
@@ -57,11 +58,12 @@ class AsyncCourier:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, work: Work) -> None:
-        more = await work()
-        while more:
-            # A listener that never waits for anything must not keep the loop from the others.
-            await asyncio.sleep(0)
-            more = await work()
+        calls = 1
+        while await work():
+            if calls % _TURNS == 0:
+                # A listener that never waits for anything must not keep the loop from the others.
+                await asyncio.sleep(0)
+            calls += 1
 
     async def announce(self, due: Callable[[], list[Call]]) -> None:
         """Begin the calls that are due; they have begun when this returns, whoever began them."""

@@ -6,15 +6,12 @@ Every write is a work on a transaction, every read a work on a database; the fac
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from datapatterns import indexes as entries
 from datapatterns.codecs import dumps
-from datapatterns.documents import Document, check_changes, document_id, fields_of, load, revise
+from datapatterns.documents import Document, Schema, check_changes, document_id, load, revise
 from datapatterns.errors import (
     Conflict,
     DataCorrupted,
@@ -38,38 +35,6 @@ from datapatterns.tuples import AFTER, collated, unpack
 D = TypeVar("D", bound=Document)
 T = TypeVar("T")
 Row = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True)
-class Schema(Generic[D]):
-    """What a repository was told of its documents."""
-
-    model: type[D]
-    id_from: str | None = None
-    immutable: frozenset[str] = field(default_factory=frozenset[str])
-    update_model: type[BaseModel] | None = None
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.model, type) and issubclass(self.model, Document)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("a repository's model is a subclass of Document")
-        named = {*self.immutable, *([] if self.id_from is None else [self.id_from])}
-        if unknown := named - set(self.model.model_fields):
-            raise InvalidArgument(
-                f"{self.model.__name__} has no field {', '.join(sorted(unknown))}"
-            )
-        aliases = {info.serialization_alias for info in self.model.model_fields.values()}
-        if REVISION in aliases:
-            raise InvalidArgument(f"the field name {REVISION} belongs to this library")
-
-    def checked(self, document: object) -> tuple[D, dict[str, Any]]:
-        """The document as it would be read back, and the fields to store; InvalidData if not."""
-        if not isinstance(document, self.model):
-            raise InvalidArgument(f"expected a {self.model.__name__}")
-        fields = fields_of(document)
-        try:
-            return self.model.model_validate(fields), fields
-        except ValidationError as error:
-            raise InvalidData.of(error) from error
 
 
 class Documents(Generic[D]):

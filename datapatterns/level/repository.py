@@ -7,12 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from datapatterns.documents import Document
+from datapatterns.documents import Document, Schema
 from datapatterns.errors import DataError, InvalidArgument, NotFound
 from datapatterns.indexes import Index
 from datapatterns.level import reindex
 from datapatterns.level.collection import Log
-from datapatterns.level.documents import Documents, Schema
+from datapatterns.level.documents import Documents
 from datapatterns.level.space import HasSpace
 from datapatterns.pages import Page
 

@@ -13,11 +13,9 @@ from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
-
-from datapatterns import tuples
+from datapatterns import documents, tuples
 from datapatterns.codecs import dumps, loads
-from datapatterns.documents import Document, document_id, fields_of, load, revise
+from datapatterns.documents import Document, document_id, load, revise
 from datapatterns.errors import (
     Conflict,
     DataCorrupted,
@@ -40,36 +38,8 @@ _RESERVED = frozenset({"_rev", "_entries"})
 _LARGE = 16_384  # bytes: a thousand such documents are 16 MB
 
 
-@dataclass(frozen=True)
-class Schema(Generic[D]):
-    """What a repository was told of its documents."""
-
-    model: type[D]
-    id_from: str | None = None
-    immutable: frozenset[str] = field(default_factory=frozenset[str])
-    update_model: type[BaseModel] | None = None
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.model, type) and issubclass(self.model, Document)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("a repository's model is a subclass of Document")
-        named = {*self.immutable, *([] if self.id_from is None else [self.id_from])}
-        if unknown := named - set(self.model.model_fields):
-            raise InvalidArgument(
-                f"{self.model.__name__} has no field {', '.join(sorted(unknown))}"
-            )
-        aliases = {info.serialization_alias for info in self.model.model_fields.values()}
-        if aliases & _RESERVED:
-            raise InvalidArgument("the field names _rev and _entries belong to this library")
-
-    def checked(self, document: object) -> tuple[D, dict[str, Any]]:
-        """The document as it would be read back, and the fields to store; InvalidData if not."""
-        if not isinstance(document, self.model):
-            raise InvalidArgument(f"expected a {self.model.__name__}")
-        fields = fields_of(document)
-        try:
-            return self.model.model_validate(fields), fields
-        except ValidationError as error:
-            raise InvalidData.of(error) from error
+class Schema(documents.Schema[D]):
+    """What a repository was told of its documents, and how it reads them."""
 
     def load(self, id: str, raw: Raw) -> D:
         """The document of a hash; DecodeFailed, naming the id, if it does not fit the model."""

@@ -18,6 +18,7 @@ import pytest
 
 from datapatterns.errors import DataCorrupted, DataError
 from datapatterns.level import Level, manifest
+from datapatterns.level.driver import open_database
 
 BATCHES = 400
 SMALL = {"write_buffer_size": 65_536, "block_size": 1_024}
@@ -278,3 +279,42 @@ def test_damage_at_the_very_end_of_a_range(tmp_path: Path) -> None:
         entries = level.items()
         with pytest.raises(DataCorrupted):
             seek_and_read(entries)
+
+
+def test_log_that_looks_shorter_than_it_is(tmp_path: Path) -> None:
+    """A length in the log that points behind its end hides all that follows from LevelDB."""
+    path = tmp_path / "d"
+    with Level.open(path) as level:
+        for n in range(50):
+            level.put(f"{n:02}", "v" * 50)
+    (log,) = path.glob("*.log")
+    data = bytearray(log.read_bytes())
+    record = len(data) // 50
+    data[20 * record + 5] ^= 0x40  # the length's upper byte
+    log.write_bytes(data)
+    shutil.copytree(path, tmp_path / "raw")
+    database = open_database(str(tmp_path / "raw"), paranoid_checks=True)
+    assert len(list(database.iterator())) == 20
+    database.close()
+    with pytest.raises(DataCorrupted):
+        Level.open(path)
+    with Level.open(path, recover=True) as level:
+        assert len(list(level.items())) == 20  # where the next record began is not known
+
+
+def test_one_bad_record_costs_only_itself(tmp_path: Path) -> None:
+    """A flipped byte inside a record: recovery leaves out that batch, and no other."""
+    path = tmp_path / "d"
+    with Level.open(path) as level:
+        for n in range(2_000):
+            level.batch().put(f"a{n:04}", "v" * 50).put(f"b{n:04}", "v" * 50).write()
+        level.put("long", "x" * 100_000)  # of several fragments
+    (log,) = path.glob("*.log")
+    data = bytearray(log.read_bytes())
+    at = data.index(b"a1000")
+    data[at + 20] ^= 1
+    log.write_bytes(data)
+    with Level.open(path, recover=True) as level:
+        keys = {f"{name}{n:04}" for name in "ab" for n in range(2_000) if n != 1_000}
+        assert set(level.keys()) == keys | {"long"}
+        assert level.get("long") == "x" * 100_000

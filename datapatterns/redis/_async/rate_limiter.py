@@ -74,9 +74,19 @@ class AsyncRateLimiter:
         self.redis = client
         check_name("a name", name)
         self._keys = Keys.of(namespace, "limiter")
-        policy = make_policy(name, limit, window, algorithm, buckets=buckets, burst=burst)
-        self._policies: tuple[Policy, ...] = (policy,)
         self._fail_open = fail_open
+        policy = make_policy(name, limit, window, algorithm, buckets=buckets, burst=burst)
+        self._charge((policy,))
+
+    def _charge(self, policies: tuple[Policy, ...]) -> None:
+        """Make these the limits, and what the script is told of them."""
+        self._policies = policies
+        self._parts = [_part(policy) for policy in policies]
+        self._args = [
+            fact
+            for policy in policies
+            for fact in (policy.algorithm, policy.limit, policy.step, policy.room)
+        ]
 
     @classmethod
     def all_of(cls, limiters: Iterable[Self]) -> Self:
@@ -89,7 +99,7 @@ class AsyncRateLimiter:
         if len({_part(policy) for policy in policies}) != len(policies):
             raise InvalidArgument("all_of takes limiters of different names")
         together = copy.copy(several[0])
-        together._policies = policies
+        together._charge(policies)
         together._fail_open = all(limiter._fail_open for limiter in several)
         return together
 
@@ -130,14 +140,11 @@ class AsyncRateLimiter:
 
     def _subject_keys(self, subject: str) -> list[bytes]:
         about = self._keys.about(subject)
-        return [about(*_part(policy)) for policy in self._policies]
+        return [about(*part) for part in self._parts]
 
     def _call(self, subject: str, cost: int, mode: str) -> tuple[list[bytes], list[str | int]]:
         """The keys and arguments of the script."""
-        args: list[str | int] = [check_cost(self._policies, cost), mode]
-        for policy in self._policies:
-            args += [policy.algorithm, policy.limit, policy.step, policy.room]
-        return self._subject_keys(subject), args
+        return self._subject_keys(subject), [check_cost(self._policies, cost), mode, *self._args]
 
     def _decision(self, reply: Sequence[int]) -> Decision:
         """The script's four numbers a limit, as one decision."""

@@ -18,6 +18,7 @@ from datapatterns.redis._async.pools import AsyncRedisClient
 logger = logging.getLogger("datapatterns.emitter")
 
 LOSSES = (driver.ConnectionError, driver.TimeoutError, OSError)
+_SLACK = 2.0  # seconds
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
@@ -35,6 +36,7 @@ class AsyncReader:
         self._key = key
         self._listeners = listeners
         self._heartbeat = heartbeat
+        self._timeout = heartbeat + max(heartbeat, _SLACK)  # for a server that blocks for a beat
         self._lock = threading.Lock()  # held for moments only
         self._line: AsyncLine | None = None
         self._running: AsyncBackground | None = None
@@ -78,7 +80,7 @@ class AsyncReader:
         """Connect, and talk until that fails or nobody needs it any more."""
         try:
             line = await AsyncLine.open(
-                self.redis, self._key, timeout=2 * self._heartbeat, anew=self._astray
+                self.redis, self._key, timeout=self._timeout, anew=self._astray
             )
         except DataError as error:
             self._astray = True

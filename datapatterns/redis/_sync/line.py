@@ -77,7 +77,7 @@ class Line:
 
     def receive(self, timeout: float) -> Any:
         """Return what the server sends next, None if nothing comes in time."""
-        ends = time.monotonic() + timeout
+        ends = 0.0
         with redis_errors():
             while True:
                 if self._stopped:
@@ -86,10 +86,11 @@ class Line:
                     self._connection.send_command(*self._posted.popleft())
                 if self._connection.can_read(timeout=0):
                     return self._connection.read_response(disable_decoding=True)
-                left = ends - time.monotonic()
-                if left <= 0:
+                now = time.monotonic()  # only here: a busy reader does not need the time
+                ends = ends or now + timeout
+                if now >= ends:
                     return None
-                self._wait(left)
+                self._wait(ends - now)
 
     def _wait(self, seconds: float) -> None:
         self._selector.select(seconds)

@@ -19,6 +19,7 @@ from datapatterns.redis._sync.pools import RedisClient
 logger = logging.getLogger("datapatterns.emitter")
 
 LOSSES = (driver.ConnectionError, driver.TimeoutError, OSError)
+_SLACK = 2.0  # seconds
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
@@ -36,6 +37,7 @@ class Reader:
         self._key = key
         self._listeners = listeners
         self._heartbeat = heartbeat
+        self._timeout = heartbeat + max(heartbeat, _SLACK)  # for a server that blocks for a beat
         self._lock = threading.Lock()  # held for moments only
         self._line: Line | None = None
         self._running: Background | None = None
@@ -78,7 +80,7 @@ class Reader:
     def _session(self) -> None:
         """Connect, and talk until that fails or nobody needs it any more."""
         try:
-            line = Line.open(self.redis, self._key, timeout=2 * self._heartbeat, anew=self._astray)
+            line = Line.open(self.redis, self._key, timeout=self._timeout, anew=self._astray)
         except DataError as error:
             self._astray = True
             self._unreachable(error)

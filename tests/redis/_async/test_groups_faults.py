@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from redis.exceptions import ConnectionError
 
 from datapatterns import DataCorrupted, OutcomeUnknown
 from datapatterns.rankings import Ranked
+from datapatterns.redis._async import groups as module
 from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
 from datapatterns.testing.proxy import FaultProxy
@@ -195,3 +197,19 @@ async def test_scripts_forgotten_in_the_middle(
         assert await groups.add("red", f"m{step}") == 1
         await client.script_flush()
         assert await board.rank("ann") == 1
+
+
+async def test_members_scanned_twice(
+    monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, connect: Any
+) -> None:
+    """A member that the server scans twice, as it may while a set shrinks, comes once."""
+    pages = [[b"7", b"a", b"b"], [b"3", b"b"], [b"0", b"a", b"c"]]
+
+    async def scan(*_: Any) -> Any:
+        return pages.pop(0)
+
+    monkeypatch.setattr(module, "SCRIPTS", SimpleNamespace(read=scan))
+    found: list[str] = []
+    async for member in AsyncGroups(await connect(redis_server), "teams").members("red"):
+        found += [member]
+    assert found == ["a", "b", "c"]

@@ -34,7 +34,17 @@ async def behind(
     proxy = fault_proxy(HOST, redis_server.port)
     near = AsyncStore(lent(await connect(redis_server), namespace))
     far = AsyncStore(lent(await connect(proxy), namespace))
+    await _load_scripts(near.work_queue("other"))
     return proxy, far.work_queue("mail", lease=60.0, backoff=0), near.work_queue("mail", lease=60.0)
+
+
+async def _load_scripts(queue: Any) -> None:
+    """Use every script once: a lost NOSCRIPT would be a call that never ran."""
+    await queue.push("a")
+    await (await take(queue)).bury("no")
+    assert await queue.requeue_dead() == await queue.purge() == 1
+    await queue.pause()
+    await queue.once("a", 1)
 
 
 class Losing:

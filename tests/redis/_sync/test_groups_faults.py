@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from redis.retry import Retry
 
 from datapatterns import DataCorrupted, OutcomeUnknown
 from datapatterns.rankings import Ranked
+from datapatterns.redis._sync import groups as module
 from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
 from datapatterns.testing.proxy import FaultProxy
@@ -196,3 +198,19 @@ def test_scripts_forgotten_in_the_middle(
         assert groups.add("red", f"m{step}") == 1
         client.script_flush()
         assert board.rank("ann") == 1
+
+
+def test_members_scanned_twice(
+    monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer, connect: Any
+) -> None:
+    """A member that the server scans twice, as it may while a set shrinks, comes once."""
+    pages = [[b"7", b"a", b"b"], [b"3", b"b"], [b"0", b"a", b"c"]]
+
+    def scan(*_: Any) -> Any:
+        return pages.pop(0)
+
+    monkeypatch.setattr(module, "SCRIPTS", SimpleNamespace(read=scan))
+    found: list[str] = []
+    for member in Groups(connect(redis_server), "teams").members("red"):
+        found += [member]
+    assert found == ["a", "b", "c"]

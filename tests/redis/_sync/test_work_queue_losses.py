@@ -35,7 +35,17 @@ def behind(
     proxy = fault_proxy(HOST, redis_server.port)
     near = Store(lent(connect(redis_server), namespace))
     far = Store(lent(connect(proxy), namespace))
+    _load_scripts(near.work_queue("other"))
     return proxy, far.work_queue("mail", lease=60.0, backoff=0), near.work_queue("mail", lease=60.0)
+
+
+def _load_scripts(queue: Any) -> None:
+    """Use every script once: a lost NOSCRIPT would be a call that never ran."""
+    queue.push("a")
+    (take(queue)).bury("no")
+    assert queue.requeue_dead() == queue.purge() == 1
+    queue.pause()
+    queue.once("a", 1)
 
 
 class Losing:
