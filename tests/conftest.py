@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 pytest.register_assert_rewrite("datapatterns.testing")  # so that its failures show the values
+pytest_plugins = ["datapatterns.testing.plugin"]  # the servers, and their versions in the header
+
 _FIGURE = "figure"
 
 

@@ -90,6 +90,11 @@ class AsyncRateLimiter(Protocol):
     A refused hit charges nothing. State expires by itself within three windows.
     """
 
+    @classmethod
+    def all_of(cls, limiters: Iterable[Self]) -> Self:
+        """Return a limiter that charges all of these or none, and tells of the strictest."""
+        ...
+
     async def hit(self, subject: str, cost: int = 1) -> Decision:
         """Count if allowed and return the decision; InvalidArgument if cost exceeds the limit."""
         ...

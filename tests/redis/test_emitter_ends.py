@@ -7,16 +7,21 @@ import gc
 import threading
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
 import redis.asyncio
 
+from datapatterns._sync.listening import Listeners
 from datapatterns.level import AsyncLevel, Level
 from datapatterns.level.emitter import AsyncEmitter as AsyncLevelEmitter
 from datapatterns.level.emitter import Emitter as LevelEmitter
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._sync.emitter import Emitter
+from datapatterns.redis._sync.subscriber import Subscriber
+from datapatterns.redis.channels import Channels
+from datapatterns.redis.keys import Keys
 from datapatterns.testing.servers import HOST, RedisServer, wait_until
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
@@ -147,3 +152,23 @@ async def test_both_faces_on_level(tmp_path: Path) -> None:
             await events.close()
     assert heard["sync"] == heard["async"]
     assert heard["other"] == []
+
+
+def test_only_the_last_confirmation_counts() -> None:
+    """An event let go and wanted again is confirmed by the second reply, not by the first."""
+    posted: list[tuple[object, ...]] = []
+    client = redis.Redis()  # never connects
+    listeners = Listeners(1, lambda event: None)
+    subscriber = Subscriber(client, Channels(Keys.of("dp", "emitter", "x")), listeners, 5.0)
+    subscriber._line = SimpleNamespace(post=lambda *command: posted.append(command))  # type: ignore[assignment]
+    subscriber._running = SimpleNamespace()  # type: ignore[assignment] - so that nothing is started
+    first = subscriber._join("news")
+    subscriber.unwant("news")
+    second = subscriber._join("news")
+    assert [command[0] for command in posted] == ["SUBSCRIBE", "UNSUBSCRIBE", "SUBSCRIBE"]
+    name = first.name
+    subscriber._take([b"subscribe", name, 1])
+    subscriber._take([b"unsubscribe", name, 0])
+    assert not second.settled.is_set()
+    subscriber._take([b"subscribe", name, 1])
+    assert second.settled.is_set()

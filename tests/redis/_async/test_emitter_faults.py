@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns import (
     DataCorrupted,
@@ -413,8 +414,7 @@ async def test_a_reader_that_lags_behind_a_new_listener(
         proxy,
         socket_timeout=0.3,
         retry=Retry(NoBackoff(), 3),
-        retry_on_timeout=True,
-        retry_on_error=[LostConnection],
+        retry_on_error=[LostConnection, LostReply],
     )
     other = AsyncEmitter(await connect(redis_server), durable=True, namespace=namespace)
     async with telling(near, namespace, durable=True, heartbeat=BEAT) as (events, story):

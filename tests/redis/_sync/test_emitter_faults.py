@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import TimeoutError as LostReply
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -411,8 +412,7 @@ def test_a_reader_that_lags_behind_a_new_listener(
         proxy,
         socket_timeout=0.3,
         retry=Retry(NoBackoff(), 3),
-        retry_on_timeout=True,
-        retry_on_error=[LostConnection],
+        retry_on_error=[LostConnection, LostReply],
     )
     other = Emitter(connect(redis_server), durable=True, namespace=namespace)
     with telling(near, namespace, durable=True, heartbeat=BEAT) as (events, story):
