@@ -10,6 +10,7 @@ from datapatterns.testing._async.changes import (
 )
 from datapatterns.testing._async.concurrency_limiter import AsyncConcurrencyLimiterConformance
 from datapatterns.testing._async.counter import AsyncCounterConformance
+from datapatterns.testing._async.deliveries import AsyncDeliveriesConformance
 from datapatterns.testing._async.emitter import AsyncEmitterConformance
 from datapatterns.testing._async.groups import AsyncGroupsConformance
 from datapatterns.testing._async.leaderboard import AsyncLeaderboardConformance
@@ -60,6 +61,10 @@ class TestLeaderboard(AsyncLeaderboardConformance):
 
 class TestWorkQueue(AsyncWorkQueueConformance):
     """The work queue."""
+
+
+class TestDeliveries(AsyncDeliveriesConformance):
+    """Deliveries of the work queue."""
 
 
 class TestQueueWorker(AsyncQueueWorkerConformance):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datapatterns.testing._sync.deliveries import DeliveriesConformance
+
 from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
 from datapatterns.testing._sync.capabilities import CapabilitiesConformance
 from datapatterns.testing._sync.changes import (
@@ -61,6 +63,10 @@ class TestLeaderboard(LeaderboardConformance):
 
 class TestWorkQueue(WorkQueueConformance):
     """The work queue."""
+
+
+class TestDeliveries(DeliveriesConformance):
+    """Deliveries of the work queue."""
 
 
 class TestQueueWorker(QueueWorkerConformance):

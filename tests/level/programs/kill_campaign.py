@@ -46,7 +46,9 @@ class Acknowledged:
         return int(_COUNT.unpack_from(self._memory, writer * _COUNT.size)[0])
 
     def __setitem__(self, writer: int, steps: int) -> None:
-        _COUNT.pack_into(self._memory, writer * _COUNT.size, steps)
+        # One copy of 8 bytes: pack_into() would write zeros first, and a SIGKILL may come between.
+        at = writer * _COUNT.size
+        self._memory[at : at + _COUNT.size] = _COUNT.pack(steps)
 
 
 def step(writer: int, n: int) -> tuple[str, int, str | None]:

@@ -6,6 +6,7 @@ from datapatterns.testing._async.calendar_counter import AsyncCalendarCounterCon
 from datapatterns.testing._async.capabilities import AsyncCapabilitiesConformance
 from datapatterns.testing._async.concurrency_limiter import AsyncConcurrencyLimiterConformance
 from datapatterns.testing._async.counter import AsyncCounterConformance
+from datapatterns.testing._async.deliveries import AsyncDeliveriesConformance
 from datapatterns.testing._async.emitter import AsyncEmitterConformance
 from datapatterns.testing._async.groups import AsyncGroupsConformance
 from datapatterns.testing._async.leaderboard import AsyncLeaderboardConformance
@@ -48,6 +49,10 @@ class TestLeaderboard(AsyncLeaderboardConformance):
 
 class TestWorkQueue(AsyncWorkQueueConformance):
     """The work queue."""
+
+
+class TestDeliveries(AsyncDeliveriesConformance):
+    """Deliveries of the work queue."""
 
 
 class TestQueueWorker(AsyncQueueWorkerConformance):

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datapatterns.testing._sync.deliveries import DeliveriesConformance
+
 from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
 from datapatterns.testing._sync.capabilities import CapabilitiesConformance
 from datapatterns.testing._sync.concurrency_limiter import ConcurrencyLimiterConformance
@@ -49,6 +51,10 @@ class TestLeaderboard(LeaderboardConformance):
 
 class TestWorkQueue(WorkQueueConformance):
     """The work queue."""
+
+
+class TestDeliveries(DeliveriesConformance):
+    """Deliveries of the work queue."""
 
 
 class TestQueueWorker(QueueWorkerConformance):
