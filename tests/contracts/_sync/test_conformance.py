@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from datapatterns.testing._sync.deliveries import DeliveriesConformance
-
 from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
 from datapatterns.testing._sync.capabilities import CapabilitiesConformance
 from datapatterns.testing._sync.changes import (
@@ -13,6 +11,7 @@ from datapatterns.testing._sync.changes import (
 )
 from datapatterns.testing._sync.concurrency_limiter import ConcurrencyLimiterConformance
 from datapatterns.testing._sync.counter import CounterConformance
+from datapatterns.testing._sync.deliveries import DeliveriesConformance
 from datapatterns.testing._sync.emitter import EmitterConformance
 from datapatterns.testing._sync.groups import GroupsConformance
 from datapatterns.testing._sync.leaderboard import LeaderboardConformance
