@@ -290,6 +290,15 @@ class AsyncEmitter(Protocol):
         """Listen no more."""
         ...
 
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
 
 class AsyncGroups(Protocol):
     """Named sets of members, and the groups that a member is in."""

@@ -289,6 +289,15 @@ class Emitter(Protocol):
         """Listen no more."""
         ...
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
 
 class Groups(Protocol):
     """Named sets of members, and the groups that a member is in."""

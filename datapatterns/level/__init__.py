@@ -5,6 +5,7 @@ from datapatterns.level.calendar_counter import AsyncCalendarCounter, CalendarCo
 from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
 from datapatterns.level.concurrency_limiter import AsyncConcurrencyLimiter, ConcurrencyLimiter
 from datapatterns.level.counter import AsyncCounter, Counter
+from datapatterns.level.emitter import AsyncEmitter, Emitter
 from datapatterns.level.entries import Snapshot
 from datapatterns.level.groups import AsyncGroups, Groups
 from datapatterns.level.hooks import HookBatch, Hooks, Operation
@@ -20,6 +21,7 @@ __all__ = [
     "AsyncChangesFeed",
     "AsyncConcurrencyLimiter",
     "AsyncCounter",
+    "AsyncEmitter",
     "AsyncGroups",
     "AsyncLeaderboard",
     "AsyncLevel",
@@ -30,6 +32,7 @@ __all__ = [
     "ChangesFeed",
     "ConcurrencyLimiter",
     "Counter",
+    "Emitter",
     "Groups",
     "HookBatch",
     "Hooks",
