@@ -224,7 +224,9 @@ class Level:
             job = Job(lambda batch: store(batch, operations), wait)
             await engine.lane.write(job, self._gate)
         else:
-            await engine.lane.call(engine.prepare(operations, sync=wait), self._gate)
+            with self._gate:
+                prepared = engine.prepare(operations, sync=wait)
+            await engine.lane.call(prepared, self._gate)
 
     def inline(self, sync: bool | None) -> bool:
         """Whether the async face may do a single write here and now, without its lane."""

@@ -148,6 +148,10 @@ async def _batch(level: AsyncLevel) -> None:
     await level.batch([PUT])
 
 
+async def _large_batch(level: AsyncLevel) -> None:
+    await level.batch([{"type": "put", "key": f"k{n}", "value": n} for n in range(50)])
+
+
 async def _chain(level: AsyncLevel) -> None:
     await level.batch().put("k", 1).write()
 
@@ -171,6 +175,7 @@ USES: dict[str, Callable[[AsyncLevel], Awaitable[Any]]] = {
     "synced put": lambda level: level.put("k", 1, sync=True),
     "delete": lambda level: level.delete("k"),
     "batch": _batch,
+    "large batch": _large_batch,
     "chained batch": _chain,
     "clear": lambda level: level.clear(),
     "compact": lambda level: level.compact(),

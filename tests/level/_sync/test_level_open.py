@@ -149,6 +149,10 @@ def _batch(level: Level) -> None:
     level.batch([PUT])
 
 
+def _large_batch(level: Level) -> None:
+    level.batch([{"type": "put", "key": f"k{n}", "value": n} for n in range(50)])
+
+
 def _chain(level: Level) -> None:
     level.batch().put("k", 1).write()
 
@@ -172,6 +176,7 @@ USES: dict[str, Callable[[Level], Awaitable[Any]]] = {
     "synced put": lambda level: level.put("k", 1, sync=True),
     "delete": lambda level: level.delete("k"),
     "batch": _batch,
+    "large batch": _large_batch,
     "chained batch": _chain,
     "clear": lambda level: level.clear(),
     "compact": lambda level: level.compact(),
