@@ -57,9 +57,17 @@ async def write(client: AsyncRedisClient, *command: bytes | str | int, key: byte
 async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
     """Return the reply to a command that changes nothing, in bytes, or raise one of our errors."""
     untyped: Any = client  # the driver's own types are incomplete
+    # A cluster's client that learns the slots anew closes connections that others are reading from.
+    tries = LOSSES if isinstance(client, RedisCluster) else 1
     with redis_errors():
-        # The option is the driver's own, for DUMP.
-        return await when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
+        while True:
+            tries -= 1
+            try:
+                # The option is the driver's own, for DUMP.
+                return await when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
+            except driver.ConnectionError:
+                if not tries:
+                    raise
 
 
 async def when_free(call: Call) -> Any:
