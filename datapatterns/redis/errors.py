@@ -15,6 +15,7 @@ do so before their first write.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from types import TracebackType
@@ -138,6 +139,22 @@ class redis_errors:
         # neither, and goes its way.
         if isinstance(error, (*DRIVER_ERRORS, OSError)):
             raise translate(error, sent=self.sent) from error
+        if is_closed_transport(error):
+            raise Unavailable("the connection was closed before the command was sent") from error
+
+
+def is_closed_transport(error: BaseException | None) -> bool:
+    """Whether asyncio refused to write, since somebody else had closed the connection meanwhile.
+
+    From CPython 3.12 on its transport then calls a method that it has already let go of.
+    """
+    if not isinstance(error, TypeError):
+        return False
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    file = "" if trace is None else trace.tb_frame.f_code.co_filename
+    return file.endswith(f"asyncio{os.sep}selector_events.py")
 
 
 def translate(error: BaseException, *, sent: bool = False) -> DataError:

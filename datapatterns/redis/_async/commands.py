@@ -40,7 +40,7 @@ from datapatterns.redis._async.pools import (
     pool_of,
     take,
 )
-from datapatterns.redis.errors import redis_errors
+from datapatterns.redis.errors import is_closed_transport, redis_errors
 
 PATIENCE = 10.0  # seconds until a client without a free connection is called unavailable
 REDIRECTIONS = 5  # how often one command may be sent on within a cluster
@@ -65,8 +65,9 @@ async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
             try:
                 # The option is the driver's own, for DUMP.
                 return await when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
-            except driver.ConnectionError:
-                if not tries:
+            except (driver.ConnectionError, TypeError) as error:
+                lost = isinstance(error, driver.ConnectionError) or is_closed_transport(error)
+                if not lost or not tries:
                     raise
 
 
@@ -138,6 +139,7 @@ _ELSEWHERE = (
     driver.ReadOnlyError,
     driver.ConnectionError,
     driver.TimeoutError,
+    TypeError,  # of a closed transport
 )
 
 

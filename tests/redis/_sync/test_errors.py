@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from datapatterns import (
     Unauthorized,
     Unavailable,
 )
-from datapatterns.redis.errors import translate
+from datapatterns.redis.errors import redis_errors, translate
 from datapatterns.testing.servers import HOST, RedisServer, SentinelServers, free_port
 
 NAME, SUBJECT, PASSWORD = "secret-name", "secret-subject", "secret-password"
@@ -229,3 +230,12 @@ def test_replies_that_a_test_cannot_provoke(error: Exception, kind: type[DataErr
 def test_losses_before_anything_was_sent(error: Exception, kind: type[DataError]) -> None:
     """The same losses while connecting, or of a read."""
     assert type(translate(error)) is kind
+
+
+def test_a_closed_transport() -> None:
+    """asyncio's TypeError over a connection closed meanwhile is Unavailable; any other stays."""
+    broken = compile("raise TypeError", f"asyncio{os.sep}selector_events.py", "exec")
+    with pytest.raises(Unavailable), redis_errors(sent=True):
+        exec(broken)
+    with pytest.raises(TypeError), redis_errors(sent=True):
+        raise TypeError
