@@ -93,4 +93,13 @@ REDIS = Capabilities(
     processes=True,
 )
 
-BACKENDS: dict[str, Capabilities] = {"level": LEVEL, "redis": REDIS}
+COUCH = Capabilities(
+    backend="couch",
+    patterns=frozenset({"repository", "changes"}),
+    atomic_batch=False,
+    unique_index=False,
+    collation="unicode",
+    processes=True,
+)
+
+BACKENDS: dict[str, Capabilities] = {"level": LEVEL, "redis": REDIS, "couch": COUCH}

@@ -39,6 +39,10 @@ class AsyncLock(asyncio.Lock):
     """A lock for a short time, taken with `async with`."""
 
 
+class AsyncSemaphore(asyncio.Semaphore):
+    """So many at a time, the others in turn; taken with `async with`."""
+
+
 class AsyncEvent:
     """A flag to wait for, raised from the loop, from any thread or from a signal handler.
 

@@ -33,6 +33,8 @@ SCHEMES = {
     "valkey": "datapatterns.redis.kit",
     "redis+cluster": "datapatterns.redis.kit",
     "redis+sentinel": "datapatterns.redis.kit",
+    "couch+http": "datapatterns.couch.kit",
+    "couch+https": "datapatterns.couch.kit",
 }
 
 
@@ -63,7 +65,7 @@ class AsyncStore:
 
     `AsyncStore.from_url("level:./data", namespace="app")`, then `async with`. The URL decides:
     `level:PATH`, `redis://`, `rediss://`, `valkey://`, `redis+cluster://h1:p1,h2:p2`,
-    `redis+sentinel://h1:p1,h2:p2/service`. Different namespaces never touch each other's state.
+    `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces never touch each other's state.
     A pattern that the backend lacks raises Unsupported, naming those that have it.
     """
 

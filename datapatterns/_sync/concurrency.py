@@ -37,6 +37,10 @@ _PER_LANE = 4  # jobs waiting for each one that runs: enough to keep all busy, f
 Lock = threading.Lock  # for a short time, taken with `with`
 
 
+class Semaphore(threading.Semaphore):
+    """So many at a time; taken with `with`."""
+
+
 class Event(threading.Event):
     """A flag to wait for, raised from any thread, but not from a signal handler."""
 

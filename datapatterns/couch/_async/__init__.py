@@ -1,0 +1,1 @@
+"""The async source of the Redis patterns; `_sync` beside it is generated."""

@@ -1,0 +1,42 @@
+"""CouchDB for the store: what its URL opens, and which class is which pattern."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datapatterns.capabilities import COUCH, Pattern
+from datapatterns.couch._async.couch import AsyncCouch
+from datapatterns.couch.paths import database_name
+from datapatterns.errors import InvalidArgument
+
+PATTERNS: dict[Pattern, Any] = {}
+
+
+class AsyncBackend:
+    """A server; each collection is a database, named after the namespace and the collection."""
+
+    capabilities = COUCH
+
+    def __init__(self, url: str, namespace: str = "") -> None:
+        self._namespace = namespace
+        database_name(namespace, "check")
+        self.couch = AsyncCouch(url)
+
+    async def open(self) -> None:
+        """It opens by itself."""
+
+    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+        """Return the pattern of that name; InvalidArgument for an option that it does not have."""
+        kind, database = PATTERNS[pattern], database_name(self._namespace, name)
+        try:
+            return kind(self.couch, database, *arguments, **options)
+        except TypeError as error:
+            raise InvalidArgument(f"{pattern} has no such option") from error
+
+    async def ping(self) -> None:
+        """Return if a CouchDB answers, else raise."""
+        await self.couch.ping()
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self.couch.close()

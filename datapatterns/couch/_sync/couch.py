@@ -1,0 +1,178 @@
+# Generated from datapatterns/couch/_async/couch.py by scripts/unasync.py; do not edit.
+"""A CouchDB server: one client, and the two ways in which everything else talks to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import stamina
+
+from datapatterns._sync.concurrency import Semaphore
+from datapatterns.codecs import dumps, loads
+from datapatterns.couch import drivers
+from datapatterns.couch._sync.database import Database
+from datapatterns.couch.drivers import Client, Clients, HttpClient
+from datapatterns.couch.errors import couch_errors, of_reply
+from datapatterns.errors import BadGateway, DataError, DecodeFailed, InvalidArgument
+
+logger = logging.getLogger("datapatterns.couch")
+
+_HEADERS = {"Accept": "application/json"}
+_SENDING = {**_HEADERS, "Content-Type": "application/json"}
+Params = Mapping[str, str | int | bool]
+
+
+class Couch:
+    """A server to make databases on, over one HTTP client.
+
+    `Couch("http://user:password@127.0.0.1:5984")` opens a client of its own and closes it;
+    a lent `httpx2` or `httpx` client (with its `base_url` and `auth`) is used as it is and left
+    open. `read` asks again, up to three times, when a request was lost; `write` sends once, and a
+    lost reply is OutcomeUnknown. Neither follows redirects: credentials go nowhere else.
+
+    At most `max_connections` requests are under way, the others wait before the client's pool, not
+    in it. `timeout` is in seconds, for every request; connecting takes at most 5 of them. A feed
+    reads over a client of its own with the same settings, `stream_client` if that is given: a lent
+    client's certificates and proxies cannot be read from it.
+    """
+
+    def __init__(
+        self,
+        client: str | HttpClient,
+        *,
+        max_connections: int = 20,
+        timeout: float = 30.0,
+        stream_client: HttpClient | None = None,
+    ) -> None:
+        if max_connections < 1 or not timeout > 0:
+            raise InvalidArgument("max_connections and timeout must be above 0")
+        self._lent = isinstance(client, Clients)
+        if isinstance(client, str):
+            base_url, auth = parse_url(client)
+            self._settings = drivers.settings(base_url, auth, timeout, max_connections)
+            with couch_errors():
+                self.client: HttpClient = Client(**self._settings)
+        elif self._lent:
+            self.client = client
+            self._settings = {}
+        else:
+            raise InvalidArgument("a Couch is made of a URL or of an httpx2 or httpx client")
+        self.timeout = timeout
+        self.stream_client = stream_client
+        self._free = Semaphore(max_connections)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.client.base_url.host!r})"
+
+    def database(self, name: str, *, partitioned: bool = False) -> Database:
+        """Return the database of that name, which need not exist yet."""
+        return Database(self, name, partitioned=partitioned)
+
+    def ping(self) -> None:
+        """Return if a CouchDB answers; BadGateway if something else does."""
+        said = self.read("GET", "/")
+        if "couchdb" not in said:
+            raise BadGateway("what answers there is no CouchDB")
+
+    def read(
+        self, method: str, path: str, *, params: Params | None = None, body: object = None
+    ) -> Any:
+        """Return the JSON of the reply to a request that changes nothing, sent again when lost."""
+        for attempt in stamina.retry_context(
+            on=_may_pass, attempts=3, timeout=self.timeout, wait_initial=0.05, wait_max=1.0
+        ):
+            with attempt:
+                return self._request(method, path, params, body, sent=False)
+        raise AssertionError("unreachable")
+
+    def write(
+        self, method: str, path: str, *, params: Params | None = None, body: object = None
+    ) -> Any:
+        """Return the JSON of the reply to a request sent once; OutcomeUnknown if it was lost."""
+        return self._request(method, path, params, body, sent=True)
+
+    def _request(
+        self, method: str, path: str, params: Params | None, body: object, *, sent: bool
+    ) -> Any:
+        content = None if body is None else body if isinstance(body, bytes) else dumps(body)
+        client: Any = self.client
+        with self._free:
+            with couch_errors(sent=sent):
+                response = client.request(
+                    method,
+                    path,
+                    params=None if params is None else {k: _param(v) for k, v in params.items()},
+                    content=content,
+                    headers=_HEADERS if content is None else _SENDING,
+                    follow_redirects=False,
+                    timeout=self.timeout,
+                )
+        return self.parsed(response, sent=sent)
+
+    def parsed(self, response: Any, *, sent: bool = False) -> Any:
+        """Return the JSON of a reply; raise our error if it is no success."""
+        status: int = response.status_code
+        try:
+            body = loads(response.content)
+        except DecodeFailed:
+            body = None
+        if 200 <= status < 300 and body is not None:
+            if status == 202:
+                logger.info("the server accepted a write without a quorum", extra={"status": 202})
+            return body
+        raise of_reply(status, body, response.headers, sent=sent)
+
+    def streaming(self) -> HttpClient:
+        """Return a further client for this server, to be closed by who asked for it."""
+        return Client(**self._settings) if self._settings else drivers.another(self.client)
+
+    def close(self) -> None:
+        """Close the client, unless it was lent."""
+        if not self._lent:
+            self.client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def couch_of(client: Couch | HttpClient) -> Couch:
+    """The server behind what a pattern was given: a Couch, or a lent client."""
+    return client if isinstance(client, Couch) else Couch(client)
+
+
+def parse_url(url: str) -> tuple[str, tuple[str, str] | None]:
+    """The URL without its credentials, and these."""
+    try:
+        parts = urlsplit(url.removeprefix("couch+"))
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidArgument("not the URL of a CouchDB server") from None
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
+        raise InvalidArgument("a CouchDB's URL is http://user:password@host:port")
+    place = f"[{host}]" if ":" in host else host
+    place = place if port is None else f"{place}:{port}"
+    auth = None
+    if parts.username is not None:
+        auth = unquote(parts.username), unquote(parts.password or "")
+    return urlunsplit((parts.scheme, place, parts.path, "", "")), auth
+
+
+def _param(value: str | int | bool) -> str:
+    """CouchDB reads `true` and `false`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, DataError) and error.retryable

@@ -1,0 +1,90 @@
+"""The one module that knows httpx2 and httpx: two libraries of one shape, each with its own errors.
+
+httpx2 is what we open clients with; a lent client may be of either.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from httpx2 import AsyncClient, Client
+
+if TYPE_CHECKING:
+    import httpx
+
+    AsyncHttpClient = httpx2.AsyncClient | httpx.AsyncClient
+    HttpClient = httpx2.Client | httpx.Client
+    Response = httpx2.Response | httpx.Response
+else:
+    AsyncHttpClient = HttpClient = Response = Any
+
+__all__ = [
+    "CONNECT_TIMEOUT",
+    "LOST",
+    "NOT_SENT",
+    "TIMED_OUT",
+    "UNUSABLE_URL",
+    "AsyncClient",
+    "AsyncClients",
+    "AsyncHttpClient",
+    "Client",
+    "Clients",
+    "HttpClient",
+    "Response",
+    "another",
+    "settings",
+]
+
+_LIBRARIES: list[Any] = [httpx2]
+with suppress(ModuleNotFoundError):
+    _LIBRARIES.append(import_module("httpx"))
+
+CONNECT_TIMEOUT = 5.0  # seconds
+
+
+def _of_both(*names: str) -> tuple[type[Exception], ...]:
+    return tuple(getattr(library, name) for library in _LIBRARIES for name in names)
+
+
+AsyncClients: tuple[type[Any], ...] = tuple(library.AsyncClient for library in _LIBRARIES)
+Clients: tuple[type[Any], ...] = tuple(library.Client for library in _LIBRARIES)
+
+# Whatever may go wrong between request and reply.
+LOST = _of_both("RequestError", "StreamError")
+# Of these, what proves that the server has not seen the request.
+NOT_SENT = _of_both("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
+TIMED_OUT = _of_both("TimeoutException")
+UNUSABLE_URL = _of_both("InvalidURL", "UnsupportedProtocol")
+
+
+def settings(
+    base_url: str, auth: tuple[str, str] | None, timeout: float, connections: int
+) -> dict[str, Any]:
+    """The options of a client of our own for that server."""
+    return {
+        "base_url": base_url,
+        "auth": auth,
+        "timeout": httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
+        "limits": httpx2.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30
+        ),
+    }
+
+
+def another(client: Any) -> Any:
+    """A further client of the same kind for the same server.
+
+    Certificates, proxies and transports cannot be read from a client, and so are the usual ones.
+    """
+    kind = next(kind for kind in (*AsyncClients, *Clients) if isinstance(client, kind))
+    return kind(
+        base_url=str(client.base_url),
+        auth=client.auth,
+        headers=client.headers,
+        cookies=client.cookies,
+        timeout=client.timeout,
+        trust_env=client.trust_env,
+    )

@@ -1,0 +1,143 @@
+"""From CouchDB's replies and the HTTP library's errors to ours, around a request only.
+
+    with couch_errors():              # a read
+    with couch_errors(sent=True):     # a request that changes something
+
+A 4xx proves that nothing was changed. A lost reply proves nothing, and neither does a 5xx that a
+proxy or a worker of the cluster gave up with: for what changes something that is OutcomeUnknown.
+Our messages are fixed texts, since the server's may quote a key or a user's name; the reply is the
+`__cause__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from datapatterns.couch import drivers
+from datapatterns.errors import (
+    BadGateway,
+    Conflict,
+    DataError,
+    Forbidden,
+    InvalidArgument,
+    NotFound,
+    OutcomeUnknown,
+    TimedOut,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+
+_OURS = (*drivers.LOST, *drivers.UNUSABLE_URL, OSError)
+_LOST = "the request was sent and its reply was lost"
+
+
+class Refusal(Exception):
+    """What the server answered: the status, and the `error` and `reason` of its JSON."""
+
+    def __init__(self, status: int, error: str = "", reason: str = "") -> None:
+        super().__init__(f"{status} {error}: {reason}")
+        self.status = status
+        self.error = error
+        self.reason = reason
+
+
+def reason_of(error: BaseException) -> str:
+    """The server's own reason behind one of our errors, empty if there is none."""
+    return error.__cause__.reason if isinstance(error.__cause__, Refusal) else ""
+
+
+class couch_errors:
+    """Translate the HTTP library's errors inside; `sent`: a lost reply is OutcomeUnknown."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self, *, sent: bool = False) -> None:
+        self.sent = sent
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None and isinstance(error, _OURS):
+            raise of_loss(error, sent=self.sent) from error
+        # What both libraries raise for a request over a closed client.
+        if isinstance(error, RuntimeError) and "client has been closed" in str(error):
+            raise Unavailable("the client is closed") from error
+
+
+def of_loss(error: BaseException, *, sent: bool = False) -> DataError:
+    """Our error for a request without a reply."""
+    if isinstance(error, drivers.UNUSABLE_URL):
+        return InvalidArgument("not the URL of a CouchDB server")
+    if isinstance(error, drivers.NOT_SENT):
+        return Unavailable("the server cannot be reached")
+    if sent:
+        return OutcomeUnknown(_LOST)
+    if isinstance(error, (*drivers.TIMED_OUT, TimeoutError)):
+        return TimedOut("the server did not answer in time")
+    return Unavailable("the connection to the server was lost")
+
+
+def of_reply(
+    status: int, body: object, headers: Mapping[str, str], *, sent: bool = False
+) -> DataError:
+    """Our error for a reply that is no success; `body` is its JSON, None if it has none."""
+    error, reason = _said(body)
+    found = _of_status(status, error, reason, headers, known=body is not None, sent=sent)
+    found.__cause__ = Refusal(status, error, reason)
+    return found
+
+
+def _said(body: object) -> tuple[str, str]:
+    if not isinstance(body, Mapping):
+        return "", ""
+    said: Mapping[str, Any] = body  # pyright: ignore[reportUnknownVariableType] - it is JSON
+    return str(said.get("error", "")), str(said.get("reason", ""))
+
+
+_PLAIN: dict[int, tuple[type[DataError], str]] = {
+    400: (InvalidArgument, "the server refused the request"),
+    401: (Unauthorized, "the server wants other credentials"),
+    403: (Forbidden, "the server refused this to the user"),
+    413: (TooLarge, "the document is larger than the server allows"),
+    507: (Unavailable, "the server has no room left"),
+}
+
+
+def _of_status(
+    status: int, error: str, reason: str, headers: Mapping[str, str], *, known: bool, sent: bool
+) -> DataError:
+    """The table."""
+    if status in _PLAIN:
+        kind, text = _PLAIN[status]
+        return kind(text)
+    if status == 404 and known:
+        return NotFound("there is no such document or database")
+    if status == 409:
+        return Conflict("the document was changed meanwhile", reason="stale_revision")
+    if status == 412 and error == "file_exists":
+        return Conflict("the database exists already", reason="exists")
+    if status == 429:
+        return TooManyRequests("the server wants fewer requests", retry_after=_after(headers))
+    if status in {412, 503}:
+        return Unavailable("the server is not available now", retry_after=_after(headers))
+    if sent and (status >= 500 or status < 300):
+        return OutcomeUnknown("the server did not say what became of the request")
+    if status == 504 or (status == 500 and "timeout" in (error, reason)):
+        return TimedOut("the server gave up waiting")
+    return BadGateway("the server answered something that CouchDB does not")
+
+
+def _after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of Retry-After; its other form, a date, is left unread."""
+    value = headers.get("retry-after", "")
+    return float(value) if value.isascii() and value.isdigit() else None
