@@ -9,11 +9,14 @@ the test is skipped, except in CI (`CI` set), where it fails.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+from datapatterns.testing.couch_at_hand import Couch, CouchAtHand
 from datapatterns.testing.proxy import FaultProxy
 from datapatterns.testing.servers import (
     RedisClusterServers,
@@ -27,15 +30,65 @@ from datapatterns.testing.servers import (
 )
 
 REDIS_URL = "DATAPATTERNS_REDIS_URL"
+NEEDS_COUCHDB = "needs a real CouchDB 3"  # with this begins why a test marked `couchdb3` is skipped
+STANDIN = "couchdb_standin"
+AT_HAND = pytest.StashKey[CouchAtHand | None]()
 
 
-def pytest_report_header() -> list[str]:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a project say where it keeps the stand-in for CouchDB."""
+    parser.addini(
+        STANDIN,
+        "folder with server.mjs and express-pouchdb, for where there is no CouchDB",
+        default="tests/node-couch",
+    )
+
+
+def _couch_at_hand(config: pytest.Config) -> CouchAtHand | None:
+    if AT_HAND not in config.stash:
+        folder = config.rootpath / str(config.getini(STANDIN))
+        config.stash[AT_HAND] = CouchAtHand.look(folder)
+    return config.stash[AT_HAND]
+
+
+def _make_couch(config: pytest.Config) -> Couch:
+    with in_ci_or_skip("CouchDB"):
+        if (at_hand := _couch_at_hand(config)) is None:
+            raise ServerFailed("no couchdb, and no express-pouchdb in its place")
+        return at_hand.make()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a real CouchDB where there is none."""
+    if item.get_closest_marker("couchdb3") is not None:
+        at_hand = _couch_at_hand(item.config)
+        if at_hand is None or not at_hand.real:
+            pytest.skip(f"{NEEDS_COUCHDB}; here is {at_hand.version if at_hand else 'none'}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests were skipped for lack of a real CouchDB, and why there is none."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple) and NEEDS_COUCHDB in report.longrepr[2]
+    )
+    if reasons:
+        terminalreporter.section("skipped for lack of a server")
+    for reason, count in reasons.items():
+        terminalreporter.line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """Name every server that the tests may start, with its version, and the drivers."""
     binaries = [binary for binary in (find_redis(), find_valkey()) if binary is not None]
     servers = [version_of(binary) for binary in binaries]
     if url := os.environ.get(REDIS_URL):
         servers.insert(0, f"redis at {url.rsplit('@', 1)[-1]}")
-    drivers = [f"{name} {_version(name)}" for name in ("redis", "hiredis")]
+    with suppress(ServerFailed):  # the first test that needs it says why
+        couch = _couch_at_hand(config)
+        servers.append(couch.version if couch else "no CouchDB")
+    drivers = [f"{name} {_version(name)}" for name in ("redis", "hiredis", "httpx2", "httpx")]
     return [f"servers: {', '.join(servers) or 'none'}", f"drivers: {', '.join(drivers)}"]
 
 
@@ -89,6 +142,33 @@ def redis_url(request: pytest.FixtureRequest) -> str:
     """The URL in $DATAPATTERNS_REDIS_URL, else that of a server started here."""
     given = os.environ.get(REDIS_URL)
     return given or request.getfixturevalue("redis_server").url
+
+
+@pytest.fixture(scope="session")
+def couch_server(request: pytest.FixtureRequest) -> Iterator[Couch]:
+    """The CouchDB in $DATAPATTERNS_COUCHDB_URL, else one started here, else the stand-in."""
+    with in_ci_or_skip("CouchDB"):
+        at_hand = _couch_at_hand(request.config)
+        server = at_hand.given if at_hand else None
+        server = server or _make_couch(request.config).start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def start_couch(request: pytest.FixtureRequest) -> Iterator[Callable[[], Couch]]:
+    """Start a further server of the same kind, which the test may kill; all end with the test."""
+    servers: list[Couch] = []
+
+    def start() -> Couch:
+        servers.append(_make_couch(request.config))
+        with in_ci_or_skip("CouchDB"):
+            servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
 
 
 @pytest.fixture

@@ -21,10 +21,12 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 HOST = "127.0.0.1"
 CHUNK = 65_536
+
+_End = Literal["reset", "silence", "close"]
 
 
 @dataclass
@@ -33,7 +35,8 @@ class _Loss:
 
     to: bytes
     skip: int
-    silent: bool
+    after: int  # bytes of the reply that still arrive
+    how: _End
 
 
 class _Link:
@@ -80,18 +83,31 @@ class _Link:
         while data := await self.from_server.read(CHUNK):
             if self.dead or self.proxy.black_holed:
                 continue
-            if self.loss is not None:
-                self.proxy.lost += 1
-                silent, self.loss = self.loss.silent, None
-                if not silent:
-                    self.reset()
+            if (loss := self.loss) is not None and len(data) >= loss.after:
+                if not await self._lose(loss, data):
                     return
-                self.dead = True
                 continue
-            self.proxy.replies += 1
+            if loss is not None:
+                loss.after -= len(data)
             await self._deliver(data)
 
+    async def _lose(self, loss: _Loss, data: bytes) -> bool:
+        """Deliver what still arrives, then lose the rest; whether the connection stays open."""
+        self.proxy.lost += 1
+        self.loss = None
+        if loss.after:
+            await self._deliver(data[: loss.after])
+        if loss.how == "reset":
+            self.reset()
+        self.dead = loss.how == "silence"
+        return self.dead
+
     async def _deliver(self, data: bytes) -> None:
+        if self.proxy.swallow:
+            self.proxy.swallowed += data.count(self.proxy.swallow)
+            if not (data := data.replace(self.proxy.swallow, b"")):
+                return
+        self.proxy.replies += 1
         if self.proxy.delay:
             await asyncio.sleep(self.proxy.delay)
         size, pause = self.proxy.drip
@@ -116,7 +132,9 @@ class FaultProxy:
     """Passes on to a server, and on demand loses, delays, cuts or redirects what passes.
 
     `delay` (seconds a reply) and `drip` (bytes a piece, seconds between) hold until set back to 0
-    and (0, 0.0). `requests`, `replies`, `connections` and `lost` count what happened.
+    and (0, 0.0). `swallow` is left out of all replies, until set back to b"": a heartbeat of
+    CouchDB's is b"1\\r\\n\\n\\r\\n". `requests`, `replies`, `connections`, `lost` and `swallowed`
+    count what happened.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -124,8 +142,9 @@ class FaultProxy:
         self.port = 0
         self.delay = 0.0
         self.drip = (0, 0.0)
+        self.swallow = b""
         self.black_holed = False
-        self.requests = self.replies = self.connections = self.lost = 0
+        self.requests = self.replies = self.connections = self.lost = self.swallowed = 0
         self._losses: list[_Loss] = []
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
@@ -138,10 +157,20 @@ class FaultProxy:
         The server gets the request and answers; then the connection is reset, or, if `silent`, left
         open without ever another byte.
         """
-        self._losses.append(_Loss(to, skip, silent))
+        self.cut_reply(to, skip=skip, how="silence" if silent else "reset")
+
+    def cut_reply(
+        self, to: bytes = b"", *, after: int = 0, skip: int = 0, how: _End = "reset"
+    ) -> None:
+        """Cut the reply to the next request with `to` in it once `after` bytes of it have passed.
+
+        Then the connection is reset, or closed as by a process that ends ("close"), or left open
+        without ever another byte ("silence"). A stream is cut in mid-line so.
+        """
+        self._losses.append(_Loss(to, skip, after, how))
 
     def forget_losses(self) -> None:
-        """Take back every `lose_reply` that has not happened yet."""
+        """Take back every `lose_reply` and `cut_reply` that has not happened yet."""
         self._losses.clear()
 
     def loss_of(self, data: bytes) -> _Loss | None:
