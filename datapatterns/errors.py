@@ -10,7 +10,7 @@ import logging
 import math
 import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict, cast, get_args
 
 from pydantic_core.core_schema import ErrorType
@@ -113,12 +113,17 @@ class InvalidData(DataError):
     @classmethod
     def of(cls, error: ValidationError) -> InvalidData:
         """What pydantic found, with the input values taken out."""
+        return cls.listed(error.title, error.errors(include_url=False))
+
+    @classmethod
+    def listed(cls, title: str, problems: Iterable[Mapping[str, Any]]) -> InvalidData:
+        """The same of problems as pydantic lists them, found by a framework that uses it."""
         errors = [
-            FieldError(loc=found["loc"], msg=_without_input(found), type=found["type"])
-            for found in error.errors(include_url=False)
+            FieldError(loc=tuple(found["loc"]), msg=_without_input(found), type=found["type"])
+            for found in problems
         ]
         places = ", ".join(".".join(map(str, found["loc"])) or "document" for found in errors)
-        return cls(f"{error.title}: {len(errors)} invalid: {places}", errors=errors)
+        return cls(f"{title}: {len(errors)} invalid: {places}", errors=errors)
 
     @classmethod
     def field(cls, name: str, message: str, type: str) -> InvalidData:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
+from datapatterns import signals
 from datapatterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,
@@ -129,6 +130,7 @@ class _AsyncRun(Generic[M]):
 
     def __init__(self, worker: AsyncChangesWorker[M]) -> None:
         self.worker = worker
+        self._about: dict[str, object] = {"worker": worker.name}  # in every record of the log
         self.loaded = False
         self._stopping = AsyncEvent()
         self._abandoned = AsyncEvent()
@@ -141,6 +143,7 @@ class _AsyncRun(Generic[M]):
         self._fresh = 0  # done since the last save
         self._saved: str | None = None
         self._save_failures, self._save_not_before = 0, 0.0
+        self._lag_not_before = 0.0
         self._lanes = AsyncLanes(worker.parallel, on_error=self._fail)
         self._saving = AsyncEvery(worker.checkpoint_every[1], self._save_often)
         # A beat, since a feed that was about to start reading may have missed the call to stop.
@@ -177,7 +180,8 @@ class _AsyncRun(Generic[M]):
             self._fail(error)
         self._reading = False
         if not await self._lanes.drain(self.worker.drain_timeout):
-            logger.warning("%s: stopped before all was done; it will be repeated", self.worker.name)
+            message = "%s: stopped before all was done; it will be repeated"
+            logger.warning(message, self.worker.name, extra=self._about)
 
     async def _read(self, handler: AsyncHandler) -> None:
         shard, shards = self.worker.shard
@@ -233,6 +237,7 @@ class _AsyncRun(Generic[M]):
                     attempt,
                     attempts,
                     exc_info=True,
+                    extra={**self._about, "change_id": change.id, "attempt": attempt},
                 )
             else:
                 return True
@@ -259,19 +264,36 @@ class _AsyncRun(Generic[M]):
                 if not _may_pass(error):
                     raise
                 failures += 1
-                logger.warning("%s: %s, trying again", self.worker.name, error)
+                about = {**self._about, "failures": failures}
+                logger.warning("%s: %s, trying again", self.worker.name, error, extra=about)
             if await self._stopping.wait(_AGAIN(failures)):
                 return False, None
 
     async def _save_often(self) -> None:
         if time.monotonic() >= self._save_not_before:
             await self._save()
+        if signals.ON and time.monotonic() >= self._lag_not_before:
+            await self._tell_lag()
+
+    async def _tell_lag(self) -> None:
+        """Tell how far behind this is, seldom enough to cost next to nothing."""
+        started = time.monotonic()
+        try:
+            lag = await self.worker.feed.lag(self.position)
+            signals.behind(self.worker.name, max(0, lag))
+        except Exception as error:  # a figure missed; what matters will say so itself
+            about = {**self._about, "error": repr(error)}
+            logger.debug("%s: the lag is not known", self.worker.name, extra=about)
+        now = time.monotonic()
+        # Some feeds count what lies ahead one by one: at most a twentieth of the time goes there.
+        self._lag_not_before = now + max(signals.LAG_EVERY, 20 * (now - started))
 
     async def _save_last(self) -> None:
         for attempt in range(1, _SAVES + 1):
             if await self._save() or await self._abandoned.wait(_AGAIN(attempt)):
                 return
-        logger.error("%s: the last position is not saved; some is repeated", self.worker.name)
+        message = "%s: the last position is not saved; some is repeated"
+        logger.error(message, self.worker.name, extra=self._about)
 
     async def _save(self) -> bool:
         """Save the watermark and return False if that has to be tried again."""
@@ -287,7 +309,9 @@ class _AsyncRun(Generic[M]):
                 return True
             self._save_failures += 1
             self._save_not_before = time.monotonic() + _AGAIN(self._save_failures)
-            logger.warning("%s: checkpoint not saved: %s", self.worker.name, error)
+            about = {**self._about, "failures": self._save_failures}
+            message = "%s: checkpoint not saved: %s"
+            logger.warning(message, self.worker.name, error, extra=about)
             return False
         self._saved, self._save_failures = position, 0
         return True
@@ -297,7 +321,8 @@ class _AsyncRun(Generic[M]):
         if self._failure is None:
             self._failure = error
         else:
-            logger.error("%s: failed once more", self.worker.name, exc_info=error)
+            message = "%s: failed once more"
+            logger.error(message, self.worker.name, exc_info=error, extra=self._about)
         self._stopping.set()
         self._obeying.now()
 

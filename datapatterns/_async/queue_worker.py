@@ -129,6 +129,7 @@ class _AsyncRun(Generic[M]):
     def __init__(self, worker: AsyncWorker[M]) -> None:
         self.worker = worker
         self.queue = worker.queue
+        self._about: dict[str, object] = {"queue": self.queue.name}  # in every record of the log
         self._stopping = AsyncEvent()
         self._abandoned = AsyncEvent()
         self._failure: BaseException | None = None
@@ -160,7 +161,8 @@ class _AsyncRun(Generic[M]):
                         await self._lanes.submit(str(number), lane)
                     await self._stopping.wait()
                     if not await self._lanes.drain(self.worker.drain_timeout):
-                        logger.warning("stopped before all was done; the rest is given back")
+                        message = "stopped before all was done; the rest is given back"
+                        logger.warning(message, extra=self._about)
         finally:
             self._stopping.set()
             self._abandoned.set()
@@ -210,7 +212,9 @@ class _AsyncRun(Generic[M]):
         try:
             await handler(*wanted)
         except Exception as error:
-            logger.warning("%s: attempt %d failed", delivery.id, delivery.attempt, exc_info=True)
+            about = self.queue.about(delivery.id, delivery.attempt)
+            message = "%s: attempt %d failed"
+            logger.warning(message, delivery.id, delivery.attempt, exc_info=True, extra=about)
             # Asked now, since it may be an application's function that fails.
             span = micros("backoff", self.queue.backoff(delivery.attempt))
             verdict = delivery.verdict("retry", span, describe(error))
@@ -225,7 +229,7 @@ class _AsyncRun(Generic[M]):
 
     async def _ask(self, verdict: Verdict | None, take: bool) -> _AsyncAsk[M]:
         """Have the next step serve this lane; whoever may send it serves all who wait."""
-        ask = _AsyncAsk[M](verdict, take)
+        ask: _AsyncAsk[M] = _AsyncAsk(verdict, take)
         self._asks.append(ask)
         async with self._turning:
             if not ask.done:
@@ -264,7 +268,8 @@ class _AsyncRun(Generic[M]):
                     self._open = None
                     raise
                 failures += 1
-                logger.warning("the queue did not answer (%s), trying again", error)
+                about = {**self._about, "failures": failures, "code": error.code}
+                logger.warning("the queue did not answer (%s), trying again", error, extra=about)
             idle = not request.verdicts and self._stopping.is_set()
             if idle or await self._abandoned.wait(_AGAIN(failures)):
                 return None
@@ -278,8 +283,7 @@ class _AsyncRun(Generic[M]):
         """Hold what was taken, and count what was settled."""
         with self._guard:
             for delivery in exchange.deliveries:
-                verdict = delivery.verdict("release")
-                self._active[verdict.id, verdict.token] = delivery
+                self._active[delivery.id, delivery.token] = delivery
             self._counts["bury"] += len(exchange.spoiled)
         for verdict, outcome in zip(request.verdicts, exchange.outcomes, strict=True):
             self._count(verdict, outcome)
@@ -292,7 +296,9 @@ class _AsyncRun(Generic[M]):
         if delivery is not None:
             delivery.learn(outcome)
             if outcome == LOST:
-                logger.warning("%s: the lease was lost; its outcome is dropped", delivery.id)
+                about = self.queue.about(delivery.id, delivery.attempt)
+                message = "%s: the lease was lost; its outcome is dropped"
+                logger.warning(message, delivery.id, extra=about)
 
     # --- beside the lanes
 
@@ -308,7 +314,8 @@ class _AsyncRun(Generic[M]):
         try:
             exchange = await self.queue.exchange(self.queue.request(verdicts))
         except DataError as error:
-            logger.warning("%d leases were not renewed: %s", len(active), error)
+            about = {**self._about, "leases": len(active), "code": error.code}
+            logger.warning("%d leases were not renewed: %s", len(active), error, extra=about)
             return
         for delivery, outcome in zip(active, exchange.outcomes, strict=True):
             if outcome != LOST:
@@ -328,14 +335,15 @@ class _AsyncRun(Generic[M]):
                 request = self.queue.request([each.verdict("release") for each in active])
                 self._note(request, await self.queue.exchange(request))
         except DataError as error:
-            logger.warning("not everything was given back: %s", error)
+            about = {**self._about, "code": error.code}
+            logger.warning("not everything was given back: %s", error, extra=about)
 
     def _fail(self, error: BaseException) -> None:
         """Keep the first error that ends the run, log the others, and stop."""
         if self._failure is None:
             self._failure = error
         elif error is not self._failure:
-            logger.error("failed once more", exc_info=error)
+            logger.error("failed once more", exc_info=error, extra=self._about)
         self._stopping.set()
         self._obeying.now()
 

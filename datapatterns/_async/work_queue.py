@@ -13,6 +13,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
+from datapatterns import signals
 from datapatterns.backoff import Backoff
 from datapatterns.documents import new_id
 from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
@@ -70,6 +71,8 @@ class AsyncExchange(Generic[M]):
 
 class AsyncBaseQueue(ABC, Generic[M]):
     """Steps that a backend has to bring: `request`, `send`, `_enqueue` and `bell`."""
+
+    name = ""  # in logs and signals; a backend gives its queues theirs
 
     def __init__(
         self,
@@ -174,9 +177,13 @@ class AsyncBaseQueue(ABC, Generic[M]):
         for back in turn.taken_back:
             where = "it is a dead letter now" if back.dead else "it is ready again"
             logger.warning(
-                "the lease of %s was lost at attempt %d; %s", back.id, back.attempt, where
+                "the lease of %s was lost at attempt %d; %s",
+                back.id,
+                back.attempt,
+                where,
+                extra={**self.about(back.id, back.attempt), "dead": back.dead},
             )
-        exchange = AsyncExchange[M](turn.outcomes, turn.pause, [], [])
+        exchange: AsyncExchange[M] = AsyncExchange(turn.outcomes, turn.pause, [], [])
         for taken in turn.taken:
             try:
                 item = self._items.decode(taken.data)
@@ -185,14 +192,22 @@ class AsyncBaseQueue(ABC, Generic[M]):
                 exchange.spoiled.append(taken.id)
             else:
                 exchange.deliveries.append(AsyncDelivery(self, taken, item, held_until))
+                signals.delivered(self.name, taken.attempt, taken.pushed)
         return exchange
 
+    def about(self, id: str, attempt: int) -> dict[str, object]:
+        """What a log record says of an item beside its text."""
+        return {"queue": self.name, "item_id": id, "attempt": attempt}
+
     async def _bury_spoiled(self, taken: Taken, error: DecodeFailed) -> None:
-        logger.error("%s does not fit the model and goes to the dead letters", taken.id)
+        about = self.about(taken.id, taken.attempt)
+        message = "%s does not fit the model and goes to the dead letters"
+        logger.error(message, taken.id, extra=about)
         try:
             await self.send(self.request([Verdict(taken.id, taken.token, "bury", 0, str(error))]))
         except DataError as failure:
-            logger.warning("%s: %s; it comes back when its lease ends", taken.id, failure)
+            message = "%s: %s; it comes back when its lease ends"
+            logger.warning(message, taken.id, failure, extra=about)
 
 
 class AsyncDelivery(Generic[M]):
@@ -206,11 +221,21 @@ class AsyncDelivery(Generic[M]):
     def __init__(self, queue: AsyncBaseQueue[M], taken: Taken, item: M, held_until: float) -> None:
         self._queue, self._token = queue, taken.token
         self.id, self.item, self.attempt = taken.id, item, taken.attempt
-        self.pushed_at: datetime = moment(taken.pushed)
+        self._pushed = taken.pushed
         self.held_until = held_until  # of the monotonic clock; the backend's own word counts
         self.settled: Verb | None = None
         self._lost = False
         self._pending: Request | None = None
+
+    @property
+    def pushed_at(self) -> datetime:
+        """When the item was pushed (UTC)."""
+        return moment(self._pushed)
+
+    @property
+    def token(self) -> str:
+        """What fences the lease."""
+        return self._token
 
     @property
     def lost(self) -> bool:
@@ -264,6 +289,8 @@ class AsyncDelivery(Generic[M]):
 
     def learn(self, outcome: str) -> None:
         """Take over what the backend said became of this delivery."""
+        if self.settled is None and not self._lost:
+            signals.settled(self._queue.name, self.attempt, outcome)
         if outcome == LOST:
             self._lost = True
         elif outcome not in ("extend", "renew"):
@@ -303,7 +330,8 @@ class AsyncDelivery(Generic[M]):
             else:
                 await self.release()
         except DataError as failure:  # what went wrong in the block is what the caller must see
-            logger.warning("%s could not be given back: %s", self.id, failure)
+            about = self._queue.about(self.id, self.attempt)
+            logger.warning("%s could not be given back: %s", self.id, failure, extra=about)
 
 
 def rest(pause: float) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
+from datapatterns import signals
 from datapatterns._sync.concurrency import (
     Call,
     Event,
@@ -130,6 +131,7 @@ class _Run(Generic[M]):
 
     def __init__(self, worker: ChangesWorker[M]) -> None:
         self.worker = worker
+        self._about: dict[str, object] = {"worker": worker.name}  # in every record of the log
         self.loaded = False
         self._stopping = Event()
         self._abandoned = Event()
@@ -142,6 +144,7 @@ class _Run(Generic[M]):
         self._fresh = 0  # done since the last save
         self._saved: str | None = None
         self._save_failures, self._save_not_before = 0, 0.0
+        self._lag_not_before = 0.0
         self._lanes = Lanes(worker.parallel, on_error=self._fail)
         self._saving = Every(worker.checkpoint_every[1], self._save_often)
         # A beat, since a feed that was about to start reading may have missed the call to stop.
@@ -178,7 +181,8 @@ class _Run(Generic[M]):
             self._fail(error)
         self._reading = False
         if not self._lanes.drain(self.worker.drain_timeout):
-            logger.warning("%s: stopped before all was done; it will be repeated", self.worker.name)
+            message = "%s: stopped before all was done; it will be repeated"
+            logger.warning(message, self.worker.name, extra=self._about)
 
     def _read(self, handler: Handler) -> None:
         shard, shards = self.worker.shard
@@ -234,6 +238,7 @@ class _Run(Generic[M]):
                     attempt,
                     attempts,
                     exc_info=True,
+                    extra={**self._about, "change_id": change.id, "attempt": attempt},
                 )
             else:
                 return True
@@ -260,19 +265,36 @@ class _Run(Generic[M]):
                 if not _may_pass(error):
                     raise
                 failures += 1
-                logger.warning("%s: %s, trying again", self.worker.name, error)
+                about = {**self._about, "failures": failures}
+                logger.warning("%s: %s, trying again", self.worker.name, error, extra=about)
             if self._stopping.wait(_AGAIN(failures)):
                 return False, None
 
     def _save_often(self) -> None:
         if time.monotonic() >= self._save_not_before:
             self._save()
+        if signals.ON and time.monotonic() >= self._lag_not_before:
+            self._tell_lag()
+
+    def _tell_lag(self) -> None:
+        """Tell how far behind this is, seldom enough to cost next to nothing."""
+        started = time.monotonic()
+        try:
+            lag = self.worker.feed.lag(self.position)
+            signals.behind(self.worker.name, max(0, lag))
+        except Exception as error:  # a figure missed; what matters will say so itself
+            about = {**self._about, "error": repr(error)}
+            logger.debug("%s: the lag is not known", self.worker.name, extra=about)
+        now = time.monotonic()
+        # Some feeds count what lies ahead one by one: at most a twentieth of the time goes there.
+        self._lag_not_before = now + max(signals.LAG_EVERY, 20 * (now - started))
 
     def _save_last(self) -> None:
         for attempt in range(1, _SAVES + 1):
             if self._save() or self._abandoned.wait(_AGAIN(attempt)):
                 return
-        logger.error("%s: the last position is not saved; some is repeated", self.worker.name)
+        message = "%s: the last position is not saved; some is repeated"
+        logger.error(message, self.worker.name, extra=self._about)
 
     def _save(self) -> bool:
         """Save the watermark and return False if that has to be tried again."""
@@ -288,7 +310,9 @@ class _Run(Generic[M]):
                 return True
             self._save_failures += 1
             self._save_not_before = time.monotonic() + _AGAIN(self._save_failures)
-            logger.warning("%s: checkpoint not saved: %s", self.worker.name, error)
+            about = {**self._about, "failures": self._save_failures}
+            message = "%s: checkpoint not saved: %s"
+            logger.warning(message, self.worker.name, error, extra=about)
             return False
         self._saved, self._save_failures = position, 0
         return True
@@ -298,7 +322,8 @@ class _Run(Generic[M]):
         if self._failure is None:
             self._failure = error
         else:
-            logger.error("%s: failed once more", self.worker.name, exc_info=error)
+            message = "%s: failed once more"
+            logger.error(message, self.worker.name, exc_info=error, extra=self._about)
         self._stopping.set()
         self._obeying.now()
 

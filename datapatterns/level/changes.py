@@ -73,7 +73,8 @@ class _ChangesFeed(Generic[M]):
             try:
                 listener(name, details)
             except Exception:
-                logger.exception("a listener of a changes feed failed")
+                message = "a listener of a changes feed failed"
+                logger.exception(message, extra={"event": name})
 
     def _position(self, since: str | None) -> Callable[[Database], int]:
         """The number that `since` stands for, as a work on the database."""

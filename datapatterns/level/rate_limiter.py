@@ -30,6 +30,7 @@ from datapatterns.limits import (
     strictest,
 )
 from datapatterns.names import check_name
+from datapatterns.signals import decided
 
 logger = logging.getLogger("datapatterns.level")
 
@@ -138,7 +139,9 @@ class _RateLimiter:
         if not self._fail_open:
             raise error
         policy = self._policies[0]
-        logger.warning("the rate limiter %r lets a request through: %s", policy.name, error)
+        about = {"limiter": policy.name, "code": error.code}
+        message = "the rate limiter %r lets a request through: %s"
+        logger.warning(message, policy.name, error, extra=about)
         return degraded(policy)
 
 
@@ -164,9 +167,9 @@ class RateLimiter(_RateLimiter):
     def hit(self, subject: str, cost: int = 1) -> Decision:
         """Count if allowed and return the decision; InvalidArgument if cost exceeds the limit."""
         try:
-            return self._space.write(self._hit(subject, cost))
+            return decided(self._space.write(self._hit(subject, cost)))
         except Unavailable as error:
-            return self._opened(error)
+            return decided(self._opened(error))
 
     def peek(self, subject: str, cost: int = 1) -> Decision:
         """Return the decision that a hit would get, counting nothing."""
@@ -200,9 +203,9 @@ class AsyncRateLimiter(_RateLimiter):
     async def hit(self, subject: str, cost: int = 1) -> Decision:
         """Count if allowed and return the decision; InvalidArgument if cost exceeds the limit."""
         try:
-            return await self._space.write_in_lane(self._hit(subject, cost))
+            return decided(await self._space.write_in_lane(self._hit(subject, cost)))
         except Unavailable as error:
-            return self._opened(error)
+            return decided(self._opened(error))
 
     async def peek(self, subject: str, cost: int = 1) -> Decision:
         """Return the decision that a hit would get, counting nothing."""

@@ -53,7 +53,8 @@ def check(engine: Engine) -> Report:
             read += 1
             inspection.look_at(key, value)
     except DriverError as error:
-        logger.warning("a LevelDB directory is damaged", exc_info=error)
+        about = {"path": str(engine.path), "entries": read}
+        logger.warning("a LevelDB directory is damaged", exc_info=error, extra=about)
         damaged = f"stored data is damaged: reading ended after {read} entries"
         return Report(False, [damaged, *inspection.problems()])
     finally:
@@ -94,7 +95,8 @@ def recover(path: Path) -> None:
 
 def _recover(path: Path, before: Path) -> None:
     copy = _copy(before, path)
-    logger.warning("recovering a damaged LevelDB directory; its copy is %s", copy)
+    message = "recovering a damaged LevelDB directory; its copy is %s"
+    logger.warning(message, copy, extra={"path": str(path), "copy": str(copy)})
     for log in path.glob("*.log"):
         if log.is_file():
             logs.cut_out_damage(log)

@@ -49,8 +49,9 @@ class _Steps(Generic[M]):
     max_attempts: int
 
     def _prepare(self, client: HasSpace, name: str) -> None:
+        self.name = check_name("a queue's name", name)
         self._space: Space = client.space
-        self._places = Places(self._space, escape(check_name("a queue's name", name)))
+        self._places = Places(self._space, escape(name))
         self._marks = Expiring(self._space, self._places.once)
         self._seats = Seats()
 

@@ -1,0 +1,110 @@
+"""Rate limits in front of an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+from datapatterns._async.contracts import AsyncRateLimiter
+from datapatterns._sync.contracts import RateLimiter
+from datapatterns.decisions import Decision
+from datapatterns.errors import TooManyRequests
+from datapatterns.web.asgi import (
+    ASGIApp,
+    ProblemMiddleware,
+    Receive,
+    Scope,
+    Send,
+    add_headers,
+)
+
+R = TypeVar("R")
+Limiter = AsyncRateLimiter | RateLimiter
+
+
+class RateLimitMiddleware:
+    """Lets a subject's requests through as the limiter decides, and says so on every answer.
+
+    `subject(scope)` names whom to count, or is None for a request that is not limited. The answer
+    carries RateLimit-Policy and RateLimit; a refused one is a 429 problem with Retry-After, and the
+    application does not see the request. A limiter that is out of reach answers 503, unless it was
+    made with `fail_open`. Behind several limits the headers tell of each.
+
+    `limiter` may be a function of the scope, for a store that is opened when the application
+    starts. A limiter of the sync face is called in a thread. WebSockets are not limited.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limiter: Limiter | Callable[[Scope], Limiter],
+        *,
+        subject: Callable[[Scope], str | None],
+        cost: int = 1,
+    ) -> None:
+        self.app = app
+        self.limiter = limiter
+        self.subject = subject
+        self.cost = cost
+        self._answering = ProblemMiddleware(self._limit)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await (self._answering if scope["type"] == "http" else self.app)(scope, receive, send)
+
+    async def _limit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        decision = await decide(self.limiter, self.subject, scope, self.cost)
+        if decision is not None:
+            add_headers(scope, decision.headers())
+        await self.app(scope, receive, send)
+
+
+def client_host(scope: Scope) -> str | None:
+    """The address of the client, None if the server does not tell, as on a Unix socket.
+
+    Behind a proxy that is the proxy's, unless the server is told to trust its Forwarded headers.
+    """
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+async def decide(
+    limiter: Limiter | Callable[[R], Limiter],
+    subject: Callable[[R], str | None],
+    request: R,
+    cost: int,
+) -> Decision | None:
+    """Charge the request's subject; None if it has none, TooManyRequests when refused."""
+    name = subject(request)
+    if name is None:
+        return None
+    chosen = limiter(request) if callable(limiter) else limiter
+    if inspect.iscoroutinefunction(chosen.hit):
+        decision: Decision = await chosen.hit(name, cost)
+    else:
+        sync: RateLimiter = chosen  # type: ignore[assignment] # pyright: ignore[reportAssignmentType] - the other one awaits
+        decision = await asyncio.to_thread(sync.hit, name, cost)
+    return admitted(decision)
+
+
+def decide_now(
+    limiter: RateLimiter | Callable[[R], RateLimiter],
+    subject: Callable[[R], str | None],
+    request: R,
+    cost: int,
+) -> Decision | None:
+    """The same in the sync face."""
+    name = subject(request)
+    if name is None:
+        return None
+    chosen = limiter(request) if callable(limiter) else limiter
+    return admitted(chosen.hit(name, cost))
+
+
+def admitted(decision: Decision) -> Decision:
+    """The decision as it came; TooManyRequests when refused."""
+    if not decision.allowed:
+        raise TooManyRequests("the rate limit is used up", decision)
+    return decision

@@ -1,0 +1,96 @@
+"""Errors as answers: a status, headers, and an RFC 9457 problem document in bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from pydantic_core import to_json
+
+from datapatterns.errors import (
+    DataError,
+    Forbidden,
+    Locked,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    TooLarge,
+    TooManyRequests,
+    Unauthorized,
+)
+from datapatterns.web.errors import UnsupportedMediaType
+
+PROBLEM_JSON = "application/problem+json"
+
+# A framework's own 404 has the code and title of ours.
+_OURS: dict[int, type[DataError]] = {
+    kind.status: kind
+    for kind in (
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        PreconditionFailed,
+        TooLarge,
+        UnsupportedMediaType,
+        Locked,
+        PreconditionRequired,
+        TooManyRequests,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to send for an error; the body's type is PROBLEM_JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def answer(error: DataError) -> Answer:
+    """The answer for the error; one of status >= 500 shows only the id it has in the log."""
+    return Answer(error.status, error.headers, _bytes(error.problem()))
+
+
+def answer_of_status(
+    status: int,
+    detail: str = "",
+    *,
+    headers: Mapping[str, str] | None = None,
+    cause: BaseException | None = None,
+) -> Answer:
+    """The answer for a framework's own error, under the same rules."""
+    problem = _problem_of_status(status)
+    if status < 500:
+        problem["detail"] = detail or problem["title"]
+    else:
+        hidden = DataError(detail or problem["title"])
+        hidden.__cause__ = cause
+        problem["instance"] = hidden.problem()["instance"]
+    return Answer(status, dict(headers or {}), _bytes(problem))
+
+
+def _problem_of_status(status: int) -> dict[str, Any]:
+    known = _OURS.get(status)
+    try:
+        title = known.title if known else HTTPStatus(status).phrase
+    except ValueError:  # a number that nobody has registered
+        title = "Error"
+    code = known.code if known else title.lower().replace(" ", "_").replace("-", "_")
+    return {"type": "about:blank", "title": title, "status": status, "code": code}
+
+
+def _bytes(problem: Mapping[str, Any]) -> bytes:
+    """The document's JSON; extra members that JSON cannot hold must not cost the whole answer."""
+    try:
+        return to_json(problem, inf_nan_mode="null", bytes_mode="base64", fallback=_type_name)
+    except ValueError:  # half a character, in a name that somebody sent
+        plain = {name: problem[name] for name in ("type", "title", "status", "code")}
+        return to_json(plain)
+
+
+def _type_name(value: object) -> str:
+    return type(value).__name__

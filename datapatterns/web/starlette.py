@@ -1,0 +1,84 @@
+"""Starlette: every DataError becomes its problem document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket, WebSocketState
+
+from datapatterns.errors import DataError
+from datapatterns.web.asgi import ProblemMiddleware
+from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status
+
+_Connection = Request | WebSocket
+_DENIAL = "websocket.http.response"  # the ASGI extension by which a handshake gets an answer
+
+
+def install(app: Starlette, *, http_errors: bool = False) -> None:
+    """Answer every DataError with its problem document, also one raised in middleware.
+
+    One raised in a route becomes an answer within the middlewares, so that they see it (CORS
+    headers, say); one raised in a middleware becomes one outside them all, whenever they are added.
+    With `http_errors` the HTTPExceptions, and in the end whatever nobody handles, get problem
+    documents too. A mounted application with error handling of its own needs its own `install`.
+    """
+    # Starlette's types know of no error but Exception, and of no handler for both kinds.
+    handlers: dict[Any, Any] = {DataError: _on_data_error}
+    if http_errors:
+        handlers[HTTPException] = _on_http_exception
+        if not {500, Exception} & app.exception_handlers.keys():
+            handlers[Exception] = _on_exception
+    app.exception_handlers.update(handlers)
+    _put_outermost(app)
+
+
+def _put_outermost(app: Starlette) -> None:
+    """Have the stack of middlewares, which is built at the first request, begin with ours.
+
+    Directly within Starlette's own last resort, which answers 500 to whatever it sees.
+    """
+    build = app.build_middleware_stack
+
+    def build_with_ours() -> ASGIApp:
+        middlewares: list[Any] = app.user_middleware
+        if not middlewares or middlewares[0].cls is not ProblemMiddleware:
+            middlewares.insert(0, Middleware(ProblemMiddleware))
+        return build()
+
+    app.build_middleware_stack = build_with_ours  # type: ignore[method-assign] # on purpose
+
+
+async def _on_data_error(connection: _Connection, error: DataError) -> Response | None:
+    return await _answered(connection, answer(error))
+
+
+async def _on_http_exception(connection: _Connection, error: HTTPException) -> Response | None:
+    if error.status_code in (204, 304):
+        return Response(status_code=error.status_code, headers=error.headers)
+    reply = answer_of_status(
+        error.status_code, str(error.detail), headers=error.headers, cause=error
+    )
+    return await _answered(connection, reply)
+
+
+async def _on_exception(connection: _Connection, error: Exception) -> Response | None:
+    return await _answered(connection, answer_of_status(500, repr(error), cause=error))
+
+
+async def _answered(connection: _Connection, reply: Answer) -> Response | None:
+    """The response; a WebSocket is refused with it before it is accepted, and closed after."""
+    response = Response(reply.body, reply.status, reply.headers, media_type=PROBLEM_JSON)
+    if not isinstance(connection, WebSocket):
+        return response
+    waiting = connection.application_state is WebSocketState.CONNECTING
+    if waiting and _DENIAL in connection.scope.get("extensions", {}):
+        await connection.send_denial_response(response)
+    else:
+        await connection.close(1011 if reply.status >= 500 else 1008)
+    return None
