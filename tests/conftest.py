@@ -7,7 +7,11 @@ from collections.abc import Callable
 import pytest
 
 pytest.register_assert_rewrite("datapatterns.testing")  # so that its failures show the values
-pytest_plugins = ["datapatterns.testing.plugin"]  # the servers, and their versions in the header
+pytest_plugins = [
+    "datapatterns.testing.plugin",  # the servers, and their versions in the header
+    "datapatterns.testing.matrix",  # what the conformance suite proves, against the README
+    "pytester",  # runs pytest within a test
+]
 
 _FIGURE = "figure"
 

@@ -19,9 +19,10 @@ from datapatterns._async.contracts import (
     AsyncWorkerFeed,
     AsyncWorkQueue,
 )
+from datapatterns._async.transfer import AsyncTransfer
 from datapatterns.capabilities import Capabilities, Pattern
 from datapatterns.documents import Document
-from datapatterns.errors import InvalidArgument
+from datapatterns.errors import InvalidArgument, Unsupported
 
 D = TypeVar("D", bound=Document)
 
@@ -51,6 +52,10 @@ class AsyncBackend(Protocol):
         """Return the pattern of that name over the open client."""
         ...
 
+    def transfer(self) -> AsyncTransfer:
+        """Return what reads and adds everything in the namespace, for `migrate`."""
+        ...
+
     async def ping(self) -> None:
         """Return if the backend answers, else raise."""
         ...
@@ -65,8 +70,9 @@ class AsyncStore:
 
     `AsyncStore.from_url("level:./data", namespace="app")`, then `async with`. The URL decides:
     `level:PATH`, `redis://`, `rediss://`, `valkey://`, `redis+cluster://h1:p1,h2:p2`,
-    `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces never touch each other's state.
-    A pattern that the backend lacks raises Unsupported, naming those that have it.
+    `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces
+    never touch each other's state. A pattern that the backend lacks raises Unsupported, naming
+    those that have it.
     """
 
     def __init__(self, backend: AsyncBackend) -> None:
@@ -141,6 +147,12 @@ class AsyncStore:
     ) -> AsyncWorkerFeed[Any]:
         """Return the feed of a collection: filter, include_docs, inactivity, heartbeat."""
         return self._make("changes", name, model, **options)
+
+    def transfer(self) -> AsyncTransfer:
+        """Return what reads and adds everything in the namespace, for `migrate`; or Unsupported."""
+        if not hasattr(self._backend, "transfer"):
+            raise Unsupported(f"{self.capabilities.backend} cannot be migrated from or to yet")
+        return self._backend.transfer()
 
     async def open(self) -> None:
         """Open the client; entering the store with `async with` does it."""

@@ -20,9 +20,10 @@ from datapatterns._sync.contracts import (
     WorkerFeed,
     WorkQueue,
 )
+from datapatterns._sync.transfer import Transfer
 from datapatterns.capabilities import Capabilities, Pattern
 from datapatterns.documents import Document
-from datapatterns.errors import InvalidArgument
+from datapatterns.errors import InvalidArgument, Unsupported
 
 D = TypeVar("D", bound=Document)
 
@@ -52,6 +53,10 @@ class Backend(Protocol):
         """Return the pattern of that name over the open client."""
         ...
 
+    def transfer(self) -> Transfer:
+        """Return what reads and adds everything in the namespace, for `migrate`."""
+        ...
+
     def ping(self) -> None:
         """Return if the backend answers, else raise."""
         ...
@@ -66,8 +71,9 @@ class Store:
 
     `Store.from_url("level:./data", namespace="app")`, then `with`. The URL decides:
     `level:PATH`, `redis://`, `rediss://`, `valkey://`, `redis+cluster://h1:p1,h2:p2`,
-    `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces never touch each other's state.
-    A pattern that the backend lacks raises Unsupported, naming those that have it.
+    `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces
+    never touch each other's state. A pattern that the backend lacks raises Unsupported, naming
+    those that have it.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -136,6 +142,12 @@ class Store:
     def changes(self, name: str, model: type[D] | None = None, **options: Any) -> WorkerFeed[Any]:
         """Return the feed of a collection: filter, include_docs, inactivity, heartbeat."""
         return self._make("changes", name, model, **options)
+
+    def transfer(self) -> Transfer:
+        """Return what reads and adds everything in the namespace, for `migrate`; or Unsupported."""
+        if not hasattr(self._backend, "transfer"):
+            raise Unsupported(f"{self.capabilities.backend} cannot be migrated from or to yet")
+        return self._backend.transfer()
 
     def open(self) -> None:
         """Open the client; entering the store with `with` does it."""

@@ -20,6 +20,7 @@ from datapatterns.level.leaderboard import AsyncLeaderboard, Leaderboard
 from datapatterns.level.level import Level
 from datapatterns.level.rate_limiter import AsyncRateLimiter, RateLimiter
 from datapatterns.level.repository import AsyncRepository, Repository
+from datapatterns.level.transfer import AsyncTransfer, Transfer
 from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 from datapatterns.names import escape
 
@@ -84,6 +85,10 @@ class Backend:
         """Return the pattern of that name."""
         return build(PATTERNS, pattern, self._client, name, arguments, options)
 
+    def transfer(self) -> Transfer:
+        """Return what reads and adds everything in the namespace."""
+        return Transfer(self._client)
+
     def ping(self) -> None:
         """Read one key."""
         self._level.has("ping")
@@ -115,6 +120,12 @@ class AsyncBackend:
         if self._client is None:
             raise Unavailable("the store is not open yet: enter it with `async with`")
         return build(ASYNC_PATTERNS, pattern, self._client, name, arguments, options)
+
+    def transfer(self) -> AsyncTransfer:
+        """Return what reads and adds everything in the namespace."""
+        if self._client is None:
+            raise Unavailable("the store is not open yet: enter it with `async with`")
+        return AsyncTransfer(self._client)
 
     async def ping(self) -> None:
         """Read one key."""

@@ -19,6 +19,7 @@ import os
 import re
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from redis import exceptions as driver
 
@@ -119,15 +120,18 @@ _WRAPPED = re.compile(r"Error running script .*?-?\b([A-Z][A-Z_]{2,}) ")
 
 
 class redis_errors:
-    """Translate the driver's errors inside this block; `sent`: a lost reply is OutcomeUnknown."""
+    """Translate the driver's errors inside this block; `sent`: a lost reply is OutcomeUnknown.
+
+    A block that sends sets `sent` itself right before.
+    """
 
     __slots__ = ("sent",)
 
     def __init__(self, *, sent: bool = False) -> None:
         self.sent = sent
 
-    def __enter__(self) -> None:
-        return None
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,

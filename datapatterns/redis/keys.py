@@ -8,6 +8,7 @@ are equal only if all their parts are.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from datapatterns.names import check_name
@@ -44,6 +45,24 @@ class Keys:
         """The keys of one subject, with a hash tag of their own."""
         return Keys(self.tag + b":" + escape(check_name("a subject", subject)))
 
+    def of_each(self, parts: Sequence[Sequence[str]]) -> EachSubject:
+        """The same parts of any subject, prepared for many of them."""
+        ends = [b"}:" + b":".join(map(escape, part)) for part in parts]
+        return EachSubject(b"{" + self.tag + b":", tuple(ends))
+
     def __call__(self, *parts: str) -> bytes:
         """The key of that part; what comes from users may be one of the parts."""
         return b"{" + self.tag + b"}:" + b":".join(map(escape, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class EachSubject:
+    """Gives a subject's keys, each as `Keys.about(subject)(*part)` would."""
+
+    start: bytes
+    ends: tuple[bytes, ...]
+
+    def __call__(self, subject: str) -> list[bytes]:
+        """The keys of the subject's parts, in their order."""
+        start = self.start + escape(check_name("a subject", subject))
+        return [start + end for end in self.ends]

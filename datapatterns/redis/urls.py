@@ -25,6 +25,16 @@ class RedisUrl:
     service: str = ""
     options: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
+    @property
+    def address(self) -> str:
+        """Where it is, without credentials and options."""
+        if self.kind != "server":
+            nodes = ",".join(f"{host}:{port}" for host, port in sorted(self.nodes))
+            return f"{self.kind}://{nodes}/{self.service}/{self.options.get('db', 0)}"
+        parts = urlsplit(self.url)
+        database = dict(parse_qsl(parts.query)).get("db") or parts.path.strip("/") or "0"
+        return f"redis://{parts.hostname}:{parts.port or DEFAULT_PORT}/{database}"
+
 
 def parse_url(url: str) -> RedisUrl:
     """The parts of the URL; InvalidArgument, which does not quote it, if it has no sense."""

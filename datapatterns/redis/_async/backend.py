@@ -21,6 +21,7 @@ from datapatterns.redis._async.leaderboard import AsyncLeaderboard
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.repository import AsyncRepository
+from datapatterns.redis._async.transfer import AsyncTransfer
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
@@ -50,11 +51,13 @@ class AsyncBackend:
     """
 
     capabilities = REDIS
+    _address = ""
 
     def __init__(self, url: str, namespace: str = "") -> None:
         self._namespace = namespace or DEFAULT_NAMESPACE
         Keys.of(self._namespace, "check")
         parsed = parse_url(url)
+        self._address = parsed.address
         self._sentinels: list[Redis] = []
         with redis_errors():
             self.client = self._connect(parsed)
@@ -91,6 +94,10 @@ class AsyncBackend:
         except TypeError as error:
             message = f"a {pattern.replace('_', ' ')} has no such option"
             raise InvalidArgument(message) from error
+
+    def transfer(self) -> AsyncTransfer:
+        """Return what reads and adds everything in the namespace."""
+        return AsyncTransfer(self.client, namespace=self._namespace, address=self._address)
 
     async def ping(self) -> None:
         """Return if the server answers, else raise."""

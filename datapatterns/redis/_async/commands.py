@@ -25,6 +25,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from functools import partial
 from typing import Any
 
 from redis import exceptions as driver
@@ -36,6 +37,7 @@ from datapatterns.redis._async.pools import (
     Call,
     Pool,
     learn,
+    pack,
     pool_at,
     pool_of,
     take,
@@ -94,21 +96,20 @@ def _is_exhausted(error: Exception) -> bool:
 
 async def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
     """Send the command over one of the pool's connections and return its reply."""
-    with redis_errors():
-        connection = await when_free(lambda: take(pool))
-    try:
-        with redis_errors():
+    with redis_errors() as errors:
+        connection = await when_free(partial(take, pool))
+        try:
             # A PING, if the client wants one after idling; here its failure proves that the
             # command was not sent.
             await connection.check_health()
             if asking:
                 await connection.send_command("ASKING")
                 await connection.read_response()
-        with redis_errors(sent=True):
-            await connection.send_command(*command)
+            errors.sent = True
+            await connection.send_packed_command(pack(connection, command), check_health=False)
             return await connection.read_response(disable_decoding=True)
-    finally:
-        await pool.release(connection)
+        finally:
+            await pool.release(connection)
 
 
 async def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key: bytes) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Protocol, TypeAlias
 
 from redis.asyncio import ConnectionPool, Redis, RedisCluster
@@ -30,6 +32,16 @@ def _wants_a_name(get_connection: Any) -> bool:
 
 _POOL: Any = ConnectionPool
 POOL_ARGS = ("_",) if _wants_a_name(_POOL.get_connection) else ()
+
+
+_hiredis: Any = import_module("hiredis") if find_spec("hiredis") else None
+
+
+def pack(connection: Any, command: tuple[bytes | str | int, ...]) -> Any:
+    """Return the command as it travels; the async driver itself would make it in Python always."""
+    if _hiredis is None:
+        return connection.pack_command(*command)
+    return _hiredis.pack_command(command)
 
 
 class Pool(Protocol):
@@ -117,6 +129,15 @@ async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
     await client.initialize()
     untyped: Any = client  # the driver says str, and takes bytes
     return NodePool(untyped.get_node_from_key(key))
+
+
+async def pools_of(client: AsyncRedisClient) -> list[Pool]:
+    """Return the pools of all servers that have keys: one, or those of a cluster's primaries."""
+    if not isinstance(client, RedisCluster):
+        return [client.connection_pool]
+    await client.initialize()
+    untyped: Any = client
+    return [NodePool(node) for node in untyped.get_primaries()]
 
 
 async def pool_at(client: RedisCluster, asked: Any) -> Pool | None:

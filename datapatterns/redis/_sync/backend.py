@@ -22,6 +22,7 @@ from datapatterns.redis._sync.leaderboard import Leaderboard
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.repository import Repository
+from datapatterns.redis._sync.transfer import Transfer
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
@@ -51,11 +52,13 @@ class Backend:
     """
 
     capabilities = REDIS
+    _address = ""
 
     def __init__(self, url: str, namespace: str = "") -> None:
         self._namespace = namespace or DEFAULT_NAMESPACE
         Keys.of(self._namespace, "check")
         parsed = parse_url(url)
+        self._address = parsed.address
         self._sentinels: list[Redis] = []
         with redis_errors():
             self.client = self._connect(parsed)
@@ -92,6 +95,10 @@ class Backend:
         except TypeError as error:
             message = f"a {pattern.replace('_', ' ')} has no such option"
             raise InvalidArgument(message) from error
+
+    def transfer(self) -> Transfer:
+        """Return what reads and adds everything in the namespace."""
+        return Transfer(self.client, namespace=self._namespace, address=self._address)
 
     def ping(self) -> None:
         """Return if the server answers, else raise."""

@@ -31,6 +31,11 @@ _POOL: Any = ConnectionPool
 POOL_ARGS = ("_",) if _wants_a_name(_POOL.get_connection) else ()
 
 
+def pack(connection: Any, command: tuple[bytes | str | int, ...]) -> Any:
+    """Return the command as it travels."""
+    return connection.pack_command(*command)
+
+
 class Pool(Protocol):
     """What this library asks of a connection pool."""
 
@@ -59,6 +64,14 @@ def pool_of(client: RedisClient, key: bytes) -> Pool:
         return client.connection_pool
     pool: Pool = _node(client, key).connection_pool
     return pool
+
+
+def pools_of(client: RedisClient) -> list[Pool]:
+    """Return the pools of all servers that have keys: one, or those of a cluster's primaries."""
+    if not isinstance(client, RedisCluster):
+        return [client.connection_pool]
+    untyped: Any = client
+    return [untyped.get_redis_connection(node).connection_pool for node in untyped.get_primaries()]
 
 
 def pool_at(client: Any, asked: Any) -> Pool | None:

@@ -31,6 +31,7 @@ from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.signals import decided
 
 logger = logging.getLogger("datapatterns.redis")
 
@@ -81,7 +82,7 @@ class RateLimiter:
     def _charge(self, policies: tuple[Policy, ...]) -> None:
         """Make these the limits, and what the script is told of them."""
         self._policies = policies
-        self._parts = [_part(policy) for policy in policies]
+        self._subject_keys = self._keys.of_each([_part(policy) for policy in policies])
         self._args = [
             fact
             for policy in policies
@@ -107,9 +108,10 @@ class RateLimiter:
         """Count if allowed and return the decision; InvalidArgument if cost exceeds the limit."""
         keys, args = self._call(subject, cost, "hit")
         try:
-            return self._decision(SCRIPTS.write(self.redis, "rate_limiter", keys, args))
+            reply = SCRIPTS.write(self.redis, "rate_limiter", keys, args)
+            return decided(self._decision(reply))
         except (Unavailable, TimedOut) as error:
-            return self._opened(error)
+            return decided(self._opened(error))
 
     def peek(self, subject: str, cost: int = 1) -> Decision:
         """Return the decision that a hit would get, counting nothing."""
@@ -138,16 +140,15 @@ class RateLimiter:
         keys = self._subject_keys(subject)
         write(self.redis, "DEL", *keys, key=keys[0])
 
-    def _subject_keys(self, subject: str) -> list[bytes]:
-        about = self._keys.about(subject)
-        return [about(*part) for part in self._parts]
-
     def _call(self, subject: str, cost: int, mode: str) -> tuple[list[bytes], list[str | int]]:
         """The keys and arguments of the script."""
         return self._subject_keys(subject), [check_cost(self._policies, cost), mode, *self._args]
 
     def _decision(self, reply: Sequence[int]) -> Decision:
         """The script's four numbers a limit, as one decision."""
+        if len(reply) == 4:  # by far the most usual
+            allowed, *figures = reply
+            return make_decision(self._policies[0], allowed == 1, *figures)
         return strictest(
             [
                 make_decision(policy, bool(reply[at]), *reply[at + 1 : at + 4])
@@ -160,7 +161,8 @@ class RateLimiter:
         if not self._fail_open:
             raise error
         name = self._policies[0].name
-        logger.warning("the rate limiter %r lets a request through: %s", name, error)
+        about = {"limiter": name, "code": error.code}
+        logger.warning("the rate limiter %r lets a request through: %s", name, error, extra=about)
         return degraded(self._policies[0])
 
 

@@ -91,10 +91,14 @@ class WorkQueue(BaseQueue[M]):
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)
-        self.redis = client
+        self.redis, self.name = client, name
         self._keys = keys = Keys.of(namespace, "work_queue", name)
         self._jobs, self._ready, self._delayed = keys("jobs"), keys("ready"), keys("delayed")
         self._leases, self._dead, self._wake = keys("leases"), keys("dead"), keys("wake")
+        self._turn_keys = (
+            self._jobs, self._ready, self._delayed, self._leases, self._dead, self._wake
+        )  # fmt: skip
+        self._seat = keys("seat", "")
         self._seats = Seats()
         self._askers: dict[str, str] = {}  # of `once`, whose answers were lost
 
@@ -107,13 +111,12 @@ class WorkQueue(BaseQueue[M]):
     def send(self, request: Request) -> Turn:
         """Carry out the verdicts and take, in one round trip, and return what came of it."""
         token = f"{request.seat.id}:{request.number}"
-        lease = micros("lease", self.lease)
+        lease = round(self.lease * 1_000_000)
         args: list[Argument] = [token, lease, self.max_attempts, request.take]
         for verdict in request.verdicts:
             args += [verdict.id.encode(), verdict.token, verdict.verb, verdict.span]
             args.append(verdict.text.encode())
-        keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead, self._wake)
-        return _turn(self._step("turn", keys, args, request), token)
+        return _turn(self._step("turn", self._turn_keys, args, request), token)
 
     def _enqueue(self, items: list[NewItem]) -> None:
         if len(items) > _MOST_ITEMS:
@@ -134,7 +137,7 @@ class WorkQueue(BaseQueue[M]):
     ) -> Any:
         """Run a script that remembers its request, again if the reply was lost."""
         request = request or self._seats.request()
-        keys = (*keys, self._keys("seat", request.seat.id))
+        keys = (*keys, self._seat + request.seat.id.encode())
         args = (request.number, _REMEMBERED, *args)
         reply = self._insist(f"work_queue_{name}", keys, args)
         self._seats.free(request)

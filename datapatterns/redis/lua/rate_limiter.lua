@@ -3,98 +3,113 @@
 --
 -- KEYS: one hash a limit. ARGV: the cost, "hit" or "peek", and for each limit its algorithm, limit,
 -- step and room. All limits are charged or none. `datapatterns/limits.py` is the same in Python and
--- says why.
+-- says why. A time to live is set where the state begins anew, since nothing but that moves its end;
+-- gcra's moves with each hit.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local cost = tonumber(ARGV[1])
 
-local decide = {}
+local function live(key, micros)
+    redis.call('PEXPIRE', key, math.ceil(micros / 1000) + 1)
+end
 
-function decide.sliding(state, limit, step, room)
+-- When a refused cost could be admitted, and when the last of what counts is over.
+local function wait_sliding(state, oldest, here, free, step, room)
+    local numbers, counts = {}, {}
+    for j = 1, #state, 2 do
+        local n = state[j]
+        if oldest <= n and n <= here then
+            numbers[#numbers + 1], counts[n] = n, state[j + 1]
+        end
+    end
+    table.sort(numbers)
+    local at = 0
+    repeat
+        at = at + 1
+        free = free + counts[numbers[at]]
+    until free >= cost
+    local shift = (room + 1) * step - now
+    return numbers[at] * step + shift, numbers[#numbers] * step + shift
+end
+
+local function sliding(key, limit, step, room)
+    local state = redis.call('HGETALL', key) -- number, count, number, count
     local here = (now - now % step) / step
     local newest = here
-    for number in pairs(state) do
-        if tonumber(number) > newest then newest = tonumber(number) end
+    for j = 1, #state, 2 do
+        local n = tonumber(state[j])
+        state[j] = n
+        if n > newest then newest = n end
     end
     if newest <= here + room then here = newest end -- a clock set back, but not too far
-    local used, counted, over = 0, {}, {}
-    for number, count in pairs(state) do
-        local n = tonumber(number)
-        if here - room <= n and n <= here then
-            used = used + count
-            counted[#counted + 1] = n
+    local oldest, used, known, over = here - room, 0, false, nil
+    for j = 1, #state, 2 do
+        local n = state[j]
+        if oldest <= n and n <= here then
+            used = used + state[j + 1]
+            known = known or n == here
         else
-            over[#over + 1] = number
+            over = over or {}
+            over[#over + 1] = n
         end
     end
-    local allowed, retry_after, last = used + cost <= limit, 0, nil
-    table.sort(counted)
-    if allowed then
-        used, last = used + cost, here
-    else
-        local free = limit - used
-        for _, n in ipairs(counted) do
-            free = free + state[string.format('%.0f', n)]
-            if free >= cost then
-                retry_after = (n + room + 1) * step - now
-                break
-            end
-        end
-        last = counted[#counted]
+    local free = limit - used
+    if free < cost then
+        return false, free, wait_sliding(state, oldest, here, free, step, room)
     end
-    local reset_after = last and (last + room + 1) * step - now or 0
-    local function charge(key)
-        redis.call('HINCRBY', key, string.format('%.0f', here), cost)
-        if #over > 0 then redis.call('HDEL', key, unpack(over)) end
+    local reset_after = (here + room + 1) * step - now
+    local function charge()
+        redis.call('HINCRBY', key, here, ARGV[1])
+        if not known then live(key, reset_after) end
+        if over then redis.call('HDEL', key, unpack(over)) end
     end
-    return allowed, limit - used, retry_after, reset_after, charge
+    return true, free - cost, 0, reset_after, charge
 end
 
-function decide.fixed(state, limit, step)
-    local start, count = tonumber(state.start or now), tonumber(state.count or 0)
+local function fixed(key, limit, step)
+    local state = redis.call('HMGET', key, 'start', 'count')
+    local start, count = tonumber(state[1] or now), tonumber(state[2] or 0)
     if now < start - step or now >= start + step then start, count = now, 0 end
-    local ends_after = start + step - now
-    local allowed, retry_after = count + cost <= limit, 0
-    if allowed then count = count + cost else retry_after = ends_after end
-    local function charge(key)
-        redis.call('HSET', key, 'start', string.format('%.0f', start), 'count', count)
+    local left = start + step - now
+    if count + cost > limit then return false, limit - count, left, left end
+    local function charge()
+        if count > 0 then
+            redis.call('HINCRBY', key, 'count', ARGV[1])
+        else
+            redis.call('HSET', key, 'start', start, 'count', ARGV[1])
+            live(key, left)
+        end
     end
-    return allowed, limit - count, retry_after, count > 0 and ends_after or 0, charge
+    return true, limit - count - cost, 0, left, charge
 end
 
-function decide.gcra(state, limit, step, room)
+local function gcra(key, limit, step, room)
     local reach = room * step
-    local tat = math.max(tonumber(state.tat or now), now)
+    local tat = math.max(tonumber(redis.call('HGET', key, 'tat') or now), now)
     if tat - now > 2 * reach then tat = now end -- a clock set back too far
     local after = tat + cost * step
-    local allowed, retry_after = after - now <= reach, 0
-    if allowed then tat = after else retry_after = after - reach - now end
-    local left = reach - (tat - now)
-    local remaining = math.max(0, (left - left % step) / step)
-    local function charge(key)
-        redis.call('HSET', key, 'tat', string.format('%.0f', tat))
+    local retry_after = math.max(0, after - now - reach)
+    if retry_after == 0 then tat = after end
+    local room_left = math.max(0, reach - (tat - now))
+    local function charge()
+        redis.call('HSET', key, 'tat', tat)
+        live(key, tat - now)
     end
-    return allowed, remaining, retry_after, tat - now, charge
+    return retry_after == 0, (room_left - room_left % step) / step, retry_after, tat - now, charge
 end
 
 local reply, charges, admitted = {}, {}, true
-for i, key in ipairs(KEYS) do
-    local state, flat = {}, redis.call('HGETALL', key)
-    for j = 1, #flat, 2 do state[flat[j]] = flat[j + 1] end
+for i = 1, #KEYS do
     local at = 4 * i - 1
     local limit, step, room = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-    local allowed, remaining, retry_after, reset_after, charge =
-        decide[ARGV[at]](state, limit, step, room)
+    local decide = ARGV[at] == 'sliding' and sliding or ARGV[at] == 'fixed' and fixed or gcra
+    local allowed, remaining, retry_after, reset_after, charge = decide(KEYS[i], limit, step, room)
     admitted = admitted and allowed
-    charges[i] = {charge, reset_after}
-    for _, value in ipairs({allowed and 1 or 0, remaining, retry_after, reset_after}) do
-        reply[#reply + 1] = value
-    end
+    charges[i] = charge
+    reply[at - 2], reply[at - 1] = allowed and 1 or 0, remaining
+    reply[at], reply[at + 1] = retry_after, reset_after
 end
 if admitted and ARGV[2] == 'hit' then
-    for i, key in ipairs(KEYS) do
-        charges[i][1](key)
-        redis.call('PEXPIRE', key, math.ceil(charges[i][2] / 1000) + 1)
-    end
+    for i = 1, #charges do charges[i]() end
 end
 return reply

@@ -1,33 +1,21 @@
-"""The command line: `datapatterns tour`."""
+"""`datapatterns tour`."""
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-try:
-    import typer
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
-    from rich.table import Table
-except ImportError as error:
-    raise ImportError("the command line needs: pip install 'datapatterns[demo]'") from error
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.table import Table
 
-from datapatterns.demo.tour import Report, Tour
+from datapatterns.cli.common import FOUND, Json, command, show_json
+from datapatterns.errors import InvalidArgument
 
-app = typer.Typer(
-    help="Data-access patterns over LevelDB, Redis and CouchDB.",
-    no_args_is_help=True,
-    add_completion=False,
-)
-
-
-@app.callback()
-def _commands() -> None:
-    """Keep `tour` a command of its own while it is the only one."""
+if TYPE_CHECKING:
+    from datapatterns.demo.tour import Report
 
 
 class Terminal:
@@ -63,7 +51,7 @@ class Terminal:
             self._bar = None
 
 
-@app.command()
+@command
 def tour(
     directory: Annotated[
         Path | None, typer.Argument(help="Where to keep the data; default: a temporary directory.")
@@ -71,23 +59,28 @@ def tour(
     records: Annotated[
         Path | None, typer.Option(help="Gzipped JSON lines; default: the sample of 5,000.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Show the embedded store at work on real records; exit 0 only if all went as promised.
+    """Show the embedded store at work on real records.
+
+    Exit 1 if anything did not go as promised.
 
     Example: datapatterns tour ./data
     """
+    from datapatterns.demo.tour import Tour  # needs LevelDB, which no other command does
+
     if directory is not None and directory.exists() and any(directory.iterdir()):
-        raise typer.BadParameter("the directory is not empty; name a new one")
+        raise InvalidArgument("the directory is not empty; name a new one")
     with tempfile.TemporaryDirectory(prefix="datapatterns-") as temporary:
         screen = Terminal(Console(stderr=as_json))
         report = Tour(directory or Path(temporary) / "data", records, screen).run()
         screen.finish()
     if as_json:
-        print(json.dumps({"ok": report.ok, "steps": report.figures, "broken": report.broken}))
+        show_json({"ok": report.ok, "steps": report.figures, "broken": report.broken})
     else:
         _print_report(Console(), report)
-    sys.exit(0 if report.ok else 1)
+    if not report.ok:
+        raise typer.Exit(FOUND)
 
 
 def _print_report(console: Console, report: Report) -> None:
@@ -102,8 +95,3 @@ def _print_report(console: Console, report: Report) -> None:
         console.print("[green]Every step went as promised.[/green]")
     for broken in report.broken:
         console.print(f"[red]{broken}[/red]", markup=True)
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

@@ -1,0 +1,106 @@
+"""What the commands share: options, opening a store, and errors as one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+
+from datapatterns import DataError, InvalidArgument, NotFound, Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRACEBACK = "DATAPATTERNS_TRACEBACK"
+FOUND, USAGE, INTERRUPTED = 1, 2, 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="The namespace; default: that of a store.")
+]
+Url = Annotated[
+    str, typer.Argument(help="level:PATH, redis://…, couch+http://…", show_default=False)
+]
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def command(fn: Callable[P, R]) -> Callable[P, R]:
+    """Make errors one line each: 1 for what went wrong or was found, 2 for wrong usage."""
+
+    @functools.wraps(fn)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        # The library logs what it knows of an error; here the one line is all there is to say.
+        logging.getLogger("datapatterns").addHandler(logging.NullHandler())
+        as_json = bool(kwargs.get("as_json"))
+        try:
+            return fn(*args, **kwargs)
+        except DataError as error:
+            usage = isinstance(error, InvalidArgument)
+            _fail(error.title, error.detail, as_json, USAGE if usage else FOUND, error.code)
+        except KeyboardInterrupt:
+            _fail("Interrupted", "the same command goes on or begins again", as_json, INTERRUPTED)
+        except ImportError as error:  # of a driver: it names the extra to install
+            _fail("Missing", str(error).splitlines()[0], as_json, FOUND)
+        except (typer.BadParameter, typer.Exit, typer.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            # Its text is not ours, and may hold anything.
+            hint = f"{type(error).__name__}; {TRACEBACK}=1 shows where"
+            _fail("Unexpected", hint, as_json, FOUND)
+
+    return run
+
+
+def _fail(title: str, detail: str, as_json: bool, code: int, name: str = "") -> NoReturn:
+    line = " ".join(f"{title}: {detail}".split()) if detail else title
+    if as_json:
+        show_json({"error": {"title": title, "code": name or title.lower(), "detail": detail}})
+    else:
+        sys.stderr.write(f"error: {line}\n")
+    raise typer.Exit(code)
+
+
+def show_json(value: Any) -> None:
+    """Print a JSON value on one line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def opened(url: str, namespace: str, *, create: bool = False) -> Generator[Store]:
+    """Give the store at the URL; NotFound for a directory that is none, unless it may be made."""
+    if url.startswith("level:") and not create:
+        path = level_path(url)
+        if not is_level(path):
+            raise NotFound("there is no LevelDB at this path")
+    with Store.from_url(url, namespace=namespace) as store:
+        yield store
+
+
+def level_path(url: str) -> Path:
+    """The directory in `level:PATH`, or the path itself."""
+    if not url.startswith("level:"):
+        return Path(url)
+    from datapatterns.level.kit import parse_url
+
+    return Path(parse_url(url)[0])
+
+
+def is_level(path: Path) -> bool:
+    """Whether there is a LevelDB directory; opening one would make it."""
+    from datapatterns.level.manifest import is_database
+
+    return is_database(path)

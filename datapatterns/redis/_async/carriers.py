@@ -1,0 +1,333 @@
+"""What Redis stores of each kind as records, and back: one class a kind, for `AsyncTransfer`.
+
+`rows` reads from behind a position on, in batches; `find` reads by ids; `add` stores what is not
+there. Where a position is no more than a cursor of SCAN, which a restart of the server makes
+worthless, no batch gives one, and reading begins again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from datapatterns.calendars import bucket_of
+from datapatterns.queues import HIGHEST_PRIORITY
+from datapatterns.redis._async.carried_documents import AsyncStoredDocuments
+from datapatterns.redis._async.commands import read, write
+from datapatterns.redis._async.lua import SCRIPTS
+from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis._async.scanning import (
+    PAGE,
+    Argument,
+    all_keys,
+    fields_of,
+    names_of,
+    number,
+    text_of,
+)
+from datapatterns.redis.documents import raw_of
+from datapatterns.redis.keys import Keys, escape
+from datapatterns.transfers import FACTS, Batch, Kind, Record, Unit, present
+
+Ids = Sequence[tuple[str, ...]]
+
+_DIGITS = 10  # of a priority, in the place of an item
+_HIGHEST_NUMBER = 2**53
+
+
+class AsyncCarrier(Protocol):
+    """One unit's records."""
+
+    def rows(self, after: str | None) -> AsyncIterator[Batch]:
+        """Iterate over the records behind that position."""
+        ...
+
+    async def find(self, ids: Ids) -> list[Record | None]:
+        """Return the records of these ids."""
+        ...
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Store those that are not there; return how many."""
+        ...
+
+
+class AsyncCounters:
+    """`{namespace:counter:<name>}:value`, one command a counter."""
+
+    def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
+        self.redis, self._namespace = client, namespace
+
+    def _key(self, name: str) -> bytes:
+        return Keys.of(self._namespace, "counter", name)("value")
+
+    async def rows(self, after: str | None) -> AsyncIterator[Batch]:
+        """Iterate over all counters."""
+        start = b"{%b:counter:" % escape(self._namespace)
+        async for keys in all_keys(self.redis, start, b"}:value"):
+            ids = [tuple(names_of(key)[0][2:]) for key in keys]
+            yield Batch(present(await self.find(ids)))
+
+    async def find(self, ids: Ids) -> list[Record | None]:
+        """Return the counters of these names."""
+        return [await self._find(id) for id in ids]
+
+    async def _find(self, id: tuple[str, ...]) -> Record | None:
+        value = await read(self.redis, "GET", self._key(id[0]))
+        return None if value is None else Record(id, number(value))
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Store the counters."""
+        new = 0
+        for record in records:
+            key = self._key(record.id[0])
+            new += await write(self.redis, "SET", key, record.data, "NX", key=key) is not None
+        return new
+
+
+class AsyncCalendars:
+    """The hashes of each subject: `all`, `days:2014`, `hours:2014-01-15`; two trips a subject."""
+
+    def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
+        self.redis, self._namespace = client, namespace
+
+    async def rows(self, after: str | None) -> AsyncIterator[Batch]:
+        """Iterate over the subjects of all calendar counters."""
+        start = b"{%b:calendar:" % escape(self._namespace)
+        async for keys in all_keys(self.redis, start, b"}:all"):
+            ids = [tuple(names_of(key)[0][2:]) for key in keys]
+            yield Batch(present(await self.find(ids)))
+
+    async def find(self, ids: Ids) -> list[Record | None]:
+        """Return all that is counted for these subjects."""
+        return [await self._find(id) for id in ids]
+
+    async def _find(self, id: tuple[str, ...]) -> Record | None:
+        keys = Keys.of(self._namespace, "calendar", *id)
+        notes = [note.decode() for note in await read(self.redis, "HKEYS", keys("all"))]
+        days = [("days", note[1:]) for note in notes if note[0] == "d"]
+        months = [note[1:] for note in notes if note[0] == "h"]
+        hours = [("hours", f"{month}-{day:02}") for month in months for day in range(1, 32)]
+        parts = [("all",), *days, *hours]
+        places = [keys(*part) for part in parts]
+        clock, *found = await SCRIPTS.read(self.redis, "transfer_calendar_read", places)
+        counts: dict[str, int] = {}
+        ends: dict[str, int] = {}
+        for part, (lives, fields) in zip(parts, found, strict=True):
+            named = {
+                key: number(value)
+                for field, value in (raw_of(fields) or {}).items()
+                if (key := _calendar_key(part, field.decode())) is not None
+            }
+            counts |= named
+            if lives >= 0:
+                end = int(clock + lives) * 1_000
+                ends |= {key: end for key in named}  # noqa: C420 - fromkeys has no type of its own
+        return Record(id, counts, ends) if counts else None
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Store all counts of each subject, in one step."""
+        return sum([await self._add(record) for record in records])
+
+    async def _add(self, record: Record) -> int:
+        keys = Keys.of(self._namespace, "calendar", *record.id)
+        hashes: dict[tuple[str, ...], dict[str, int]] = {("all",): {}}
+        for key, count in record.data.items():
+            part, field = _calendar_place(key)
+            hashes.setdefault(part, {})[field] = count
+            if part[0] != "all":
+                note = part[1] if part[0] == "days" else part[1][:7]
+                hashes["all",][part[0][0] + note] = 1
+        args: list[Argument] = []
+        for part, fields in hashes.items():
+            args += [_ends(record, part), 2 * len(fields)]
+            args += itertools.chain.from_iterable(fields.items())
+        places = [keys(*part) for part in hashes]
+        return int(await SCRIPTS.write(self.redis, "transfer_calendar_add", places, args))
+
+
+def _calendar_key(part: tuple[str, ...], field: str) -> str | None:
+    """The key of the bucket that is counted in that field; None for a note of ours."""
+    match part:
+        case ("days", year):
+            return f"{year}-{field[:2]}-{field[2:]}"
+        case ("hours", day):
+            return f"{day}T{field}"
+        case _:
+            return None if field[0] in "dh" else field
+
+
+def _calendar_place(key: str) -> tuple[tuple[str, ...], str]:
+    """The hash and the field in which that bucket is counted."""
+    match bucket_of(key):
+        case "day":
+            return ("days", key[:4]), key[5:7] + key[8:10]
+        case "hour":
+            return ("hours", key[:10]), key[11:13]
+        case _:
+            return ("all",), key
+
+
+def _ends(record: Record, part: tuple[str, ...]) -> Argument:
+    """The second at which the hash may end: when its last count does, if all of them do."""
+    ends: dict[str, int] = record.hints or {}
+    of = [key for key in record.data if part == ("all",) or _calendar_place(key)[0] == part]
+    if any(key not in ends for key in of):
+        return ""
+    return -(-max(ends[key] for key in of) // 1_000_000)
+
+
+class AsyncGroupsOf:
+    """`…:members:<group>` and `…:groups:<member>`, sets."""
+
+    def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
+        self.redis, self._keys = client, Keys.of(namespace, "groups", name)
+
+    async def rows(self, after: str | None) -> AsyncIterator[Batch]:
+        """Iterate over the members of each group."""
+        async for keys in all_keys(self.redis, self._keys("members", ""), b""):
+            for key in keys:
+                group, cursor = names_of(key)[1][1], b"0"
+                while True:
+                    cursor, *found = await SCRIPTS.read(
+                        self.redis, "groups_scan", [key], [cursor, PAGE]
+                    )
+                    yield Batch([Record((group, text_of(member)), True) for member in found])
+                    if cursor == b"0":
+                        break
+
+    async def find(self, ids: Ids) -> list[Record | None]:
+        """Return which of these members are in which of these groups."""
+        found: list[Record | None] = []
+        for group, pairs in itertools.groupby(ids, key=lambda id: id[0]):
+            wanted = list(pairs)
+            members = [member.encode() for _, member in wanted]
+            key = self._keys("members", group)
+            there = await read(self.redis, "SMISMEMBER", key, *members)
+            found += [
+                Record(id, True) if is_in else None for id, is_in in zip(wanted, there, strict=True)
+            ]
+        return found
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Put the members into their groups."""
+        new = 0
+        for group, some in itertools.groupby(records, key=lambda record: record.id[0]):
+            members = [record.id[1] for record in some]
+            for at in range(0, len(members), PAGE):
+                part = members[at : at + PAGE]
+                keys = [self._keys("members", group)]
+                keys += [self._keys("groups", member) for member in part]
+                names = [name.encode() for name in (group, *part)]
+                new += int(await SCRIPTS.write(self.redis, "groups_add", keys, names))
+        return new
+
+
+class AsyncBoard:
+    """`scores`, a sorted set of digits and player, `places`, and the `sequence`."""
+
+    def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
+        keys = Keys.of(namespace, "leaderboard", name)
+        self.redis, self._places = client, keys("places")
+        self._keys = [keys("scores"), keys("places"), keys("sequence")]
+
+    async def rows(self, after: str | None) -> AsyncIterator[Batch]:
+        """Iterate over the players."""
+        async for players in fields_of(self.redis, self._places, b""):
+            yield Batch(present(await self.find([(text_of(player),) for player in players])))
+
+    async def find(self, ids: Ids) -> list[Record | None]:
+        """Return the players' scores and numbers."""
+        args = [id[0].encode() for id in ids]
+        rows = await SCRIPTS.read(self.redis, "transfer_players_read", self._keys[:2], args)
+        return [
+            Record(id, [float(row[1]), _HIGHEST_NUMBER - number(row[0])]) if row else None
+            for id, row in zip(ids, rows, strict=True)
+        ]
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Give the players these scores and numbers."""
+        args: list[Argument] = []
+        for record in records:
+            score, number = record.data
+            args += [record.id[0].encode(), repr(float(score)), number]
+        return int(await SCRIPTS.write(self.redis, "transfer_players_add", self._keys, args))
+
+
+class AsyncQueue:
+    """The items of a work queue, whatever their state, and before them the facts of the queue."""
+
+    def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
+        keys = Keys.of(namespace, "work_queue", name)
+        self.redis, self._jobs = client, keys("jobs")
+        self._reading = [keys("jobs"), keys("ready"), keys("dead")]
+        self._adding = [keys(part) for part in ("jobs", "ready", "delayed", "dead", "wake")]
+
+    async def rows(self, after: str | None) -> AsyncIterator[Batch]:
+        """Iterate over the facts and the items; the hash has them all, wherever they move."""
+        yield Batch(present(await self.find([FACTS])))
+        async for states in fields_of(self.redis, self._jobs, b"s"):
+            yield Batch(present(await self.find([(text_of(state[1:]),) for state in states])))
+
+    async def find(self, ids: Ids) -> list[Record | None]:
+        """Return the items of these ids."""
+        args = [id[0].encode() for id in ids]
+        rows = await SCRIPTS.read(self.redis, "transfer_items_read", self._reading, args)
+        return [_item(id, row) for id, row in zip(ids, rows, strict=True)]
+
+    async def add(self, records: Sequence[Record]) -> int:
+        """Queue the items at their places, or bury them."""
+        args: list[Argument] = []
+        for record in records:
+            args += _item_arguments(record)
+        return int(await SCRIPTS.write(self.redis, "transfer_items_add", self._adding, args))
+
+
+def _item(id: tuple[str, ...], row: list[Any]) -> Record | None:
+    """An item as a record. What is leased is ready, and has at least one attempt left."""
+    if not row:
+        return None
+    if id == FACTS:
+        paused, requeued = row
+        data = {"paused": paused == 1, "requeued": requeued}
+        return Record(id, data) if any(row) else None
+    item, error, attempts, most, pushed, place, leased, died, ready = row
+    data = {
+        "item": text_of(item),
+        "attempts": min(attempts, max(most - 1, 0)) if leased else attempts,
+        "most": most,
+        "pushed": pushed,
+        "priority": HIGHEST_PRIORITY - number(place[:_DIGITS]),
+        "at": died or number(place[_DIGITS:]),
+        "error": text_of(error),
+        "dead": died > 0,
+    }
+    return Record(id, data, {"ready": bool(leased or ready)})
+
+
+def _item_arguments(record: Record) -> list[Argument]:
+    data = record.data
+    if record.id == FACTS:
+        return ["", str(int(data["paused"])), data["requeued"], 0, 0, 0, "", 0, ""]
+    where = "dead" if data["dead"] else "ready" if record.hints["ready"] else "delayed"
+    place = f"{HIGHEST_PRIORITY - data['priority']:010d}{data['at']:016d}"
+    return [
+        record.id[0].encode(), data["item"].encode(), data["error"].encode(), data["attempts"],
+        data["most"], data["pushed"], place, data["at"], where,
+    ]  # fmt: skip
+
+
+CARRIERS: dict[Kind, Any] = {
+    "counter": AsyncCounters,
+    "calendar_counter": AsyncCalendars,
+    "groups": AsyncGroupsOf,
+    "leaderboard": AsyncBoard,
+    "work_queue": AsyncQueue,
+    "repository": AsyncStoredDocuments,
+}
+
+
+def carrier(client: AsyncRedisClient, namespace: str, unit: Unit) -> AsyncCarrier:
+    """The unit's records."""
+    made: AsyncCarrier = CARRIERS[unit.kind](client, namespace, unit.name)
+    return made

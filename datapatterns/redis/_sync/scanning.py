@@ -1,0 +1,81 @@
+# Generated from datapatterns/redis/_async/scanning.py by scripts/unasync.py; do not edit.
+"""Looking through all of a namespace in Redis: keys, and fields of a hash, page by page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from datapatterns.errors import DataCorrupted
+from datapatterns.redis._sync.commands import when_free
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import Pool, RedisClient, pools_of, take
+from datapatterns.redis.errors import redis_errors
+
+Argument = bytes | str | int
+
+PAGE = 500  # keys, fields and members that are looked at in one step
+_GLOB = re.compile(rb"[*?\[\]\\^-]")
+
+
+def ask(pool: Pool, *command: Argument) -> Any:
+    """Return the reply of this one server to a command that changes nothing, in bytes."""
+    with redis_errors():
+        connection = when_free(partial(take, pool))
+        try:
+            connection.send_command(*command)
+            return connection.read_response(disable_decoding=True)
+        finally:
+            pool.release(connection)
+
+
+def all_keys(client: RedisClient, start: bytes, end: bytes) -> Iterator[list[bytes]]:
+    """Iterate over the keys that begin and end so, on every server; some may come twice."""
+    pattern = _GLOB.sub(rb"\\\g<0>", start) + b"*" + _GLOB.sub(rb"\\\g<0>", end)
+    for pool in pools_of(client):
+        cursor = b"0"
+        while True:
+            cursor, keys = ask(pool, "SCAN", cursor, "MATCH", pattern, "COUNT", PAGE)
+            yield keys
+            if cursor == b"0":
+                break
+
+
+def names_of(key: bytes) -> tuple[list[str], list[str]]:
+    """The namespace, the pattern and the names in a key's tag, and the parts behind it."""
+    tag, _, parts = key[1:].partition(b"}:")
+    return list(map(_name, tag.split(b":"))), list(map(_name, parts.split(b":")))
+
+
+def _name(part: bytes) -> str:
+    return unquote_to_bytes(part).decode(errors="replace")
+
+
+def fields_of(client: RedisClient, key: bytes, start: bytes) -> Iterator[list[bytes]]:
+    """Iterate over the fields of a hash that begin so; some may come twice."""
+    cursor = b"0"
+    while True:
+        cursor, *found = SCRIPTS.read(client, "transfer_scan", [key], [cursor, start + b"*", PAGE])
+        for at in range(0, len(found), PAGE):
+            yield found[at : at + PAGE]
+        if cursor == b"0":
+            return
+
+
+def number(value: bytes) -> int:
+    """The number in a stored value; DataCorrupted if it is none."""
+    try:
+        return int(value)
+    except ValueError as error:
+        raise DataCorrupted("what should be a number is none") from error
+
+
+def text_of(data: bytes) -> str:
+    """The text in a stored value; DataCorrupted if it is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise DataCorrupted("a stored name or value is not UTF-8") from error

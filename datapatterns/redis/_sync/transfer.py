@@ -1,0 +1,169 @@
+# Generated from datapatterns/redis/_async/transfer.py by scripts/unasync.py; do not edit.
+"""All there is in a namespace of Redis, for `migrate`: found by the names of the keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from datapatterns.codecs import dumps, loads
+from datapatterns.errors import Forbidden
+from datapatterns.redis._sync.carriers import carrier
+from datapatterns.redis._sync.commands import read, write
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient, pools_of
+from datapatterns.redis._sync.scanning import all_keys, ask, names_of
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
+from datapatterns.transfers import (
+    HISTORY,
+    KINDS,
+    LEASES,
+    LIMITS,
+    ONCE,
+    OPERATIONS,
+    REQUESTS,
+    Batch,
+    Inventory,
+    Record,
+    Unit,
+)
+from datapatterns.tuples import AFTER
+
+# What stays behind, by its pattern, or by its pattern and the first part of its key.
+_LEFT = {
+    ("limiter",): LIMITS,
+    ("concurrency",): LEASES,
+    ("emitter",): HISTORY,
+    ("counter", "op"): OPERATIONS,
+    ("calendar", "op"): OPERATIONS,
+    ("work_queue", "once"): ONCE,
+    ("work_queue", "seat"): REQUESTS,
+}
+
+
+class Transfer:
+    """Everything in a namespace, as records; see `Transfer` of the store.
+
+    Names are found with SCAN, on every primary of a cluster. Counters, calendar counters, groups,
+    players and items are read with cursors (SCAN, HSCAN, SSCAN): what is there throughout comes at
+    least once, and an interrupted unit begins again. Documents come in the order of their ids. What
+    is stored is stored by a script that leaves alone what is there: OutcomeUnknown is no harm, call
+    it again.
+    """
+
+    kinds = frozenset(KINDS)
+
+    def __init__(
+        self, client: RedisClient, *, namespace: str = DEFAULT_NAMESPACE, address: str
+    ) -> None:
+        self.redis = client
+        self.address = f"{address}#{namespace}"
+        self._namespace = namespace
+        self._progress = Keys.of(namespace, "migration", "progress")("note")
+
+    def identity(self) -> str:
+        """Return the servers' own ids, the database and the namespace."""
+        try:
+            said = [ask(pool, "INFO", "server") for pool in pools_of(self.redis)]
+        except Forbidden:
+            return self.address
+        ids = sorted(re.findall(r"run_id:(\w+)", b"".join(said).decode(errors="replace")))
+        pool: Any = getattr(self.redis, "connection_pool", None)
+        database = pool.connection_kwargs.get("db") or 0 if pool is not None else 0
+        return f"redis:{','.join(ids)}/{database}#{self._namespace}"
+
+    def inventory(self) -> Inventory:
+        """Return the units with their counts, and what cannot be carried."""
+        found, documents, queues, boards = Inventory(), dict[str, int](), set[str](), set[str]()
+        for keys in all_keys(self.redis, b"{%b:" % escape(self._namespace), b""):
+            sets: list[bytes] = []
+            for key in keys:
+                match names_of(key):
+                    case [_, "counter", _], ["value"]:
+                        found.count(Unit("counter"))
+                    case [_, "calendar", _, _], ["all"]:
+                        found.count(Unit("calendar_counter"))
+                    case [_, "groups", _], ["members", _]:
+                        sets.append(key)
+                    case [_, "leaderboard", name], ["scores"]:
+                        boards.add(name)
+                    case [_, "work_queue", name], ["jobs"]:
+                        queues.add(name)
+                    case [_, "repository", name], ["doc", _]:
+                        documents[name] = documents.get(name, 0) + 1
+                    case tag, parts:
+                        _leave(found, tag, parts)
+            self._count_groups(found, sets)
+        self._count_named(found, documents, queues, boards)
+        return found
+
+    def _count_groups(self, found: Inventory, sets: list[bytes]) -> None:
+        for tag, some in groupby(sorted(sets), key=lambda key: key.partition(b"}")[0]):
+            size = int(SCRIPTS.read(self.redis, "transfer_sizes", list(some)))
+            found.count(Unit("groups", names_of(tag + b"}:")[0][2]), size)
+
+    def _count_named(
+        self, found: Inventory, documents: dict[str, int], queues: set[str], boards: set[str]
+    ) -> None:
+        for name in boards:
+            scores = Keys.of(self._namespace, "leaderboard", name)("scores")
+            found.count(Unit("leaderboard", name), int(read(self.redis, "ZCARD", scores)))
+        for name in queues:
+            keys = Keys.of(self._namespace, "work_queue", name)
+            parts = [keys(part) for part in ("jobs", "ready", "delayed", "leases", "dead")]
+            *items, requeued = SCRIPTS.read(self.redis, "work_queue_stats", parts)
+            paused = read(self.redis, "HEXISTS", keys("jobs"), "m:paused")
+            found.count(Unit("work_queue", name), sum(items) + bool(requeued or paused))
+        for name, count in documents.items():
+            index = Keys.of(self._namespace, "repository", name)("index")
+            known = int(read(self.redis, "ZLEXCOUNT", index, b"[d", b"(d" + AFTER))
+            found.count(Unit("repository", name), known)
+            found.leave(f"documents of {name!r} that its list does not have", max(0, count - known))
+
+    def export(self, unit: Unit, after: str | None = None) -> Iterator[Batch]:
+        """Iterate over the unit's records."""
+        return carrier(self.redis, self._namespace, unit).rows(after)
+
+    def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
+        """Return the records of these ids."""
+        return carrier(self.redis, self._namespace, unit).find(ids) if ids else []
+
+    def add(self, unit: Unit, records: Sequence[Record]) -> int:
+        """Store those that are not there; return how many."""
+        return carrier(self.redis, self._namespace, unit).add(records) if records else 0
+
+    def progress(self) -> dict[str, Any] | None:
+        """Return what was noted."""
+        noted = read(self.redis, "GET", self._progress)
+        return None if noted is None else loads(noted)
+
+    def note(self, progress: Mapping[str, Any] | None) -> None:
+        """Note how far the migration is."""
+        if progress is None:
+            write(self.redis, "DEL", self._progress, key=self._progress)
+        else:
+            command = "SET", self._progress, dumps(progress)
+            write(self.redis, *command, key=self._progress)
+
+
+# What belongs to the units above and is made anew on the other side, and the note of this module.
+_OWN = {
+    "calendar": {"days", "hours"},
+    "groups": {"groups"},
+    "leaderboard": {"places", "sequence"},
+    "work_queue": {"ready", "delayed", "leases", "dead", "wake"},
+    "repository": {"index", "indexes"},
+    "migration": {"note"},
+}
+
+
+def _leave(found: Inventory, tag: list[str], parts: list[str]) -> None:
+    """Note what stays behind, unless it belongs to something that is carried."""
+    pattern = tag[1] if len(tag) > 1 else ""
+    what = _LEFT.get((pattern, parts[0])) or _LEFT.get((pattern,))
+    if what is None and parts[0] not in _OWN.get(pattern, ()):
+        what = f"keys `…:{parts[0]}` of the pattern {pattern!r}"
+    if what is not None:
+        found.leave(what)

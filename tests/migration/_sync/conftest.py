@@ -1,0 +1,41 @@
+# Generated from tests/migration/_async/conftest.py by scripts/unasync.py; do not edit.
+"""Stores to migrate between: directories and a server, each on a namespace of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from datapatterns import Store
+
+Open = Callable[[str], Awaitable[Store]]
+
+
+@pytest.fixture
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """`open_store("level")`: a new store of that kind, closed with the test."""
+    stores: list[Store] = []
+
+    def open_store(kind: str) -> Store:
+        fresh = f"migrate-{uuid.uuid4().hex[:12]}"
+        if kind == "cluster":
+            nodes = request.getfixturevalue("redis_cluster").nodes
+            url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+        elif kind == "couch":
+            url = "couch+" + request.getfixturevalue("couch_server").url
+        elif kind.startswith("redis"):
+            options = "?protocol=3&decode_responses=true" if kind == "redis-resp3" else ""
+            url = request.getfixturevalue("redis_url") + options
+        else:
+            url = f"level:{tmp_path}/{fresh}"
+        store = Store.from_url(url, namespace="" if kind == "level-root" else fresh)
+        store.open()
+        stores.append(store)
+        return store
+
+    yield open_store
+    for store in stores:
+        store.close()
