@@ -27,6 +27,8 @@ class Capabilities:
 
     `atomic_batch`: several keys change in one step. `unique_index`: unique fields besides the id.
     `collation`: how an index orders strings. `processes`: whether several may share the data.
+    `partial_index`: indexes with a condition. `reindex_in_steps`: filling an index can be stopped
+    and goes on there. `underscore_ids`: whether an id may begin with an underscore.
     """
 
     backend: str
@@ -35,6 +37,9 @@ class Capabilities:
     unique_index: bool
     collation: Literal["bytewise", "unicode"]
     processes: bool
+    partial_index: bool = True
+    reindex_in_steps: bool = True
+    underscore_ids: bool = True
 
     def has(self, pattern: Pattern) -> bool:
         """Whether the backend has the pattern."""
@@ -100,6 +105,9 @@ COUCH = Capabilities(
     unique_index=False,
     collation="unicode",
     processes=True,
+    partial_index=False,
+    reindex_in_steps=False,
+    underscore_ids=False,
 )
 
 BACKENDS: dict[str, Capabilities] = {"level": LEVEL, "redis": REDIS, "couch": COUCH}

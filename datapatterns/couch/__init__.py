@@ -8,11 +8,34 @@ except ModuleNotFoundError as error:
     message = "datapatterns.couch needs httpx2: pip install 'datapatterns[couch]'"
     raise ModuleNotFoundError(message, name="httpx2") from None
 
+from datapatterns.couch._async.changes import AsyncChangesFeed
 from datapatterns.couch._async.couch import AsyncCouch
 from datapatterns.couch._async.database import AsyncDatabase
+from datapatterns.couch._async.repository import AsyncRepository
+from datapatterns.couch._async.resolver import AsyncConflictResolver
+from datapatterns.couch._sync.changes import ChangesFeed
 from datapatterns.couch._sync.couch import Couch
 from datapatterns.couch._sync.database import Database
+from datapatterns.couch._sync.repository import Repository
+from datapatterns.couch._sync.resolver import ConflictResolver
+from datapatterns.couch.designs import DesignDocument, View
+from datapatterns.couch.queries import Query, Row
 
-__all__ = ["AsyncCouch", "AsyncDatabase", "Couch", "Database"]
+__all__ = [
+    "AsyncChangesFeed",
+    "AsyncConflictResolver",
+    "AsyncCouch",
+    "AsyncDatabase",
+    "AsyncRepository",
+    "ChangesFeed",
+    "ConflictResolver",
+    "Couch",
+    "Database",
+    "DesignDocument",
+    "Query",
+    "Repository",
+    "Row",
+    "View",
+]
 
 del httpx2

@@ -6,7 +6,9 @@ httpx2 is what we open clients with; a lent client may be of either.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
+from ssl import SSLContext
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -60,6 +62,14 @@ TIMED_OUT = _of_both("TimeoutException")
 UNUSABLE_URL = _of_both("InvalidURL", "UnsupportedProtocol")
 
 
+@cache
+def _trust(name: str, trust_env: bool) -> SSLContext:
+    """The certificates of all our clients: to load them takes a feed longer than to connect."""
+    library: Any = import_module(name)
+    context: SSLContext = library.create_ssl_context(trust_env=trust_env)
+    return context
+
+
 def settings(
     base_url: str, auth: tuple[str, str] | None, timeout: float, connections: int
 ) -> dict[str, Any]:
@@ -67,6 +77,7 @@ def settings(
     return {
         "base_url": base_url,
         "auth": auth,
+        "verify": _trust("httpx2", True),
         "timeout": httpx2.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
         "limits": httpx2.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30
@@ -79,7 +90,8 @@ def another(client: Any) -> Any:
 
     Certificates, proxies and transports cannot be read from a client, and so are the usual ones.
     """
-    kind = next(kind for kind in (*AsyncClients, *Clients) if isinstance(client, kind))
+    library = next(lib for lib in _LIBRARIES if isinstance(client, lib.AsyncClient | lib.Client))
+    kind = library.AsyncClient if isinstance(client, library.AsyncClient) else library.Client
     return kind(
         base_url=str(client.base_url),
         auth=client.auth,
@@ -87,4 +99,5 @@ def another(client: Any) -> Any:
         cookies=client.cookies,
         timeout=client.timeout,
         trust_env=client.trust_env,
+        verify=_trust(library.__name__, client.trust_env),
     )

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import pytest
+
 # Here as well as in the plugin, so that these tests run without it.
 from datapatterns.testing.plugin import (  # noqa: F401 - fixtures are found by their names
     couch_server,
     fault_proxy,
     start_couch,
 )
+
+# Tests of the conformance suite that the stand-in fails, and why; tests of our own carry marks.
+_NEEDS_COUCHDB = {
+    # It ignores startkey_docid: pages through equal keys begin anew with each request.
+    "TestPages": (
+        "every_entry_once", "any_cursor", "the_limit_may_change", "inserts_and_removals",
+        "removing_all_behind", "cursors_of_other_queries",
+    ),
+    # It orders strings by UTF-16, loses digits of large numbers in keys, has no _info of an index,
+    # and its indexes are slow and sometimes incomplete.
+    "TestIndexes": (
+        "strings_are_in", "counts_of_all_kinds", "reindex", "a_new_index", "hostile_index_names",
+    ),
+    # It does not list the id U+FFFF.
+    "TestMisfits": ("hostile_ids",),
+}  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what only a real CouchDB 3 can pass."""
+    for item in items:
+        if item.path.name == "test_repository.py" and item.path.parent.parent.name == "couch":
+            names = _NEEDS_COUCHDB.get(getattr(item.parent, "name", ""), ())
+            if any(name in item.name for name in names):
+                item.add_marker("couchdb3")

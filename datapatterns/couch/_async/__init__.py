@@ -1,1 +1,1 @@
-"""The async source of the Redis patterns; `_sync` beside it is generated."""
+"""The async source of the CouchDB patterns; `_sync` beside it is generated."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from datapatterns.capabilities import COUCH, Pattern
+from datapatterns.couch._async.changes import AsyncChangesFeed
 from datapatterns.couch._async.couch import AsyncCouch
+from datapatterns.couch._async.repository import AsyncRepository
+from datapatterns.couch._async.transfer import AsyncTransfer
 from datapatterns.couch.paths import database_name
 from datapatterns.errors import InvalidArgument
 
-PATTERNS: dict[Pattern, Any] = {}
+PATTERNS: dict[Pattern, Any] = {"repository": AsyncRepository, "changes": AsyncChangesFeed}
 
 
 class AsyncBackend:
@@ -32,6 +35,10 @@ class AsyncBackend:
             return kind(self.couch, database, *arguments, **options)
         except TypeError as error:
             raise InvalidArgument(f"{pattern} has no such option") from error
+
+    def transfer(self) -> AsyncTransfer:
+        """Return what reads and adds the documents of all collections."""
+        return AsyncTransfer(self.couch, namespace=self._namespace)
 
     async def ping(self) -> None:
         """Return if a CouchDB answers, else raise."""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import stamina
-
 from datapatterns._async.concurrency import AsyncSemaphore
+from datapatterns.backoff import Backoff
 from datapatterns.codecs import dumps, loads
 from datapatterns.couch import drivers
 from datapatterns.couch._async.database import AsyncDatabase
+from datapatterns.couch._async.ensure import Progress, ensure
+from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.drivers import AsyncClient, AsyncClients, AsyncHttpClient
 from datapatterns.couch.errors import couch_errors, of_reply
 from datapatterns.errors import BadGateway, DataError, DecodeFailed, InvalidArgument
 
 logger = logging.getLogger("datapatterns.couch")
 
+_TRIES = 3
+_AGAIN = Backoff(base=0.05, cap=1.0)
 _HEADERS = {"Accept": "application/json"}
 _SENDING = {**_HEADERS, "Content-Type": "application/json"}
 Params = Mapping[str, str | int | bool]
@@ -30,8 +35,9 @@ class AsyncCouch:
 
     `AsyncCouch("http://user:password@127.0.0.1:5984")` opens a client of its own and closes it;
     a lent `httpx2` or `httpx` client (with its `base_url` and `auth`) is used as it is and left
-    open. `read` asks again, up to three times, when a request was lost; `write` sends once, and a
-    lost reply is OutcomeUnknown. Neither follows redirects: credentials go nowhere else.
+    open. `read` asks up to three times, with pauses (full jitter, or the server's Retry-After), as
+    long as all of it takes no longer than `timeout`; `write` sends once, and a lost reply is
+    OutcomeUnknown. Neither follows redirects: credentials go nowhere else.
 
     At most `max_connections` requests are under way, the others wait before the client's pool, not
     in it. `timeout` is in seconds, for every request; connecting takes at most 5 of them. A feed
@@ -63,6 +69,7 @@ class AsyncCouch:
         self.timeout = timeout
         self.stream_client = stream_client
         self._free = AsyncSemaphore(max_connections)
+        self.batching: dict[str, Any] = {}  # by database: its repositories share it
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.client.base_url.host!r})"
@@ -70,6 +77,22 @@ class AsyncCouch:
     def database(self, name: str, *, partitioned: bool = False) -> AsyncDatabase:
         """Return the database of that name, which need not exist yet."""
         return AsyncDatabase(self, name, partitioned=partitioned)
+
+    async def ensure(
+        self,
+        databases: Iterable[str] = (),
+        designs: Mapping[str, Iterable[DesignDocument]] | None = None,
+        *,
+        wait_built: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        """Return when these databases exist, and those of the designs, and hold the designs.
+
+        Any number of processes may do so at once, with other versions of a design too, one of which
+        it ends on. With `wait_built` a new index is complete before anybody reads from it, and
+        `progress(design, done, total)` is told of the changes it has to go through.
+        """
+        await ensure(self, databases, designs, wait_built=wait_built, progress=progress)
 
     async def ping(self) -> None:
         """Return if a CouchDB answers; BadGateway if something else does."""
@@ -81,18 +104,36 @@ class AsyncCouch:
         self, method: str, path: str, *, params: Params | None = None, body: object = None
     ) -> Any:
         """Return the JSON of the reply to a request that changes nothing, sent again when lost."""
-        async for attempt in stamina.retry_context(
-            on=_may_pass, attempts=3, timeout=self.timeout, wait_initial=0.05, wait_max=1.0
-        ):
-            with attempt:
-                return await self._request(method, path, params, body, sent=False)
+        return self.parsed(await self.fetch(method, path, params=params, body=body))
+
+    async def fetch(
+        self, method: str, path: str, *, params: Params | None = None, body: object = None
+    ) -> Any:
+        """Return the reply to a request that changes nothing, sent again when lost or refused."""
+        ends = time.monotonic() + self.timeout
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self._answered(method, path, params, body)
+            except DataError as error:
+                asked: float = getattr(error, "retry_after", None) or 0.0
+                pause = max(_AGAIN(attempt), asked)
+                if not error.retryable or attempt == _TRIES or time.monotonic() + pause > ends:
+                    raise
+            await asyncio.sleep(pause)
         raise AssertionError("unreachable")
+
+    async def _answered(self, method: str, path: str, params: Params | None, body: object) -> Any:
+        response = await self._request(method, path, params, body, sent=False)
+        if response.status_code >= 400:
+            self.parsed(response)
+        return response
 
     async def write(
         self, method: str, path: str, *, params: Params | None = None, body: object = None
     ) -> Any:
         """Return the JSON of the reply to a request sent once; OutcomeUnknown if it was lost."""
-        return await self._request(method, path, params, body, sent=True)
+        response = await self._request(method, path, params, body, sent=True)
+        return self.parsed(response, sent=True)
 
     async def _request(
         self, method: str, path: str, params: Params | None, body: object, *, sent: bool
@@ -101,7 +142,7 @@ class AsyncCouch:
         client: Any = self.client
         async with self._free:
             with couch_errors(sent=sent):
-                response = await client.request(
+                return await client.request(
                     method,
                     path,
                     params=None if params is None else {k: _param(v) for k, v in params.items()},
@@ -110,7 +151,6 @@ class AsyncCouch:
                     follow_redirects=False,
                     timeout=self.timeout,
                 )
-        return self.parsed(response, sent=sent)
 
     def parsed(self, response: Any, *, sent: bool = False) -> Any:
         """Return the JSON of a reply; raise our error if it is no success."""
@@ -171,7 +211,3 @@ def parse_url(url: str) -> tuple[str, tuple[str, str] | None]:
 def _param(value: str | int | bool) -> str:
     """CouchDB reads `true` and `false`."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _may_pass(error: Exception) -> bool:
-    return isinstance(error, DataError) and error.retryable

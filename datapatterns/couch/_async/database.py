@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from datapatterns.couch._async.views import AsyncViews
 from datapatterns.couch.errors import of_reply
 from datapatterns.couch.paths import check_id, database_path, document_path
+from datapatterns.couch.queries import rows_of
 from datapatterns.errors import BadGateway, Conflict, DataError, InvalidArgument, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -17,12 +19,12 @@ _STRANGE = "the server answered something that CouchDB does not"
 _STATUS = {"conflict": 409, "forbidden": 403, "unauthorized": 401}
 
 
-class AsyncDatabase:
+class AsyncDatabase(AsyncViews):
     """A database's documents as CouchDB has them, with `_id` and `_rev`.
 
     Made by `couch.database(name)`; with `partitioned=True` it is created so, and ids are
     `partition:id`. `get`, `put` and `delete` are one request each. `bulk` stores many in one
-    request, which is not atomic: each has its own outcome.
+    request, which is not atomic: each has its own outcome. `view` and its companions query views.
     """
 
     def __init__(self, couch: AsyncCouch, name: str, *, partitioned: bool = False) -> None:
@@ -137,14 +139,6 @@ def _by_id(
 ) -> list[str | DataError]:
     refused = {row.get("id"): outcome(row, new=False) for row in rows if "error" in row}
     return [refused.get(doc.get("_id"), str(doc.get("_rev", ""))) for doc in sent]
-
-
-def rows_of(reply: Any) -> list[dict[str, Any]]:
-    """The rows of a view's reply; BadGateway if it has none."""
-    rows = _object(reply).get("rows")
-    if not isinstance(rows, list):
-        raise BadGateway(_STRANGE)
-    return cast("list[dict[str, Any]]", rows)
 
 
 def _object(reply: Any) -> dict[str, Any]:

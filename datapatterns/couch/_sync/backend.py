@@ -6,11 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 from datapatterns.capabilities import COUCH, Pattern
+from datapatterns.couch._sync.changes import ChangesFeed
 from datapatterns.couch._sync.couch import Couch
+from datapatterns.couch._sync.repository import Repository
+from datapatterns.couch._sync.transfer import Transfer
 from datapatterns.couch.paths import database_name
 from datapatterns.errors import InvalidArgument
 
-PATTERNS: dict[Pattern, Any] = {}
+PATTERNS: dict[Pattern, Any] = {"repository": Repository, "changes": ChangesFeed}
 
 
 class Backend:
@@ -33,6 +36,10 @@ class Backend:
             return kind(self.couch, database, *arguments, **options)
         except TypeError as error:
             raise InvalidArgument(f"{pattern} has no such option") from error
+
+    def transfer(self) -> Transfer:
+        """Return what reads and adds the documents of all collections."""
+        return Transfer(self.couch, namespace=self._namespace)
 
     def ping(self) -> None:
         """Return if a CouchDB answers, else raise."""

@@ -114,18 +114,45 @@ class AsyncMisfitsConformance:
     async def test_hostile_ids_are_told_apart(self, target: AsyncStore) -> None:
         """Whatever an id holds, it reaches its own document and no other."""
         items = target.repository("items", Item)
-        for n, id in enumerate(HOSTILE):
+        ids = [id for id in HOSTILE if target.capabilities.underscore_ids or id[0] != "_"]
+        for n, id in enumerate(ids):
             await items.create(Item(id=id, value=n))
-        for n, id in enumerate(HOSTILE):
+        for n, id in enumerate(ids):
             found = await items.get(id)
             assert (found.id, found.value) == (id, n)
             await items.update(id, {"value": n + 1})
-        found_many = await items.get_many(HOSTILE)
-        assert [one and one.value for one in found_many] == [n + 1 for n in range(len(HOSTILE))]
-        assert sorted([str(one.id) async for one in items.iterate()]) == sorted(HOSTILE)
-        for left, id in zip(range(len(HOSTILE) - 1, -1, -1), HOSTILE, strict=True):
+        found_many = await items.get_many(ids)
+        assert [one and one.value for one in found_many] == [n + 1 for n in range(len(ids))]
+        assert sorted([str(one.id) async for one in items.iterate()]) == sorted(ids)
+        for left, id in zip(range(len(ids) - 1, -1, -1), ids, strict=True):
             await items.destroy(id)
             assert await items.count() == left
+
+    @pytest.mark.parametrize("id", ["_x", "_rev", "_design/a", "_local/a", "_all_docs"])
+    async def test_ids_with_an_underscore_are_there_or_refused(
+        self, target: AsyncStore, id: str
+    ) -> None:
+        """A backend that keeps such ids for itself says so, in every call, and writes nothing."""
+        items = target.repository("items", Item)
+        if target.capabilities.underscore_ids:
+            assert await items.create(Item(id=id, value=1)) == await items.get(id)
+            return
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: items.create(Item(id=id)),
+            lambda: items.get(id),
+            lambda: items.get_raw(id),
+            lambda: items.exists(id),
+            lambda: items.get_many(["a", id]),
+            lambda: items.update(id, {"value": 1}),
+            lambda: items.destroy(id),
+            lambda: items.replace(Item(id=id, rev="1")),
+        )
+        for call in calls:
+            with pytest.raises(InvalidArgument):
+                await call()
+        [outcome] = await items.create_many([Item(id=id)])
+        assert isinstance(outcome, InvalidArgument)
+        assert await items.count() == 0
 
     async def test_hostile_collections_are_told_apart(self, target: AsyncStore) -> None:
         """Whatever a collection is called, it has its own documents and no others."""

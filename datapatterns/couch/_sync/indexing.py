@@ -1,0 +1,93 @@
+# Generated from datapatterns/couch/_async/indexing.py by scripts/unasync.py; do not edit.
+"""The indexes of a collection: each a view in a design document of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from datapatterns._sync.concurrency import Lock
+from datapatterns.couch._sync.database import Database
+from datapatterns.couch._sync.ensure import ensure_database, ensure_designs
+from datapatterns.couch._sync.views import Views
+from datapatterns.couch.designs import DesignDocument
+from datapatterns.couch.indexing import VIEW, by_name, design_of
+from datapatterns.couch.paging import Range, Reading
+from datapatterns.errors import InvalidArgument
+from datapatterns.indexes import Index
+from datapatterns.pages import Page
+
+Json = dict[str, Any]
+
+
+class Indexing(Views):
+    """The indexes that one repository declares, and the rows that they have.
+
+    The server keeps them: a view is brought up to date when it is asked. A new one is built then,
+    beside the old ones of other programs, whose readers wait for nothing.
+    """
+
+    def __init__(self, database: Database, indexes: Iterable[Index], *, ensure: bool) -> None:
+        self.couch, self.name, self.path = database.couch, database.name, database.path
+        self._database = database
+        self._indexes = by_name(indexes)
+        self._designs = {
+            name: design_of(index, partitioned=database.partitioned)
+            for name, index in self._indexes.items()
+        }
+        self._ready = not ensure
+        self._lock = Lock()
+
+    def index(self, name: str) -> Index:
+        """Return the index of that name; InvalidArgument if none is declared so."""
+        try:
+            return self._indexes[name]
+        except (KeyError, TypeError):
+            raise InvalidArgument("the repository has no such index") from None
+
+    def prepare(self) -> None:
+        """Prepare the database before the first operation."""
+        if not self._ready:
+            with self._lock:
+                if not self._ready:
+                    self.ensure()
+
+    def ensure(self) -> None:
+        """Create the database and the design documents that are missing."""
+        ensure_database(self._database)
+        ensure_designs(self._database, list(self._designs.values()))
+        self._ready = True
+
+    def page(self, index: str, keys: Range, limit: int, after: str | None) -> Page[Json]:
+        """Return a page of rows with their documents."""
+        path = self._view(self._designs[index].name, VIEW)
+        reading = Reading(path, keys, limit=limit, after=after)
+        self.prepare()
+        while not reading.done:
+            body = {**reading.body(), "reduce": False, "include_docs": True}
+            reading.take(self._rows(path, body))
+        return reading.page
+
+    def reduced(self, index: str, keys: Range, **options: Any) -> list[Json]:
+        """Return the rows of a reduced query."""
+        path = self._view(self._designs[index].name, VIEW)
+        self.prepare()
+        return self._rows(path, {**keys.ends(), **options, "reduce": True})
+
+    def build(self, documents: int, progress: Callable[[int, int], Any] | None) -> int:
+        """Wait until the server has built every index, and return how many entries it had to."""
+        total, seen = documents * len(self._designs), 0
+        order = [design.name for design in self._designs.values()]
+
+        def built(design: DesignDocument, done: int, of: int) -> None:
+            nonlocal seen
+            part = documents if not of else documents * done // of
+            seen = max(seen, order.index(design.name) * documents + part)
+            if progress is not None:
+                progress(seen, total)
+
+        ensure_database(self._database)
+        ensure_designs(
+            self._database, list(self._designs.values()), wait_built=True, progress=built
+        )
+        return total

@@ -1,0 +1,341 @@
+# Generated from datapatterns/couch/_async/repository.py by scripts/unasync.py; do not edit.
+"""Validated documents in CouchDB, with indexes that the server keeps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from datapatterns.backoff import Backoff
+from datapatterns.codecs import loads
+from datapatterns.couch._sync.batching import Turn, batching_of
+from datapatterns.couch._sync.couch import Couch, couch_of
+from datapatterns.couch._sync.indexing import Indexing
+from datapatterns.couch.documents import (
+    Write,
+    absent,
+    change,
+    check_document_id,
+    creation,
+    fields_in,
+    loaded,
+    replacement,
+    revision_of,
+    stale,
+)
+from datapatterns.couch.drivers import HttpClient
+from datapatterns.couch.indexing import counted, key_range
+from datapatterns.couch.paging import Range, Reading
+from datapatterns.couch.paths import document_path
+from datapatterns.documents import Document, Schema, check_changes
+from datapatterns.errors import BadGateway, Conflict, DataError, InvalidArgument
+from datapatterns.indexes import Index
+from datapatterns.pages import Page
+
+D = TypeVar("D", bound=Document)
+
+_Rows = list[dict[str, Any]]
+_PAGE = 500  # documents that iterate reads in one request
+_WAIT = Backoff(0.002, 0.25)  # before an update starts over
+# Design documents lie among the others, in the order of the bytes of their ids.
+_DESIGN, _BEHIND_DESIGN = "_design/", "_design0"
+
+
+class Repository(Generic[D]):
+    """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
+
+    A collection is a database, and `name` is the database's. A document's JSON is the model's
+    fields, whatever else others store beside them, and CouchDB's own `_id`, `_rev` and
+    `_attachments`. `update` merges into what is stored, so fields that the model does not know and
+    attachments survive; `replace` stores the document that it is given and nothing else.
+
+    `create` is one PUT, `get` is one GET, `update` is GET, merge, PUT, and starts over with full
+    jitter after a 409. `replace` and `destroy` look at the revision first, then PUT or DELETE.
+    Updates of one document take turns among the callers over one `Couch`, and who is next
+    begins with what the one before stored. A page is one request at any depth; `get_many` and
+    `create_many` are one for some hundred documents (500, or about 4 MB). On asyncio single calls
+    that come while a request is under way share the next one (see `Batching`).
+
+    An index is a view with the fields as its key, in a design document of its own, whose name holds
+    a digest of what it indexes. Keys order by CouchDB's rules: strings as Unicode collates them,
+    and some different ones as equal; numbers as doubles, so that whole numbers beyond 2^53 are
+    approximate. What is indexed is JSON's fields, as `a.b`; a condition or uniqueness is
+    Unsupported, since no view can have it. A query sees every write that went before it: the server
+    brings the view up to date first, which takes its time when the index is new. `reindex` waits
+    for that. Indexes that nobody declares any more stay until somebody removes their design.
+
+    The first operation creates the database and the design documents, unless `ensure=False`.
+
+    Errors: InvalidData (400), InvalidArgument for ids that begin with an underscore or have more
+    than 7,000 bytes, NotFound, Conflict (`exists`, `stale_revision`, `contention`), DecodeFailed,
+    OutcomeUnknown where the reply to a write was lost: every write is sent once. Replicated
+    databases and clusters can hold several revisions of a document at once: see `ConflictResolver`.
+
+    Source: CouchDB's guide on views, and its rules of collation.
+    """
+
+    def __init__(
+        self,
+        client: Couch | HttpClient,
+        name: str,
+        model: type[D],
+        *,
+        id_from: str | None = None,
+        immutable: Iterable[str] = (),
+        indexes: Iterable[Index] = (),
+        update_model: type[BaseModel] | None = None,
+        partitioned: bool = False,
+        ensure: bool = True,
+    ) -> None:
+        self._schema = Schema(model, id_from, frozenset(immutable), update_model)
+        self.database = couch_of(client).database(name, partitioned=partitioned)
+        self._indexing = Indexing(self.database, indexes, ensure=ensure)
+        self._batching = batching_of(self.database)
+        self._documents = self._batching.documents
+
+    # --- writes
+
+    def create(self, document: D) -> D:
+        """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
+        write = creation(self._schema, document)
+        self._indexing.prepare()
+        return write.done(self._batching.write(write.id, write.data, new=True))
+
+    def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
+        """Store new documents and return, in order, each one's document or error."""
+        begun = [self._creation(document) for document in documents]
+        sent = [one for one in begun if not isinstance(one, DataError)]
+        if sent:
+            self._indexing.prepare()
+        revs = iter(self._documents.create_many([(one.id, one.data) for one in sent]))
+        return [one if isinstance(one, DataError) else _outcome(one, next(revs)) for one in begun]
+
+    def _creation(self, document: D) -> Write[D] | DataError:
+        try:
+            return creation(self._schema, document)
+        except DataError as error:
+            return error
+
+    def replace(self, document: D) -> D:
+        """Store the whole document over the revision it carries; a stale one is Conflict."""
+        write = replacement(self._schema, document)
+        self._indexing.prepare()
+        # Looked at first: the server takes any revision for a document that it never had, and makes
+        # it. (One that was removed leaves its revisions behind, so nothing slips in between.)
+        if self._batching.revision(write.id) != write.expected:
+            raise stale()
+        return write.done(self._batching.write(write.id, write.data, new=False))
+
+    def update(
+        self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
+    ) -> D:
+        """Change the named fields and return the document; with a stale `rev`, Conflict."""
+        check_attempts(attempts)
+        check_document_id(id)
+        check_changes(changes, self._schema.model, self._schema.immutable)
+        self._indexing.prepare()
+        with self._batching.turn(id) as turn:
+            for attempt in range(1, attempts + 1):
+                write = self._guess(id, turn, changes, rev) or change(
+                    self._schema, id, self._batching.read(id), changes, rev
+                )
+                try:
+                    new = self._batching.write(id, write.data, new=False)
+                except Conflict:
+                    if rev is not None:
+                        raise
+                else:
+                    turn.seen = (new, write.data)
+                    return write.done(new)
+                if attempt < attempts:
+                    time.sleep(_WAIT(attempt))
+        raise Conflict("other writers were faster every time", reason="contention")
+
+    def _guess(
+        self, id: str, turn: Turn, changes: Mapping[str, Any], rev: str | None
+    ) -> Write[D] | None:
+        """The write over what the update before this one stored, if it is known and that fits."""
+        if turn.seen is None:
+            return None
+        (seen, data), turn.seen = turn.seen, None
+        try:
+            return change(self._schema, id, {**loads(data), "_rev": seen}, changes, rev)
+        except DataError:
+            return None  # it may be due to what is no longer stored
+
+    def destroy(self, id: str, *, rev: str | None = None) -> None:
+        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
+        path = document_path(self.database.path, check_document_id(id))
+        self._indexing.prepare()
+        for attempt in range(1, 101):
+            found = self._batching.revision(id)
+            if found is None:
+                raise absent()
+            if rev is not None and rev != found:
+                raise stale()
+            try:
+                self.database.couch.write("DELETE", path, params={"rev": found})
+                return
+            except Conflict:
+                if rev is not None:
+                    raise
+            time.sleep(_WAIT(attempt))
+        raise Conflict("other writers were faster every time", reason="contention")
+
+    # --- reads
+
+    def get(self, id: str) -> D:
+        """Return the document; NotFound if there is none."""
+        document = self.find(id)
+        if document is None:
+            raise absent()
+        return document
+
+    def find(self, id: str) -> D | None:
+        """Return the document, None if there is none."""
+        check_document_id(id)
+        self._indexing.prepare()
+        raw = self._batching.read(id)
+        return None if raw is None else loaded(self._schema.model, id, raw)
+
+    def get_raw(self, id: str) -> dict[str, Any]:
+        """Return the stored fields unvalidated, with `id` and `rev`; NotFound if there are none."""
+        check_document_id(id)
+        self._indexing.prepare()
+        raw = self._batching.read(id)
+        if raw is None:
+            raise absent()
+        return {**fields_in(raw), "id": id, "rev": revision_of(raw)}
+
+    def get_many(self, ids: Sequence[str]) -> list[D | None]:
+        """Return the documents in the order of the ids, None where there is none."""
+        ids = [check_document_id(id) for id in ids]
+        self._indexing.prepare()
+        found = self._documents.read_many(ids)
+        model = self._schema.model
+        return [
+            None if raw is None else loaded(model, id, raw)
+            for id, raw in zip(ids, found, strict=True)
+        ]
+
+    def exists(self, id: str) -> bool:
+        """Return whether there is such a document."""
+        check_document_id(id)
+        self._indexing.prepare()
+        return self._batching.revision(id) is not None
+
+    def list(
+        self, *, limit: int = 50, after: str | None = None, descending: bool = False
+    ) -> Page[D]:
+        """Return a page of documents by id."""
+        path = f"{self.database.path}/_all_docs"
+        reading = Reading(path, Range(descending=descending), limit=limit, after=after)
+        self._indexing.prepare()
+        while not reading.done:
+            reading.take(self._by_id({**reading.body(), "include_docs": True}))
+        return self._loaded(reading.page)
+
+    def _by_id(self, body: dict[str, Any]) -> _Rows:
+        """Return the rows that are no design documents: the limit of them, if there are so many."""
+        limit, rows = body["limit"], _Rows()
+        behind = _DESIGN if body.get("descending") else _BEHIND_DESIGN
+        while True:
+            found = self.database.all_docs(body)
+            rows += [row for row in found if not row["id"].startswith(_DESIGN)]
+            if len(rows) == limit or len(found) < body["limit"]:
+                return rows
+            # Design documents took the room of others. They lie side by side.
+            last = found[-1]["id"]
+            special = last.startswith(_DESIGN)
+            further = {"startkey": behind} if special else {"startkey": last, "skip": 1}
+            body = {**body, "skip": 0, **further, "limit": limit - len(rows)}
+
+    def query(
+        self,
+        index: str,
+        *prefix: Any,
+        start: Any = None,
+        end: Any = None,
+        descending: bool = False,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[D]:
+        """Return a page by an index, within a prefix of its fields, from `start` to `end`."""
+        keys = key_range(self._index(index), prefix, start, end, descending=descending)
+        return self._loaded(self._indexing.page(index, keys, limit, after))
+
+    def _loaded(self, page: Page[dict[str, Any]]) -> Page[D]:
+        """The page of the rows' documents; what was removed meanwhile has none."""
+        model = self._schema.model
+        items = [loaded(model, row["id"], row["doc"]) for row in page if row.get("doc")]
+        return Page(items, page.next, page.previous)
+
+    def iterate(self, index: str | None = None, *prefix: Any, **options: Any) -> Iterator[D]:
+        """Iterate over all that `list` or `query` gives: start, end, descending."""
+        after: str | None = None
+        while True:
+            if index is None:
+                page = self.list(limit=_PAGE, after=after, **options)
+            else:
+                page = self.query(index, *prefix, limit=_PAGE, after=after, **options)
+            for document in page:
+                yield document
+            if (after := page.next) is None:
+                return
+
+    def count(self, index: str | None = None, *prefix: Any) -> int:
+        """Return how many documents there are, or how many are under a prefix of an index."""
+        if index is None:
+            self._indexing.prepare()
+            return self._total()
+        keys = key_range(self._index(index), prefix, None, None, descending=False)
+        rows = self._indexing.reduced(index, keys)
+        return int(rows[0]["value"]) if rows else 0
+
+    def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
+        """Return the number of documents by the index's first value, or first `depth` values."""
+        fields = len(self._index(index).fields)
+        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= fields:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgument(f"depth must be a whole number from 1 to {fields}")
+        return counted(self._indexing.reduced(index, Range(), group_level=depth), depth)
+
+    def _index(self, name: str) -> Index:
+        return self._indexing.index(name)
+
+    def _total(self) -> int:
+        """The number of documents, less the design documents, in one request."""
+        path, body = (
+            f"{self.database.path}/_all_docs",
+            {"startkey": _DESIGN, "endkey": _BEHIND_DESIGN},
+        )
+        reply = self.database.couch.read("POST", path, body=body)
+        try:
+            return int(reply["total_rows"]) - len(reply["rows"])
+        except (KeyError, TypeError, ValueError):
+            raise BadGateway("the server answered something that CouchDB does not") from None
+
+    def ensure(self) -> None:
+        """Create what is missing of the database and the indexes; the first operation does it."""
+        self._indexing.ensure()
+
+    def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
+        """Wait until the server has filled every index, calling `progress(done, total)`.
+
+        Returns how many documents that are, times the indexes. It needs no resuming: the server
+        goes on by itself, whether anybody waits or not.
+        """
+        self._indexing.prepare()
+        return self._indexing.build(self._total(), progress)
+
+
+def _outcome(write: Write[D], rev: str | DataError) -> D | DataError:
+    return rev if isinstance(rev, DataError) else write.done(rev)
+
+
+def check_attempts(attempts: object) -> None:
+    """InvalidArgument unless it is a whole number from 1 on."""
+    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+        raise InvalidArgument("attempts must be a whole number from 1 on")

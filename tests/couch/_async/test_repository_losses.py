@@ -1,0 +1,198 @@
+"""Replies that get lost, are cut short, or come from somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import httpx2
+import pytest
+
+from datapatterns import BadGateway, NotFound, OutcomeUnknown, Unauthorized, Unavailable
+from datapatterns.couch import AsyncCouch, AsyncDatabase
+from datapatterns.couch._async.repository import AsyncRepository
+from datapatterns.testing import couch_at_hand
+from datapatterns.testing._async.concurrently import concurrently
+from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.samples import BY_AGE, Person
+from datapatterns.testing.servers import HOST, free_port
+
+Proxy = Callable[[str, int], FaultProxy]
+
+# What is called, what its request begins with, and the age that is stored once it has gone through.
+CALLS: dict[str, tuple[Callable[[Any, Any], Any], bytes, int | None]] = {
+    "create": (lambda people, _: people.create(Person(id="new", age=5)), b"PUT ", 5),
+    "replace": (lambda people, ann: people.replace(ann.model_copy(update={"age": 5})), b"PUT ", 5),
+    "update": (lambda people, _: people.update("ann", {"age": 5}), b"PUT ", 5),
+    "update-rev": (lambda p, ann: p.update("ann", {"age": 5}, rev=ann.rev), b"PUT ", 5),
+    "destroy": (lambda people, _: people.destroy("ann"), b"DELETE ", None),
+}
+
+
+def through(proxy: FaultProxy, url: str, **options: Any) -> AsyncCouch:
+    """Return the server as it is seen through the proxy."""
+    parts = urlsplit(url)
+    return AsyncCouch(f"http://{parts.username}:{parts.password}@{HOST}:{proxy.port}", **options)
+
+
+@pytest.mark.parametrize("silent", [False, True])
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_lost_reply_is_an_unknown_outcome(
+    couch_server: couch_at_hand.Couch,
+    database: AsyncDatabase,
+    fault_proxy: Proxy,
+    call: str,
+    silent: bool,
+) -> None:
+    """It took effect once, it is not sent again, and nobody else is blamed for it."""
+    work, request, expected = CALLS[call]
+    proxy = fault_proxy(HOST, urlsplit(couch_server.url).port or 0)
+    async with through(proxy, couch_server.url, timeout=2.0) as couch:
+        people = AsyncRepository(couch, database.name, Person, ensure=False)
+        ann = await people.create(Person(id="ann", age=1))
+        proxy.lose_reply(to=request, silent=silent)
+        with pytest.raises(OutcomeUnknown) as raised:
+            await work(people, ann)
+        assert proxy.lost == 1
+        assert "password" not in f"{raised.value} {raised.value.problem()}"
+        found = await people.find("new" if call == "create" else "ann")
+        assert (found and found.age) == expected
+        if found is not None:
+            assert str(found.rev)[:2] == ("1-" if call == "create" else "2-")
+
+
+async def test_lost_replies_to_many(
+    couch_server: couch_at_hand.Couch, database: AsyncDatabase, fault_proxy: Proxy
+) -> None:
+    """Each document of the request in question has this outcome, those of others have theirs."""
+    proxy = fault_proxy(HOST, urlsplit(couch_server.url).port or 0)
+    async with through(proxy, couch_server.url) as couch:
+        people = AsyncRepository(couch, database.name, Person)
+        await people.ensure()
+        proxy.lose_reply(to=b"POST ", skip=1)
+        made = await people.create_many(Person(id=str(n)) for n in range(1_100))
+        assert [isinstance(one, OutcomeUnknown) for one in made] == [
+            500 <= n < 1_000 for n in range(1_100)
+        ]
+        assert await people.count() == 1_100
+
+
+async def test_reads_are_asked_again(
+    couch_server: couch_at_hand.Couch, database: AsyncDatabase, fault_proxy: Proxy
+) -> None:
+    """A read whose reply is lost, or whose connection has died, is answered all the same."""
+    proxy = fault_proxy(HOST, urlsplit(couch_server.url).port or 0)
+    async with through(proxy, couch_server.url) as couch:
+        people = AsyncRepository(couch, database.name, Person, indexes=[BY_AGE])
+        await people.create(Person(id="ann", age=1))
+        assert await people.count("by_age") == 1
+        reads: list[Callable[[], Any]] = [
+            lambda: people.get("ann"),
+            lambda: people.exists("ann"),
+            lambda: people.get_many(["ann"]),
+            lambda: people.query("by_age"),
+            lambda: people.count(),
+            lambda: people.list(),
+        ]
+        for read in reads:
+            before = await read()
+            proxy.lose_reply()
+            assert await read() == before
+            proxy.reset()
+            assert await read() == before
+        assert proxy.lost == len(reads)
+        proxy.refuse()
+        for read in reads[:1]:
+            with pytest.raises(Unavailable):
+                await read()
+        proxy.listen()
+        assert (await people.get("ann")).age == 1
+
+
+async def test_nobody_there_and_wrong_credentials(
+    couch_server: couch_at_hand.Couch, database: AsyncDatabase
+) -> None:
+    """No server is Unavailable, a wrong password Unauthorized; nothing is written or shown."""
+    parts = urlsplit(couch_server.url)
+    wrong = f"http://{parts.username}:not-this-one@{HOST}:{parts.port}"
+    for url, kind in (
+        (f"http://a:not-this-one@{HOST}:{free_port()}", Unavailable),
+        (wrong, Unauthorized),
+    ):
+        async with AsyncCouch(url) as couch:
+            people = AsyncRepository(couch, database.name, Person)
+            calls: list[tuple[Callable[[Any], Any], Any]] = [
+                (people.create, Person(id="ann")),
+                (people.get, "ann"),
+                (people.count, None),
+            ]
+            for call, argument in calls:
+                with pytest.raises(kind) as raised:
+                    await call(argument)
+                assert "not-this-one" not in f"{raised.value} {raised.value.problem()}"
+    assert await database.all_docs({}) == []
+
+
+Answer = Callable[[Any, Any], Any]
+ANSWERS: dict[str, Answer] = {
+    "cut short": lambda library, _: library.Response(200, content=b'{"_id": "ann", "_re'),
+    "no JSON": lambda library, _: library.Response(200, html="<h1>It works!</h1>"),
+    "other JSON": lambda library, _: library.Response(200, json=[1]),
+    "without a revision": lambda library, _: library.Response(200, json={"_id": "ann"}),
+    "teapot": lambda library, _: library.Response(418, json={"error": "teapot"}),
+    "no page": lambda library, _: library.Response(404, html="<h1>Not found</h1>"),
+    "elsewhere": lambda library, _: library.Response(
+        302, headers={"location": "http://other.example/"}
+    ),
+}
+
+
+@pytest.mark.parametrize("library", [httpx2, httpx], ids=["httpx2", "httpx"])
+@pytest.mark.parametrize("answer", ANSWERS)
+async def test_answers_that_couchdb_does_not_give(library: Any, answer: str) -> None:
+    """BadGateway to a read, OutcomeUnknown to a write that may have gone through; not obeyed."""
+    asked: list[Any] = []
+
+    def handle(request: Any) -> Any:
+        asked.append(request)
+        return ANSWERS[answer](library, request)
+
+    async with library.AsyncClient(
+        transport=library.MockTransport(handle),
+        base_url="http://one.example",
+        auth=("ann", "secret"),
+        follow_redirects=True,
+    ) as client:
+        people = AsyncRepository(client, "people", Person, ensure=False)
+        with pytest.raises(BadGateway):
+            await people.get("ann")
+        with pytest.raises(BadGateway):
+            await people.count()
+        with pytest.raises((BadGateway, OutcomeUnknown)) as raised:
+            await people.create(Person(id="ann"))
+        gone_through = answer in ("cut short", "no JSON", "other JSON", "without a revision")
+        assert isinstance(raised.value, OutcomeUnknown) == gone_through
+        assert len(asked) == 3, "it was asked again"
+        assert {request.url.host for request in asked} == {"one.example"}
+
+
+async def test_a_database_that_went_away(database: AsyncDatabase) -> None:
+    """Removed by somebody else it is NotFound to all, also to those who share a request."""
+    people = AsyncRepository(database.couch, database.name, Person, indexes=[BY_AGE])
+    await people.create(Person(id="ann"))
+    await database.destroy()
+    calls: list[tuple[Any]] = [(call,) for call in (people.find, people.get, people.exists) * 3]
+
+    async def missing(call: Any) -> None:
+        with pytest.raises(NotFound):
+            await call("ann")
+
+    await concurrently(missing, calls)
+    with pytest.raises(NotFound):
+        await people.query("by_age")
+    [outcome] = await people.create_many([Person(id="ann")])
+    assert isinstance(outcome, NotFound)
+    await people.ensure()
+    assert await people.count("by_age") == 0

@@ -1,0 +1,137 @@
+"""Conflicting revisions: found, read, and merged without losing any."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from datapatterns import Conflict, DecodeFailed, NotFound
+from datapatterns.couch import AsyncDatabase
+from datapatterns.couch._async.resolver import AsyncConflictResolver
+from datapatterns.testing._async.concurrently import concurrently
+from datapatterns.testing.samples import Person
+
+pytestmark = pytest.mark.couchdb3
+
+
+def text(content: bytes) -> dict[str, str]:
+    """An attachment."""
+    return {"content_type": "text/plain", "data": base64.b64encode(content).decode()}
+
+
+async def diverge(database: AsyncDatabase, id: str, *versions: dict[str, Any]) -> None:
+    """Store these as revisions of one document, as replication from as many places would."""
+    await database.bulk(
+        [{"_id": id, "_rev": f"2-{n:032x}", **version} for n, version in enumerate(versions)],
+        new_edits=False,
+    )
+
+
+def oldest(people: list[Person]) -> Person:
+    """Merge: the greatest age, and all the names."""
+    first = people[0]
+    names = ",".join(sorted({name for one in people for name in one.name.split(",")}))
+    return first.model_copy(update={"age": max(one.age or 0 for one in people), "name": names})
+
+
+def of(database: AsyncDatabase, merge: Any = oldest) -> AsyncConflictResolver[Person]:
+    """Return the resolver of that database."""
+    return AsyncConflictResolver(database.couch, database.name, Person, merge)
+
+
+async def open_revisions(database: AsyncDatabase, id: str) -> int:
+    """How many there are."""
+    return 1 + len((await database.get(id, conflicts=True)).get("_conflicts", []))
+
+
+async def test_rivals_become_one(database: AsyncDatabase) -> None:
+    """The merged document is what all read; fields and attachments of any revision are in it."""
+    versions = (
+        {"name": "a", "age": 1, "shoe": 4, "_attachments": {"a": text(b"a"), "b": text(b"old")}},
+        {"name": "b", "age": 9, "hat": 5, "shoe": 6, "_attachments": {"c": text(b"c")}},
+        {"name": "c", "age": 3, "shoe": 7, "_attachments": {"b": text(b"b")}},
+    )
+    await diverge(database, "ann", *versions)
+    resolver = of(database)
+    assert [one.name for one in await resolver.read("ann")] == ["c", "b", "a"]
+    ann = await resolver.resolve("ann")
+    assert (ann.name, ann.age) == ("a,b,c", 9)
+    stored = await database.get("ann", conflicts=True, attachments=True)
+    assert "_conflicts" not in stored
+    assert (stored["shoe"], stored["hat"], stored["_rev"]) == (7, 5, ann.rev)
+    data = {name: base64.b64decode(each["data"]) for name, each in stored["_attachments"].items()}
+    assert data == {"a": b"a", "b": b"b", "c": b"c"}
+    assert await resolver.resolve("ann") == ann, "nothing more to do"
+
+
+async def test_all_that_have_rivals(database: AsyncDatabase) -> None:
+    """They are found by pages, and resolved; the others are left as they are."""
+    resolver = of(database)
+    assert await resolver.resolve_all() == 0
+    await database.put("plain", {"name": "x"})
+    for n in range(5):
+        await diverge(database, f"d{n}", *[{"name": str(k)} for k in range(n + 2)])
+    page = await resolver.conflicted(limit=2)
+    assert page.items == ["d0", "d1"]
+    assert page.next is not None
+    assert await resolver.resolve_all() == 5
+    assert list(await resolver.conflicted()) == []
+    assert (await database.get("d4"))["name"] == "0,1,2,3,4,5"
+    assert (await database.get("plain"))["_rev"][:2] == "1-"
+
+
+async def test_many_resolvers_at_once(database: AsyncDatabase) -> None:
+    """Several of them beside writers end with one revision, which has everything."""
+    await diverge(database, "ann", *[{"name": str(n), "age": n} for n in range(6)])
+
+    async def act(n: int) -> Any:
+        if n < 4:
+            return await of(database).resolve("ann")
+        stored = await database.get("ann")
+        try:
+            return await database.put("ann", {**stored, "nick": str(n)})
+        except Conflict:
+            return None
+
+    await concurrently(act, [(n,) for n in range(6)])
+    ann = await of(database).resolve("ann")
+    assert (ann.name, ann.age) == ("0,1,2,3,4,5", 5)
+    assert await open_revisions(database, "ann") == 1
+
+
+async def test_a_crash_in_between_loses_nothing(
+    database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended after the merged document was written, the rivals are there to be merged again."""
+    await diverge(database, "ann", {"name": "a"}, {"name": "b"}, {"name": "c"})
+    resolver = of(database)
+
+    async def crash(*_: Any) -> Any:
+        raise KeyError("power")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resolver.database, "bulk", crash)
+        with pytest.raises(KeyError):
+            await resolver.resolve("ann")
+    assert await open_revisions(database, "ann") == 3
+    assert (await resolver.resolve("ann")).name == "a,b,c"
+    assert await open_revisions(database, "ann") == 1
+
+
+async def test_what_cannot_be_resolved(database: AsyncDatabase) -> None:
+    """Nothing there, a revision that does not fit, a merge that fails: nothing is changed."""
+    with pytest.raises(NotFound):
+        await of(database).resolve("nobody")
+    await diverge(database, "ann", {"age": 1}, {"age": "x"})
+    with pytest.raises(DecodeFailed):
+        await of(database).resolve("ann")
+    await diverge(database, "bob", {"age": 1}, {"age": 2})
+
+    def fail(people: list[Person]) -> Person:
+        raise KeyError(len(people))
+
+    with pytest.raises(KeyError):
+        await of(database, fail).resolve("bob")
+    assert await open_revisions(database, "ann") == await open_revisions(database, "bob") == 2

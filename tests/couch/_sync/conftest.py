@@ -1,0 +1,89 @@
+# Generated from tests/couch/_async/conftest.py by scripts/unasync.py; do not edit.
+"""The server, and the kinds of client over which the CouchDB patterns are tested."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import httpx2
+import pytest
+
+from datapatterns import Store
+from datapatterns.couch import Couch, Database
+from datapatterns.couch._sync.backend import Backend
+from datapatterns.errors import NotFound
+from datapatterns.testing import couch_at_hand
+
+
+class Lent(Backend):
+    """A backend over a client that somebody else opened and closes."""
+
+    def __init__(self, client: Any, namespace: str) -> None:
+        self.couch = Couch(client)
+        self._namespace = namespace
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that nobody else uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def lend(couch_server: couch_at_hand.Couch) -> Iterator[Callable[..., Any]]:
+    """`lend(httpx)`: a client of that library for the server, closed with the test."""
+    clients: list[Any] = []
+
+    def lend(library: Any, **options: Any) -> Any:
+        parts = urlsplit(couch_server.url)
+        client = library.Client(
+            base_url=f"http://{parts.hostname}:{parts.port}",
+            auth=(parts.username or "", parts.password or ""),
+            **{"timeout": 30.0, **options},
+        )
+        clients.append(client)
+        return client
+
+    yield lend
+    for client in clients:
+        client.close()
+
+
+# A class of tests may ask for others: @pytest.mark.parametrize("target", ..., indirect=True)
+@pytest.fixture(params=["url"])
+def target(
+    request: pytest.FixtureRequest,
+    couch_server: couch_at_hand.Couch,
+    namespace: str,
+    lend: Callable[..., Any],
+) -> Iterator[Store]:
+    """A store on a namespace that nothing has been written to, over each kind of client."""
+    if request.param == "url":
+        store = Store.from_url(f"couch+{couch_server.url}", namespace=namespace)
+    else:
+        library = httpx2 if request.param == "httpx2" else httpx
+        store = Store(Lent(lend(library), namespace))
+    with store:
+        yield store
+
+
+@pytest.fixture
+def couch(couch_server: couch_at_hand.Couch) -> Iterator[Couch]:
+    """The server, over a client of its own."""
+    with Couch(couch_server.url) as couch:
+        yield couch
+
+
+@pytest.fixture
+def database(couch: Couch, namespace: str) -> Iterator[Database]:
+    """A new database, removed with the test."""
+    database = couch.database(namespace)
+    database.create()
+    yield database
+    with suppress(NotFound):
+        database.destroy()
