@@ -151,6 +151,11 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy")
 
+    @property
+    def open(self) -> int:
+        """How many connections are open now."""
+        return len(self._links)
+
     def lose_reply(self, to: bytes = b"", *, skip: int = 0, silent: bool = False) -> None:
         """Lose the reply to the next request with `to` in it, after `skip` such requests.
 

@@ -16,6 +16,7 @@ from datapatterns.couch.designs import DesignDocument, check_designs
 from datapatterns.couch.errors import reason_of
 from datapatterns.couch.paths import document_path, quoted
 from datapatterns.errors import (
+    BadGateway,
     Conflict,
     DataError,
     InvalidArgument,
@@ -175,8 +176,12 @@ async def _build(
     view = f"{path}/_view/{quoted(next(iter(stored.views)))}"
     for attempt in count(1):
         await database.couch.read("POST", view, body={"limit": 0, "update": "lazy"})
-        index = (await database.couch.read("GET", f"{path}/_info")).get("view_index", {})
-        pending = index.get("updates_pending", {}).get("total", 0)
+        info = await database.couch.read("GET", f"{path}/_info")
+        try:
+            index: dict[str, Any] = info["view_index"]
+            pending = int(index.get("updates_pending", {}).get("total", 0))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise BadGateway("the server answered something that CouchDB does not") from None
         most = max(most, pending)
         _tell(progress, shown, most - pending, most)
         if pending <= _NEARLY or (attempt > _STARTING and not index.get("updater_running")):

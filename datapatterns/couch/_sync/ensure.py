@@ -17,6 +17,7 @@ from datapatterns.couch.designs import DesignDocument, check_designs
 from datapatterns.couch.errors import reason_of
 from datapatterns.couch.paths import document_path, quoted
 from datapatterns.errors import (
+    BadGateway,
     Conflict,
     DataError,
     InvalidArgument,
@@ -174,8 +175,12 @@ def _build(
     view = f"{path}/_view/{quoted(next(iter(stored.views)))}"
     for attempt in count(1):
         database.couch.read("POST", view, body={"limit": 0, "update": "lazy"})
-        index = (database.couch.read("GET", f"{path}/_info")).get("view_index", {})
-        pending = index.get("updates_pending", {}).get("total", 0)
+        info = database.couch.read("GET", f"{path}/_info")
+        try:
+            index: dict[str, Any] = info["view_index"]
+            pending = int(index.get("updates_pending", {}).get("total", 0))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise BadGateway("the server answered something that CouchDB does not") from None
         most = max(most, pending)
         _tell(progress, shown, most - pending, most)
         if pending <= _NEARLY or (attempt > _STARTING and not index.get("updater_running")):
