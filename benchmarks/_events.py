@@ -71,7 +71,7 @@ async def hear_ours(url: str, heard: Heard, ready: Callable[[], None], **options
     """Our emitter, which listens once `on` has returned."""
     from redis.asyncio import Redis
 
-    from datapatterns.redis._async.emitter import AsyncEmitter
+    from datapatterns.redis import AsyncEmitter
 
     async with Redis.from_url(url) as client:
         emitter = AsyncEmitter(client, **options)
@@ -118,7 +118,7 @@ async def emit_ours(url: str, **options: bool) -> AsyncIterator[Emit]:
     """Our emit."""
     from redis.asyncio import Redis
 
-    from datapatterns.redis._async.emitter import AsyncEmitter
+    from datapatterns.redis import AsyncEmitter
 
     async with Redis.from_url(url) as client:
         emitter = AsyncEmitter(client, **options)

@@ -54,8 +54,8 @@ async def run_ours(url: str, parallel: int) -> None:
     """Our worker, async."""
     from redis.asyncio import Redis
 
-    from datapatterns._async.queue_worker import AsyncWorker
-    from datapatterns.redis._async.work_queue import AsyncWorkQueue
+    from datapatterns import AsyncWorker
+    from datapatterns.redis import AsyncWorkQueue
 
     async with Redis.from_url(url) as client:
         queue = AsyncWorkQueue(client, "bench")
@@ -67,8 +67,8 @@ def run_ours_sync(url: str, parallel: int) -> None:
     """Our worker, with threads."""
     from redis import Redis
 
-    from datapatterns._sync.queue_worker import Worker
-    from datapatterns.redis._sync.work_queue import WorkQueue
+    from datapatterns import Worker
+    from datapatterns.redis import WorkQueue
 
     with Redis.from_url(url) as client:
         queue = WorkQueue(client, "bench")

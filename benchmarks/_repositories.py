@@ -11,7 +11,7 @@ from redis_om import HashModel
 from benchmarks._redis_server import client, rate, server, trips
 from benchmarks._runner import Bench, Line, at_most
 from datapatterns import Document, Index
-from datapatterns.redis._sync.repository import Repository
+from datapatterns.redis import Repository
 
 
 class Person(Document):

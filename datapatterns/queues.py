@@ -256,6 +256,8 @@ def check_text(what: str, text: object) -> str:
     """The text, cut to a length worth keeping; InvalidArgument if it is none."""
     if not isinstance(text, str):
         raise InvalidArgument(f"{what} must be a string, not {type(text).__name__}")
+    if not text:  # as with every ack
+        return text
     # A lone surrogate, as in a broken file name, must not keep an error from being reported.
     return text[:TEXT_LENGTH].encode(errors="replace").decode()
 

@@ -55,15 +55,22 @@ class AsyncCourier:
             return
         task = asyncio.create_task(self._run(work), name="datapatterns-listener")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, work: Work) -> None:
         calls = 1
-        while await work():
-            if calls % _TURNS == 0:
-                # A listener that never waits for anything must not keep the loop from the others.
-                await asyncio.sleep(0)
-            calls += 1
+        try:
+            while await work():
+                if calls % _TURNS == 0:
+                    # A listener that never waits must not keep the loop from the others.
+                    await asyncio.sleep(0)
+                calls += 1
+        finally:
+            # Not by a callback, which takes the loop one more step for each message.
+            self._tasks.discard(asyncio.current_task())  # pyright: ignore[reportArgumentType] - in a task there is one
+
+    def announcing(self) -> bool:
+        """Whether calls are being begun just now."""
+        return self._turn.locked()
 
     async def announce(self, due: Callable[[], list[Call]]) -> None:
         """Begin the calls that are due; they have begun when this returns, whoever began them."""
@@ -78,6 +85,7 @@ class AsyncCourier:
         """Cancel what is under way, but not the listener that may be calling this."""
         self._closed = True
         await _cancel(self._tasks)
+        self._tasks.clear()  # a task that was cancelled before it began could not leave by itself
 
 
 class AsyncBackground:
@@ -115,7 +123,7 @@ async def attempt(fn: Callable[..., Any], *args: Any) -> Exception | None:
     """Call a user's function on the loop, and return what it raised."""
     try:
         result = fn(*args)
-        if inspect.isawaitable(result):
+        if result is not None and inspect.isawaitable(result):
             await result
     except asyncio.CancelledError:
         task = asyncio.current_task()

@@ -166,6 +166,16 @@ class Delivery(Protocol[M_co]):
     @property
     def pushed_at(self) -> datetime: ...
 
+    @property
+    def lost(self) -> bool:
+        """Whether the lease is known to be lost, or must be, since nothing renewed it in time."""
+        ...
+
+    @property
+    def settled(self) -> str | None:
+        """What became of it: ack, retry, bury or release; None before, and when it was lost."""
+        ...
+
     def ack(self) -> None:
         """Done: the item is gone. Harmless when repeated while its outcome is remembered."""
         ...
@@ -176,6 +186,10 @@ class Delivery(Protocol[M_co]):
 
     def bury(self, reason: str) -> None:
         """Give up: move it to the dead letters."""
+        ...
+
+    def release(self) -> None:
+        """Put it back where it was, as if it had not been handed out."""
         ...
 
     def extend(self, seconds: float) -> None:

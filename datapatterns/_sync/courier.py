@@ -52,6 +52,10 @@ class Courier:
             if work():
                 self._works.put(work)
 
+    def announcing(self) -> bool:
+        """Whether calls are being made just now: not while a work asks, which is on their thread."""
+        return False
+
     def announce(self, due: Callable[[], list[Call]]) -> None:
         """Make the calls that are due; only works call this, so it is on their thread."""
         for call in due():

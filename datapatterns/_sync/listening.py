@@ -174,7 +174,7 @@ class Listeners:
             self.courier.call(partial(self._carry, listener))
 
     def _carry(self, listener: _Listener) -> bool:
-        """Deliver the listener's next message; return whether there was one."""
+        """Deliver the listener's next message; return whether there is more to do."""
         with self._lock:
             number, message = listener.pending.popleft() if listener.pending else (_ALL, None)
             listener.carried = message is not None
@@ -185,10 +185,15 @@ class Listeners:
                 listener.lost = 0
         if listener.once and message is not None:
             self.drop(listener)
-        self.courier.announce(partial(self._due, number))
-        if message is not None and (not listener.gone or listener.once):
+        if self._gaps or self.courier.announcing():
+            self.courier.announce(partial(self._due, number))
+        if message is None:
+            return False
+        if not listener.gone or listener.once:
             self._deliver(listener, *message)
-        return message is not None
+        with self._lock:
+            listener.carried = bool(listener.pending or self._gaps)
+            return listener.carried
 
     def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
         try:

@@ -112,7 +112,7 @@ def _sorted(value: Any) -> Any:
         fields = cast("Mapping[str, Any]", value)
         return {name: _sorted(fields[name]) for name in sorted(fields)}
     if isinstance(value, list):
-        return [_sorted(each) for each in cast("list[Any]", value)]
+        return [_sorted(each) for each in value]  # pyright: ignore[reportUnknownVariableType] - it is JSON
     return value
 
 

@@ -4,6 +4,9 @@
 
 Each server starts when the first test asks for it and ends with the run. Where one cannot start
 the test is skipped, except in CI (`CI` set), where it fails.
+
+With DATAPATTERNS_REDIS_CONTAINER=redis:7 the fixture `redis_server` is that image in a container,
+which takes the package `testcontainers` and a Docker engine.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,7 +33,11 @@ from datapatterns.testing.servers import (
     version_of,
 )
 
+if TYPE_CHECKING:
+    from datapatterns.testing.redis_container import RedisContainer
+
 REDIS_URL = "DATAPATTERNS_REDIS_URL"
+REDIS_CONTAINER = "DATAPATTERNS_REDIS_CONTAINER"  # an image's name, as redis:7
 NEEDS_COUCHDB = "needs a real CouchDB 3"  # with this begins why a test marked `couchdb3` is skipped
 STANDIN = "couchdb_standin"
 AT_HAND = pytest.StashKey[CouchAtHand | None]()
@@ -85,6 +93,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     servers = [version_of(binary) for binary in binaries]
     if url := os.environ.get(REDIS_URL):
         servers.insert(0, f"redis at {url.rsplit('@', 1)[-1]}")
+    if image := os.environ.get(REDIS_CONTAINER):
+        servers.insert(0, f"redis in the container {image}")
     with suppress(ServerFailed):  # the first test that needs it says why
         couch = _couch_at_hand(config)
         servers.append(couch.version if couch else "no CouchDB")
@@ -100,12 +110,20 @@ def _version(package: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
-    """A server of Redis, or of Valkey where there is no redis-server."""
+def redis_server() -> Iterator[RedisServer | RedisContainer]:
+    """A server of Redis, or of Valkey where there is no redis-server; a container if asked for."""
     with in_ci_or_skip("Redis"):
-        server = RedisServer(find_redis() or find_valkey()).start()
+        server = _make_redis().start()
     yield server
     server.close()
+
+
+def _make_redis() -> RedisServer | RedisContainer:
+    if image := os.environ.get(REDIS_CONTAINER):
+        from datapatterns.testing.redis_container import RedisContainer
+
+        return RedisContainer(image)
+    return RedisServer(find_redis() or find_valkey())
 
 
 @pytest.fixture(scope="session")

@@ -90,11 +90,11 @@ def wait_until(ready: Callable[[], Any], *, what: str, timeout: float = START_TI
         time.sleep(0.02)
 
 
-def ask(port: int, *command: str | int, timeout: float = 5.0) -> str:
+def ask(port: int, *command: str | int, timeout: float = 5.0, host: str = HOST) -> str:
     """The raw reply of a Redis server to one command, so that tests need no driver to reach it."""
     words = [str(word).encode() for word in command]
     packed = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words)
-    with socket.create_connection((HOST, port), timeout) as connection:
+    with socket.create_connection((host, port), timeout) as connection:
         connection.settimeout(timeout)
         connection.sendall(packed)
         with connection.makefile("rb") as reader:

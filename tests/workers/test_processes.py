@@ -1,134 +1,90 @@
-"""Workers that are really signalled and really killed."""
+"""One reader, several processes: each document has its own, and a killed one loses nothing."""
 
-import random
-import signal
+from __future__ import annotations
+
+import json
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import uuid
 from pathlib import Path
 
 import pytest
 
-PROGRAMS = Path(__file__).parent / "programs.py"
-KILLS = 12
+from datapatterns import InvalidArgument
+from datapatterns.processes import Processes
+from datapatterns.shards import shard_of
+from datapatterns.testing.servers import wait_until
+
+PROGRAM = Path(__file__).with_name("processes_program.py")
+COUNT = 300
 
 
-@contextmanager
-def program(name: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start one of the programs; end it with the block if it has not ended by itself."""
-    command = [sys.executable, "-W", "error", str(PROGRAMS), name, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+@pytest.fixture(params=["level", "couch"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the documents are."""
+    if request.param == "level":
+        return f"level:{tmp_path / 'data'}"
+    return f"couch+{request.getfixturevalue('couch_server').url}"
 
 
-def lines_until(process: subprocess.Popen[str], start: str, count: int = 1) -> list[str]:
-    """Read lines until so many begin like that."""
-    assert process.stdout is not None
-    lines: list[str] = []
-    while sum(line.startswith(start) for line in lines) < count:
-        line = process.stdout.readline()
-        assert line, f"the program ended early, after {lines}"
-        lines.append(line.strip())
-    return lines
+def start(url: str, account: Path, count: int) -> subprocess.Popen[bytes]:
+    """The program, and the file in which its processes write down what they did."""
+    command = [sys.executable, PROGRAM, url, f"t{uuid.uuid4().hex}", str(count)]
+    env = {**os.environ, "ACCOUNT": str(account)}
+    return subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
 
 
-def the_rest(process: subprocess.Popen[str]) -> str:
-    """Return what else it says, once it has ended."""
-    # Not `communicate`, which forgets the lines that are already in the buffer.
-    assert process.stdout is not None
-    rest = process.stdout.read()
-    process.wait(60)
-    return rest
+def test_a_killed_process_loses_nothing(url: str, tmp_path: Path) -> None:
+    """All is handled, each document by one process until that is killed, and one is buried."""
+    account = tmp_path / "account"
+    program = start(url, account, COUNT)
+    output, _ = program.communicate(timeout=100)
+    assert program.returncode == 0
+    first, said = map(json.loads, output.splitlines())
+    lines = [json.loads(line) for line in account.read_text().splitlines()]
+    assert {id for id, _ in lines} == {f"n{number}" for number in range(COUNT)} - {"n7"}
+    assert said["dead"] == ["n7"]
+    # One was killed, and another took its place; every other one kept its share.
+    assert len({pid for _, pid in lines}) == 4
+    for share, pid_at_first in enumerate(first):
+        pids = {pid for id, pid in lines if shard_of(id, 3) == share}
+        assert pid_at_first in pids
+        assert len(pids) == (2 if share == 0 else 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("name", ["drained", "drained_async"])
-def test_a_signal_drains_and_the_program_exits_cleanly(
-    name: str, number: signal.Signals, tmp_path: Path
-) -> None:
-    """What had begun is finished and saved, run returns, and the former handlers are back."""
-    with program(name, tmp_path) as process:
-        lines = lines_until(process, "begin")
-        process.send_signal(number)
-        rest = the_rest(process)
-    lines += rest.split("\n")
-    begun, done = ([line for line in lines if line.startswith(word)] for word in ("begin", "done"))
-    assert process.returncode == 0
-    assert len(begun) == len(done)
-    assert f"handled {len(done)}" in lines
-    assert "restored True" in lines
-    assert list(tmp_path.glob("w*"))
+def test_they_end_with_their_parent(tmp_path: Path) -> None:
+    """A parent killed with SIGKILL leaves no process behind."""
+    program = start(f"level:{tmp_path / 'data'}", tmp_path / "account", 100_000)
+    assert program.stdout is not None
+    try:
+        # The first line comes when the documents are made; the processes run long before.
+        wait_until(lambda: len(children_of(program.pid)) >= 3, what="three processes")
+        children = children_of(program.pid)
+    finally:
+        program.kill()
+        program.wait()
+        program.stdout.close()
+    wait_until(lambda: not any(map(runs, children)), what="the processes to end")
 
 
-@pytest.mark.parametrize("name", ["abandoned", "abandoned_async"])
-def test_a_second_signal_abandons(name: str, tmp_path: Path) -> None:
-    """Even a thread that hangs for ever does not keep the program, and nothing is saved for it."""
-    with program(name, tmp_path) as process:
-        lines_until(process, "begin", 2)
-        process.send_signal(signal.SIGTERM)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.5)
-        process.send_signal(signal.SIGTERM)
-        rest = the_rest(process)
-    assert process.returncode == 0
-    assert "handled 0" in rest
-    assert list(tmp_path.iterdir()) == []
+def children_of(pid: int) -> list[int]:
+    """The processes that it started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
 
 
-@pytest.mark.parametrize("name", ["idle", "idle_async"])
-def test_a_signal_wakes_what_waits(name: str, tmp_path: Path) -> None:
-    """At once, though nothing else happens in the program."""
-    with program(name, tmp_path) as process:
-        lines_until(process, "begin")
-        began = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert "woken True" in the_rest(process)
-    assert time.monotonic() - began < 25
+def runs(pid: int) -> bool:
+    """Whether it is there and not merely unreaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
-def test_outside_the_main_thread_no_handlers_are_installed(tmp_path: Path) -> None:
-    """There the signals belong to the application."""
-    with program("beside", tmp_path) as process:
-        rest = the_rest(process)
-    assert "untouched [True, True]" in rest
-
-
-def test_killed_at_random_it_skips_nothing(tmp_path: Path, figures: Callable[..., None]) -> None:
-    """SIGKILL between effect and checkpoint: all changes take effect, each id's in its order."""
-    kills = 0
-    while kills < KILLS:
-        with program("killed", tmp_path) as process:
-            lines_until(process, "ready")
-            time.sleep(random.random() * 0.12)
-            if process.poll() is None:
-                kills += 1
-            process.kill()
-    with program("killed", tmp_path) as process:
-        rest = the_rest(process)
-    assert (process.returncode, "through" in rest) == (0, True)
-    effects = [int(line) for line in (tmp_path / "effects").read_text().split()]
-    check(effects)
-    figures(
-        "changes worker killed",
-        kills=kills,
-        changes=len(set(effects)),
-        repeated=len(effects) - len(set(effects)),
-        skipped=0,
-    )
-
-
-def check(effects: list[int]) -> None:
-    """Everything took effect, and first in the order of its id."""
-    sys.path.append(str(PROGRAMS.parent.parent))
-    from workers.programs import COUNT, IDS
-
-    assert set(effects) == set(range(1, COUNT + 1))
-    for id in set(IDS):
-        firsts = list(dict.fromkeys(place for place in effects if IDS[place - 1] == id))
-        assert firsts == sorted(firsts)
+def test_bad_arguments() -> None:
+    """No process, or nothing to call, is refused."""
+    with pytest.raises(InvalidArgument):
+        Processes(print, 0)
+    with pytest.raises(InvalidArgument):
+        Processes(None, 1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as untyped callers may

@@ -105,6 +105,38 @@ class AsyncDeliveriesConformance:
         assert (letter.attempts, letter.error) == (1, "no such address é")
         await assert_lost(delivery.ack)
 
+    async def test_release_puts_it_back(self, target: AsyncStore) -> None:
+        """At its old place, first of all, and the attempt does not count."""
+        queue = target.work_queue("mail")
+        await queue.push_many(["x", "y"])
+        first = await take(queue)
+        await first.release()
+        second = await take(queue)
+        assert (second.item, second.attempt) == ("x", 1)
+        await assert_lost(first.ack)
+        await second.ack()
+
+    async def test_a_delivery_knows_what_became_of_it(self, target: AsyncStore) -> None:
+        """`settled` names it; `lost` is true once the lease has lapsed, and not before."""
+        queue = target.work_queue("mail", max_attempts=1)
+        await queue.push_many(["a", "b", "c", "d"])
+        deliveries = [await take(queue) for _ in range(4)]
+        assert {(each.settled, each.lost) for each in deliveries} == {(None, False)}
+        await deliveries[0].ack()
+        await deliveries[1].bury("no")
+        await deliveries[2].retry()  # its last attempt was this one
+        await deliveries[3].release()
+        assert [each.settled for each in deliveries] == ["ack", "bury", "bury", "release"]
+        assert not any(each.lost for each in deliveries)
+        lapsing = await take(target.work_queue("mail", lease=SHORT))
+
+        async def is_lost() -> bool:
+            return lapsing.lost
+
+        await eventually(is_lost)
+        assert lapsing.settled is None
+        await assert_lost(lapsing.ack)
+
     async def test_a_block_acks_on_success(self, target: AsyncStore) -> None:
         """Leaving the block acks."""
         queue = target.work_queue("mail")

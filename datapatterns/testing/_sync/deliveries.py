@@ -105,6 +105,38 @@ class DeliveriesConformance:
         assert (letter.attempts, letter.error) == (1, "no such address é")
         assert_lost(delivery.ack)
 
+    def test_release_puts_it_back(self, target: Store) -> None:
+        """At its old place, first of all, and the attempt does not count."""
+        queue = target.work_queue("mail")
+        queue.push_many(["x", "y"])
+        first = take(queue)
+        first.release()
+        second = take(queue)
+        assert (second.item, second.attempt) == ("x", 1)
+        assert_lost(first.ack)
+        second.ack()
+
+    def test_a_delivery_knows_what_became_of_it(self, target: Store) -> None:
+        """`settled` names it; `lost` is true once the lease has lapsed, and not before."""
+        queue = target.work_queue("mail", max_attempts=1)
+        queue.push_many(["a", "b", "c", "d"])
+        deliveries = [take(queue) for _ in range(4)]
+        assert {(each.settled, each.lost) for each in deliveries} == {(None, False)}
+        deliveries[0].ack()
+        deliveries[1].bury("no")
+        deliveries[2].retry()  # its last attempt was this one
+        deliveries[3].release()
+        assert [each.settled for each in deliveries] == ["ack", "bury", "bury", "release"]
+        assert not any(each.lost for each in deliveries)
+        lapsing = take(target.work_queue("mail", lease=SHORT))
+
+        def is_lost() -> bool:
+            return lapsing.lost
+
+        eventually(is_lost)
+        assert lapsing.settled is None
+        assert_lost(lapsing.ack)
+
     def test_a_block_acks_on_success(self, target: Store) -> None:
         """Leaving the block acks."""
         queue = target.work_queue("mail")

@@ -12,6 +12,7 @@ import pytest
 from datapatterns import AsyncStore
 from datapatterns.calendars import BUCKETS
 from datapatterns.redis import AsyncCalendarCounter, AsyncConcurrencyLimiter, AsyncCounter
+from datapatterns.redis._async import work_queue
 from datapatterns.testing.servers import RedisServer
 
 MOMENT = datetime(2014, 1, 15, 9, tzinfo=UTC)
@@ -25,9 +26,14 @@ async def keys_of(client: Any, namespace: str) -> dict[str, int]:
 
 
 async def test_nothing_is_left_but_what_is_documented(
-    redis_server: RedisServer, connect: Any, namespace: str, lent: Any
+    redis_server: RedisServer,
+    connect: Any,
+    namespace: str,
+    lent: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After everything has run and its time has passed: the counters, and nothing else."""
+    """After everything has run and its time has passed: counters, and a queue's facts."""
+    monkeypatch.setattr(work_queue, "_REMEMBERED", 200)  # milliseconds, instead of an hour
     client = await connect(redis_server)
     store = AsyncStore(lent(client, namespace))
     short: Any = {"limit": 2, "window": 0.2}
@@ -45,12 +51,20 @@ async def test_nothing_is_left_but_what_is_documented(
     assert lease is not None
     await lease.renew()
     await lease.release()
+    queue: Any = store.work_queue("mail")
+    await queue.push_many([1, 2])
+    await queue.push(3, delay=60.0)
+    for _ in range(2):
+        await (await queue.take()).ack()
+    assert await queue.take() is None
+    assert await queue.purge() == 1
     living = await keys_of(client, namespace)
     year = datetime.now(UTC).year
     forever = {
         f"{{{namespace}:counter:hits}}:value",
         f"{{{namespace}:calendar:visits:ann}}:all",
         f"{{{namespace}:calendar:visits:ann}}:days:{year}",
+        f"{{{namespace}:work_queue:mail}}:jobs",  # a few facts about the queue, no items
     }
     assert {key for key, life in living.items() if life == -1} == forever
     assert len(living) > len(forever)

@@ -74,6 +74,23 @@ def losing(request: pytest.FixtureRequest, behind: Behind) -> Losing:
     return Losing(behind[0], request.param)
 
 
+async def test_several_verdicts_on_one_item(behind: Behind) -> None:
+    """In one step each sees what those before it did."""
+    _, far, _ = behind
+    for first, second, outcomes in (
+        ("ack", "ack", ["ack", "lost"]),
+        ("retry", "ack", ["retry", "lost"]),
+        ("bury", "release", ["bury", "lost"]),
+        ("renew", "ack", ["renew", "ack"]),
+    ):
+        await far.purge()
+        await far.push("x")
+        delivery = await take(far)
+        verdicts = [delivery.verdict(first, 1), delivery.verdict(second)]
+        exchange = await far.exchange(far.request(verdicts))
+        assert exchange.outcomes == outcomes
+
+
 async def test_push(behind: Behind, losing: Losing) -> None:
     """One item, whichever reply was lost, and the id is told even if the outcome is not."""
     _, far, near = behind

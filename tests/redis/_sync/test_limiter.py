@@ -138,6 +138,40 @@ def test_state_expires_within_three_windows(
             assert client.keys(f"*{namespace}*") == []
 
 
+@pytest.mark.parametrize("algorithm", ["sliding", "fixed", "gcra"])
+def test_the_first_hit_sets_the_time_to_live(
+    redis_server: RedisServer, connect: Any, namespace: str, algorithm: str
+) -> None:
+    """There is no moment without one."""
+    client = connect(redis_server)
+    limiter = RateLimiter(
+        client, "api", limit=3, window=60.0, algorithm=algorithm, namespace=namespace
+    )
+    assert (limiter.hit("ann")).allowed
+    lives = [client.pttl(key) for key in client.keys(f"*{namespace}*")]
+    assert len(lives) == 1
+    assert 0 < lives[0] <= 120_000
+
+
+def test_a_new_sub_bucket_prolongs_the_time_to_live(
+    redis_server: RedisServer, connect: Any, namespace: str
+) -> None:
+    """It lasts as long as the newest of them counts, by which time the window is over."""
+    client = connect(redis_server)
+    limiter = RateLimiter(
+        client, "api", limit=1_000, window=20.0, buckets=1_000, namespace=namespace
+    )
+    limiter.hit("ann")
+    [key] = client.keys(f"*{namespace}*")
+    time.sleep(1.0)
+    assert client.pttl(key) < 19_100
+    for _ in range(100):  # a busy machine may take long to look
+        limiter.hit("ann")
+        if client.pttl(key) > 19_500:
+            return
+    pytest.fail("a hit in a new sub-bucket left the time to live as it was")
+
+
 def test_a_hit_is_one_round_trip(
     redis_server: RedisServer,
     fault_proxy: Callable[[str, int], FaultProxy],

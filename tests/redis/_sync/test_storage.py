@@ -12,6 +12,7 @@ import pytest
 from datapatterns import Store
 from datapatterns.calendars import BUCKETS
 from datapatterns.redis import CalendarCounter, ConcurrencyLimiter, Counter
+from datapatterns.redis._sync import work_queue
 from datapatterns.testing.servers import RedisServer
 
 MOMENT = datetime(2014, 1, 15, 9, tzinfo=UTC)
@@ -25,9 +26,14 @@ def keys_of(client: Any, namespace: str) -> dict[str, int]:
 
 
 def test_nothing_is_left_but_what_is_documented(
-    redis_server: RedisServer, connect: Any, namespace: str, lent: Any
+    redis_server: RedisServer,
+    connect: Any,
+    namespace: str,
+    lent: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After everything has run and its time has passed: the counters, and nothing else."""
+    """After everything has run and its time has passed: counters, and a queue's facts."""
+    monkeypatch.setattr(work_queue, "_REMEMBERED", 200)  # milliseconds, instead of an hour
     client = connect(redis_server)
     store = Store(lent(client, namespace))
     short: Any = {"limit": 2, "window": 0.2}
@@ -45,12 +51,20 @@ def test_nothing_is_left_but_what_is_documented(
     assert lease is not None
     lease.renew()
     lease.release()
+    queue: Any = store.work_queue("mail")
+    queue.push_many([1, 2])
+    queue.push(3, delay=60.0)
+    for _ in range(2):
+        (queue.take()).ack()
+    assert queue.take() is None
+    assert queue.purge() == 1
     living = keys_of(client, namespace)
     year = datetime.now(UTC).year
     forever = {
         f"{{{namespace}:counter:hits}}:value",
         f"{{{namespace}:calendar:visits:ann}}:all",
         f"{{{namespace}:calendar:visits:ann}}:days:{year}",
+        f"{{{namespace}:work_queue:mail}}:jobs",  # a few facts about the queue, no items
     }
     assert {key for key, life in living.items() if life == -1} == forever
     assert len(living) > len(forever)

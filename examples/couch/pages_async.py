@@ -1,0 +1,43 @@
+"""Pages: many messages in the same millisecond, and the page before."""
+
+import needs_couch  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+
+from datapatterns import AsyncStore, Document, Index
+
+URL = os.environ.get("STORE_URL", "couch+http://admin:password@127.0.0.1:5984")
+
+
+class Message(Document):
+    to: str
+    at: int
+
+
+async def main() -> None:
+    async with AsyncStore.from_url(URL, namespace="pages") as store:
+        messages = store.repository("messages", Message, indexes=[Index("inbox", "to", "at")])
+        async for message in messages.iterate():
+            await messages.destroy(message.id)
+        for n in range(7):  # six of them at the same time
+            await messages.create(Message(id=f"message {n}", to="ada", at=1_000 if n else 999))
+
+        pages = []
+        page = await messages.query("inbox", "ada", limit=3)
+        while True:
+            pages.append([message.id[-1] for message in page])
+            if page.next is None:
+                break
+            page = await messages.query("inbox", "ada", limit=3, after=page.next)
+        print(pages)
+
+        # A message that comes in meanwhile, on a page that was read, moves nothing on the next.
+        await messages.create(Message(id="message new", to="ada", at=1))
+        while page.previous is not None:
+            page = await messages.query("inbox", "ada", limit=3, after=page.previous)
+            print([message.id[8:] for message in page])
+
+
+asyncio.run(main())

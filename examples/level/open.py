@@ -1,0 +1,22 @@
+"""Open a database, and share one handle of it."""
+
+import os
+from pathlib import Path
+
+from datapatterns.level import Level
+
+PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
+
+
+def greet(level: Level) -> str:
+    return level.get("greeting", "nobody has said anything")
+
+
+with Level.open(PATH) as level:  # the directory is made, with its parents
+    level.put("greeting", "hello")
+    print(greet(level))
+
+    # A second handle of the same directory in the same process shares one engine.
+    with Level.open(PATH) as again:
+        print(greet(again), "again")
+    print(greet(level), "still: the directory closes with its last handle")

@@ -1,0 +1,45 @@
+"""An emitter across two processes."""
+
+import needs_redis  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+import sys
+
+from datapatterns import AsyncStore
+
+URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+
+async def main() -> None:
+    async with (
+        AsyncStore.from_url(URL, namespace="emitter") as store,
+        store.emitter("office") as events,
+    ):
+        if "other" in sys.argv:  # the other process
+            await events.emit("mail.arrived", {"to": "ada"})
+            await events.emit("mail.arrived", {"to": "charles"})
+            await events.emit("office.closed")
+            return
+
+        def note(payload: dict[str, str], event: str) -> None:
+            """A listener of a pattern is told which event it was."""
+            if event == "office.closed":
+                closed.set()
+            else:
+                print(event, payload["to"])
+
+        closed, first = asyncio.Event(), []
+        await events.on("*", note)
+        await events.once("mail.arrived", first.append)
+        print("listening")  # whatever is emitted from now on is heard
+
+        other = await asyncio.create_subprocess_exec(sys.executable, __file__, "other")
+        await asyncio.wait_for(closed.wait(), 10)
+        await other.wait()
+        print("once:", first)
+        print("listeners of mail.arrived", events.listeners("mail.arrived"))
+
+
+asyncio.run(main())

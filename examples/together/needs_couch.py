@@ -1,0 +1,1 @@
+../couch/needs_couch.py

@@ -1,0 +1,1 @@
+../redis/needs_redis.py

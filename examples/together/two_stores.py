@@ -1,0 +1,54 @@
+"""One application on CouchDB for its documents and on Redis for the fast parts."""
+
+import needs_couch  # says how to start a server, if none answers
+import needs_redis
+
+# --8<-- [start:recipe]
+import os
+
+from datapatterns import Document, Index, Store
+
+COUCH = os.environ.get("COUCHDB_URL", "http://admin:password@127.0.0.1:5984")
+REDIS = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+
+class Message(Document):
+    to: str
+    at: int
+    text: str
+
+
+class Mailroom:
+    """Every pattern where it is best; the rest of the application does not know where that is."""
+
+    def __init__(self, documents: Store, fast: Store) -> None:
+        inbox = Index("inbox", "to", "at")
+        self.messages = documents.repository("messages", Message, indexes=[inbox])
+        self.requests = fast.rate_limiter("requests", limit=2, window=60)
+        self.writers = fast.leaderboard("writers")
+        self.letters = fast.work_queue("letters")
+
+    def send(self, sender: str, to: str, at: int, text: str) -> Message:
+        self.requests.check(sender)  # TooManyRequests, before anything is written
+        message = self.messages.create(Message(to=to, at=at, text=text))
+        self.writers.add(sender, 1)
+        self.letters.push({"to": to}, id=message.id)  # the same id again is not queued twice
+        return message
+
+
+with (
+    Store.from_url(f"couch+{COUCH}", namespace="two_stores") as documents,
+    Store.from_url(REDIS, namespace="two_stores") as fast,
+):
+    office = Mailroom(documents, fast)
+    office.requests.reset("charles")
+    office.writers.remove("charles")
+    office.letters.purge()
+    for message in office.messages.iterate():
+        office.messages.destroy(message.id)
+
+    for at, text in enumerate(["The engine turns.", "It stopped."]):
+        office.send("charles", "ada", at, text)
+    print([message.text for message in office.messages.query("inbox", "ada", descending=True)])
+    print(office.writers.top(1)[0].score, office.letters.stats().ready)
+    print(office.requests.peek("charles").allowed)
