@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).with_name("processes_program.py")
 COUNT = 300
 
 
-@pytest.fixture(params=["level", "couch"])
+@pytest.fixture(params=["level", pytest.param("couch", marks=pytest.mark.couchdb3)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where the documents are."""
     if request.param == "level":

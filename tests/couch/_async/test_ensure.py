@@ -49,6 +49,7 @@ async def test_fields_of_others(database: AsyncDatabase) -> None:
     assert (await database.get("_design/numbers"))["note"] == "of somebody else"
 
 
+@pytest.mark.couchdb3
 async def test_all_that_a_design_may_hold(database: AsyncDatabase) -> None:
     """Filters, a validation and options are stored with the views."""
     whole = design(
@@ -63,7 +64,7 @@ async def test_all_that_a_design_may_hold(database: AsyncDatabase) -> None:
     assert stored["validate_doc_update"].startswith("function")
 
 
-@pytest.mark.parametrize("wait_built", [False, True])
+@pytest.mark.parametrize("wait_built", [False, pytest.param(True, marks=pytest.mark.couchdb3)])
 async def test_many_at_once(couch: AsyncCouch, namespace: str, wait_built: bool) -> None:
     """Twenty who start at once with two versions all succeed, and it ends on one of them."""
 
@@ -121,6 +122,7 @@ async def test_readers_do_not_wait(database: AsyncDatabase) -> None:
     assert [row.value for row in await database.rows("numbers", "by_n", Query(limit=1))] == [2]
 
 
+@pytest.mark.couchdb3
 async def test_left_by_a_killed_process(database: AsyncDatabase) -> None:
     """The second name that a killed process left behind is used and removed."""
     aside = design().aside()

@@ -50,6 +50,7 @@ def test_fields_of_others(database: Database) -> None:
     assert (database.get("_design/numbers"))["note"] == "of somebody else"
 
 
+@pytest.mark.couchdb3
 def test_all_that_a_design_may_hold(database: Database) -> None:
     """Filters, a validation and options are stored with the views."""
     whole = design(
@@ -64,7 +65,7 @@ def test_all_that_a_design_may_hold(database: Database) -> None:
     assert stored["validate_doc_update"].startswith("function")
 
 
-@pytest.mark.parametrize("wait_built", [False, True])
+@pytest.mark.parametrize("wait_built", [False, pytest.param(True, marks=pytest.mark.couchdb3)])
 def test_many_at_once(couch: Couch, namespace: str, wait_built: bool) -> None:
     """Twenty who start at once with two versions all succeed, and it ends on one of them."""
 
@@ -122,6 +123,7 @@ def test_readers_do_not_wait(database: Database) -> None:
     assert [row.value for row in database.rows("numbers", "by_n", Query(limit=1))] == [2]
 
 
+@pytest.mark.couchdb3
 def test_left_by_a_killed_process(database: Database) -> None:
     """The second name that a killed process left behind is used and removed."""
     aside = design().aside()
