@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datapatterns.demo.mailroom.office import Settings
     from datapatterns.demo.tour import Report
 
+_TOUR_WINDOW = 4.0  # seconds: the tour waits until a limit lets it go on
+
 
 @command
 def demo(
@@ -98,7 +100,8 @@ def _tour(settings: Settings, as_json: bool) -> None:
     from datapatterns.demo.mailroom.tour import Tour
 
     # Its own corner of the stores: what is there already must neither help nor be touched.
-    settings = replace(settings, namespace=f"tour-{uuid4().hex[:12]}", sample=False)
+    own, window = f"tour-{uuid4().hex[:12]}", min(settings.window, _TOUR_WINDOW)
+    settings = replace(settings, namespace=own, window=window, sample=False)
     screen = Terminal(Console(stderr=as_json, soft_wrap=True))
     report = Tour(settings, screen).run()
     screen.finish()

@@ -1,0 +1,78 @@
+"""People: register, look up, edit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
+
+from datapatterns import InvalidArgument
+from datapatterns.demo.mailroom.models import NewPerson, Person, Welcome
+from datapatterns.demo.mailroom.requests import Office, counted, json_only, listed
+from datapatterns.web import etag, if_match, links
+
+router = APIRouter(prefix="/api/people", dependencies=[Depends(json_only), Depends(counted)])
+
+
+@router.post("", status_code=201)
+async def register(new: NewPerson, mailroom: Office, response: Response) -> Person:
+    """Register somebody and queue the welcome letter; 409 if the username is taken."""
+    person = await mailroom.people.create(Person(**new.model_dump()))
+    letter = Welcome(username=person.username, email=person.email, name=person.name)
+    await mailroom.letters.push(letter, id=person.username)
+    await mailroom.tell("person.registered", username=person.username, name=person.name)
+    response.headers.update({"ETag": etag(person), "Location": f"/api/people/{person.username}"})
+    return person
+
+
+@router.get("")
+async def everybody(
+    request: Request,
+    response: Response,
+    mailroom: Office,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """A page of the people, by username."""
+    page = await mailroom.people.list(limit=limit, after=after)
+    response.headers.update(links(page, request.url))
+    return listed(page)
+
+
+@router.get("/{username}")
+async def look_up(username: str, mailroom: Office, response: Response) -> Person:
+    """One person, whose revision is the ETag."""
+    person = await mailroom.people.get(username)
+    response.headers["ETag"] = etag(person)
+    return person
+
+
+@router.patch("/{username}")
+async def edit(
+    username: str,
+    changes: Annotated[dict[str, Any], Body()],
+    mailroom: Office,
+    request: Request,
+    response: Response,
+) -> Person:
+    """Change some fields of what was read: 412 if it was changed since, 428 without If-Match.
+
+    What may be changed is the repository's to say: it refuses unknown and immutable fields.
+    """
+    with if_match(request) as match:
+        person = await mailroom.people.update(username, changes, rev=match.rev)
+    await mailroom.tell("person.edited", username=username, name=person.name)
+    response.headers["ETag"] = etag(person)
+    return person
+
+
+@router.put("/{username}")
+async def replace(username: str, person: Person, mailroom: Office, response: Response) -> Person:
+    """Replace the whole document, which names its revision itself: 409 if it was changed since."""
+    before = await mailroom.people.get(username)
+    if (person.username, person.email) != (before.username, before.email):
+        raise InvalidArgument("username and email stay as they are")
+    person = await mailroom.people.replace(person.model_copy(update={"id": username}))
+    await mailroom.tell("person.edited", username=username, name=person.name)
+    response.headers["ETag"] = etag(person)
+    return person
