@@ -9,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite("datapatterns.testing")  # so that its failures show the values
 pytest_plugins = [
     "datapatterns.testing.plugin",  # the servers, and their versions in the header
+    "datapatterns.testing.matrix",  # what the conformance suite proves, against the README
     "pytester",  # runs pytest within a test
 ]
 

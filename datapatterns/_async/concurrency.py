@@ -107,6 +107,24 @@ def _cancelled() -> bool:
     return task is None or task.cancelling() > 0
 
 
+class heeding_cancellation:
+    """Around a driver's call: raises CancelledError at its end if the task was cancelled meanwhile.
+
+    The `asyncio.wait_for` of Python 3.11, which drivers use, forgets a cancellation that comes just
+    as what it waits for is done; a task in a loop would then never end.
+    """
+
+    __slots__ = ("_before", "_task")
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = 0 if self._task is None else self._task.cancelling()
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if kind is None and self._task is not None and self._task.cancelling() > self._before:
+            raise asyncio.CancelledError
+
+
 class AsyncEvery:
     """Calls `fn` every so many seconds, beside the code in its `async with` block.
 

@@ -45,6 +45,18 @@ class Event(threading.Event):
     """A flag to wait for, raised from any thread, but not from a signal handler."""
 
 
+class heeding_cancellation:
+    """Nothing: a thread cannot be cancelled."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+
 class Every:
     """Calls `fn` every so many seconds, on a thread beside the code in its `with` block.
 

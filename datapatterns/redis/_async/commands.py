@@ -31,6 +31,7 @@ from typing import Any
 from redis import exceptions as driver
 from redis.asyncio import RedisCluster
 
+from datapatterns._async.concurrency import heeding_cancellation
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis._async.pools import (
     AsyncRedisClient,
@@ -51,9 +52,10 @@ LOSSES = 2  # and how often a node may be out of reach meanwhile
 
 async def write(client: AsyncRedisClient, *command: bytes | str | int, key: bytes) -> Any:
     """Send a command about this key once and return its reply, or raise one of our errors."""
-    if isinstance(client, RedisCluster):
-        return await _write_to_cluster(client, command, key)
-    return await _once(client.connection_pool, command)
+    with heeding_cancellation():
+        if isinstance(client, RedisCluster):
+            return await _write_to_cluster(client, command, key)
+        return await _once(client.connection_pool, command)
 
 
 async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
@@ -61,7 +63,7 @@ async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
     untyped: Any = client  # the driver's own types are incomplete
     # A cluster's client that learns the slots anew closes connections that others are reading from.
     tries = LOSSES if isinstance(client, RedisCluster) else 1
-    with redis_errors():
+    with heeding_cancellation(), redis_errors():
         while True:
             tries -= 1
             try:

@@ -31,6 +31,7 @@ from typing import Any
 from redis import RedisCluster
 from redis import exceptions as driver
 
+from datapatterns._sync.concurrency import heeding_cancellation
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis._sync.pools import (
     Call,
@@ -51,9 +52,10 @@ LOSSES = 2  # and how often a node may be out of reach meanwhile
 
 def write(client: RedisClient, *command: bytes | str | int, key: bytes) -> Any:
     """Send a command about this key once and return its reply, or raise one of our errors."""
-    if isinstance(client, RedisCluster):
-        return _write_to_cluster(client, command, key)
-    return _once(client.connection_pool, command)
+    with heeding_cancellation():
+        if isinstance(client, RedisCluster):
+            return _write_to_cluster(client, command, key)
+        return _once(client.connection_pool, command)
 
 
 def read(client: RedisClient, *command: bytes | str | int) -> Any:
@@ -61,7 +63,7 @@ def read(client: RedisClient, *command: bytes | str | int) -> Any:
     untyped: Any = client  # the driver's own types are incomplete
     # A cluster's client that learns the slots anew closes connections that others are reading from.
     tries = LOSSES if isinstance(client, RedisCluster) else 1
-    with redis_errors():
+    with heeding_cancellation(), redis_errors():
         while True:
             tries -= 1
             try:
