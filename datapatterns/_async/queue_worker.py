@@ -160,9 +160,7 @@ class _AsyncRun(Generic[M]):
                     for number in range(self.worker.parallel):
                         await self._lanes.submit(str(number), lane)
                     await self._stopping.wait()
-                    if not await self._lanes.drain(self.worker.drain_timeout):
-                        message = "stopped before all was done; the rest is given back"
-                        logger.warning(message, extra=self._about)
+                    await self._lanes.drain(self.worker.drain_timeout)
         finally:
             self._stopping.set()
             self._abandoned.set()
@@ -332,6 +330,8 @@ class _AsyncRun(Generic[M]):
             with self._guard:
                 active = list(self._active.values())
             if active:
+                message = "stopped before all was done; the rest is given back"
+                logger.warning(message, extra=self._about)
                 request = self.queue.request([each.verdict("release") for each in active])
                 self._note(request, await self.queue.exchange(request))
         except DataError as error:

@@ -161,9 +161,7 @@ class _Run(Generic[M]):
                     for number in range(self.worker.parallel):
                         self._lanes.submit(str(number), lane)
                     self._stopping.wait()
-                    if not self._lanes.drain(self.worker.drain_timeout):
-                        message = "stopped before all was done; the rest is given back"
-                        logger.warning(message, extra=self._about)
+                    self._lanes.drain(self.worker.drain_timeout)
         finally:
             self._stopping.set()
             self._abandoned.set()
@@ -333,6 +331,8 @@ class _Run(Generic[M]):
             with self._guard:
                 active = list(self._active.values())
             if active:
+                message = "stopped before all was done; the rest is given back"
+                logger.warning(message, extra=self._about)
                 request = self.queue.request([each.verdict("release") for each in active])
                 self._note(request, self.queue.exchange(request))
         except DataError as error:

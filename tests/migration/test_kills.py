@@ -19,6 +19,9 @@ PAIRS = [
     ("redis", "redis"),
     ("level", "couch"),
     ("couch", "redis"),
+    ("redis", "couch"),
+    ("couch", "level"),
+    ("couch", "couch"),
 ]
 
 

@@ -22,10 +22,12 @@ function log(list, kind, title, text) {
   while (list.children.length > KEPT) list.lastChild.remove();
 }
 
-function showAnswer({ method, path, status, body }) {
+function showAnswer({ method, path, status, headers, body }) {
   const what = status >= 400 ? `${body.code}: ${body.detail ?? body.title}` : "";
   log($("answers"), status >= 400 ? "bad" : "", status, `${method} ${path} ${what}`);
-  if (status >= 400) notify(`${status} ${body.title}: ${body.detail ?? ""}`);
+  const wait = headers.get("Retry-After");
+  const when = wait ? ` (Retry-After: ${wait} seconds)` : "";
+  if (status >= 400) notify(`${status} ${body.title}: ${body.detail ?? ""}${when}`);
 }
 
 let noticed;
@@ -303,8 +305,6 @@ on("exceed", "click", async () => {
   const passed = answers.filter(({ status }) => status === 200);
   log($("answers"), "", 200, `GET ${path}, ${passed.length} times`);
   if (refused.length) showAnswer(refused[0]);
-  const wait = refused[0]?.headers.get("Retry-After");
-  if (wait) notify(`429: ${refused.length} of 40 refused, Retry-After: ${wait} seconds.`);
 });
 
 on("taken", "click", () => register(api.person));
