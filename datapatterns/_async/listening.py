@@ -164,7 +164,9 @@ class AsyncListeners:
             if not listener.lost:
                 listener.lost_since = time.monotonic()
                 logger.warning(
-                    "a listener of %r lags: it loses its oldest messages", listener.event
+                    "a listener of %r lags: it loses its oldest messages",
+                    listener.event,
+                    extra={"event": listener.event},
                 )
             listener.lost += 1
         listener.pending.append((self._number, message))
@@ -231,7 +233,11 @@ class AsyncListeners:
             told = self._called(GAP, gap)
             calls += told
             if not told:
-                logger.warning("messages may have been missed, and nobody listens to gap: %s", gap)
+                logger.warning(
+                    "messages may have been missed, and nobody listens to gap: %s",
+                    gap,
+                    extra={"gap": gap},
+                )
         return calls
 
     async def _failed(self, event: str, error: Exception) -> None:
@@ -239,7 +245,8 @@ class AsyncListeners:
         for call in calls:
             await call()
         if not calls:
-            logger.error("a listener of %r failed", event, exc_info=error)
+            about = {"event": event}
+            logger.error("a listener of %r failed", event, exc_info=error, extra=about)
 
     def _called(self, own: str, payload: Any) -> list[Call]:
         """The calls that tell the listeners of one of the emitter's own events."""
@@ -254,7 +261,8 @@ class AsyncListeners:
     async def _tell(self, listener: _Listener, payload: Any) -> None:
         error = await attempt(listener.fn, payload)
         if error is not None:
-            logger.error("a listener of %r failed", listener.event, exc_info=error)
+            about = {"event": listener.event}
+            logger.error("a listener of %r failed", listener.event, exc_info=error, extra=about)
 
     async def close(self) -> None:
         """Forget every listener, and call none any more."""

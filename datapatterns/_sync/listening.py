@@ -165,7 +165,9 @@ class Listeners:
             if not listener.lost:
                 listener.lost_since = time.monotonic()
                 logger.warning(
-                    "a listener of %r lags: it loses its oldest messages", listener.event
+                    "a listener of %r lags: it loses its oldest messages",
+                    listener.event,
+                    extra={"event": listener.event},
                 )
             listener.lost += 1
         listener.pending.append((self._number, message))
@@ -232,7 +234,11 @@ class Listeners:
             told = self._called(GAP, gap)
             calls += told
             if not told:
-                logger.warning("messages may have been missed, and nobody listens to gap: %s", gap)
+                logger.warning(
+                    "messages may have been missed, and nobody listens to gap: %s",
+                    gap,
+                    extra={"gap": gap},
+                )
         return calls
 
     def _failed(self, event: str, error: Exception) -> None:
@@ -240,7 +246,8 @@ class Listeners:
         for call in calls:
             call()
         if not calls:
-            logger.error("a listener of %r failed", event, exc_info=error)
+            about = {"event": event}
+            logger.error("a listener of %r failed", event, exc_info=error, extra=about)
 
     def _called(self, own: str, payload: Any) -> list[Call]:
         """The calls that tell the listeners of one of the emitter's own events."""
@@ -255,7 +262,8 @@ class Listeners:
     def _tell(self, listener: _Listener, payload: Any) -> None:
         error = attempt(listener.fn, payload)
         if error is not None:
-            logger.error("a listener of %r failed", listener.event, exc_info=error)
+            about = {"event": listener.event}
+            logger.error("a listener of %r failed", listener.event, exc_info=error, extra=about)
 
     def close(self) -> None:
         """Forget every listener, and call none any more."""

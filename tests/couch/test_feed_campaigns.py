@@ -247,9 +247,9 @@ def test_a_worker_killed_at_random_skips_nothing(
 def test_memory_is_bounded_under_a_slow_consumer(
     couch_server: Any, name: tuple[Couch, str], figures: Callable[..., None]
 ) -> None:
-    """100,000 changes wait while each one takes its time: at most 50 MB more than idle."""
+    """30,000 changes, some 40 MB once read, wait while each takes its time: 10 MB at most are held."""
     couch, database = name
-    for start in range(0, 100_000, 10_000):
+    for start in range(0, 30_000, 10_000):
         couch.database(database).bulk(
             {"_id": f"d{n:06}", "text": "x" * 100} for n in range(start, start + 10_000)
         )
@@ -259,4 +259,4 @@ def test_memory_is_bounded_under_a_slow_consumer(
         grown, handled = map(int, done.stdout.split())
         figures(f"changes feed, slow consumer, {face}", handled=handled, grown_kb=grown)
         assert handled > 50
-        assert grown < 50_000
+        assert grown < 10_000

@@ -97,7 +97,8 @@ class AsyncChangesFeed(Generic[M]):
             try:
                 listener(name, details)
             except Exception:
-                logger.exception("a listener of a changes feed failed")
+                about = {"collection": self.place.name, "event": name}
+                logger.exception("a listener of a changes feed failed", extra=about)
 
     def follow(
         self, since: str | None = None, *, passed: Callable[[str], object] | None = None

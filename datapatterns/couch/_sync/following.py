@@ -228,7 +228,8 @@ class Following(Generic[M]):
     def _recreated(self, at: str) -> None:
         if self._reading.on_recreated == "fail":
             raise Gone("the collection was deleted and made again", at)
-        logger.warning("a collection was deleted and made again; it is read from its beginning")
+        message = "a collection was deleted and made again; it is read from its beginning"
+        logger.warning(message, extra={"collection": self._feed.place.name})
         self._at, self._live = BEGINNING, False
         self._feed.tell("recreated", last_seq=at)
         if self._passed is not None:
@@ -305,7 +306,8 @@ class Following(Generic[M]):
         asked: float | None = getattr(error, "retry_after", None)
         seconds = max(_BACKOFF(self._attempt), min(asked or 0.0, _BACKOFF.cap))
         self._feed.tell("retry", attempt=self._attempt, seconds=seconds, error=error)
-        logger.info("a changes feed tries again in %.1f s: %s", seconds, error)
+        about = {"collection": self._feed.place.name, "attempt": self._attempt, "code": error.code}
+        logger.info("a changes feed tries again in %.1f s: %s", seconds, error, extra=about)
         self._sleep(seconds)
 
     def _sleep(self, seconds: float) -> None:

@@ -67,10 +67,14 @@ class Checkpoints:
         if made and self._place.instance and made != self._place.instance:
             if self._reading.on_recreated == "fail":
                 raise Gone("the collection was deleted and made again", seq)
-            logger.warning("a checkpoint is older than its collection; it starts at the beginning")
+            about = {"collection": self._place.name, "checkpoint": name}
+            message = "a checkpoint is older than its collection; it starts at the beginning"
+            logger.warning(message, extra=about)
             return None
         if stored.get("filter", "") != self._reading.filter_hash:
-            logger.warning("a checkpoint is of another selector; it starts at the beginning")
+            about = {"collection": self._place.name, "checkpoint": name}
+            message = "a checkpoint is of another selector; it starts at the beginning"
+            logger.warning(message, extra=about)
             return None
         return seq
 

@@ -53,7 +53,8 @@ class AsyncLease:
         try:
             await self.release()
         except DataError as failure:
-            logger.warning("a lease could not be released and will expire: %s", failure)
+            message = "a lease could not be released and will expire: %s"
+            logger.warning(message, failure, extra={"code": failure.code})
 
 
 class AsyncConcurrencyLimiter:

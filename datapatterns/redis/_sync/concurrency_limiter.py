@@ -52,7 +52,8 @@ class Lease:
         try:
             self.release()
         except DataError as failure:
-            logger.warning("a lease could not be released and will expire: %s", failure)
+            message = "a lease could not be released and will expire: %s"
+            logger.warning(message, failure, extra={"code": failure.code})
 
 
 class ConcurrencyLimiter:
