@@ -247,7 +247,7 @@ def test_a_worker_killed_at_random_skips_nothing(
 def test_memory_is_bounded_under_a_slow_consumer(
     couch_server: Any, name: tuple[Couch, str], figures: Callable[..., None]
 ) -> None:
-    """30,000 changes, some 40 MB once read, wait while each takes its time: 10 MB at most are held."""
+    """30,000 changes, some 40 MB, wait while each takes its time: at most 10 MB are held."""
     couch, database = name
     for start in range(0, 30_000, 10_000):
         couch.database(database).bulk(
