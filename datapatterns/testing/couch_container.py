@@ -44,6 +44,8 @@ class CouchContainer(DockerContainer):
         else:
             self._container.start()
         wait_until(self._is_ready, what=f"{self.version} to answer", timeout=START_TIMEOUT)
+        # One shard, as in `CouchServer`: with more a feed keeps the order of each document only.
+        request(self.url, "/_node/_local/_config/cluster/q", method="PUT", body="1")
         self.version = f"couchdb {request(self.url)['version']}"
         return self
 
