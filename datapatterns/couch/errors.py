@@ -33,6 +33,8 @@ from datapatterns.errors import (
 
 _OURS = (*drivers.LOST, *drivers.UNUSABLE_URL, OSError)
 _LOST = "the request was sent and its reply was lost"
+# Said before anything else is done, when the right to do it is looked up.
+_UNOPENED = "No DB shards could be opened."
 
 
 class Refusal(Exception):
@@ -48,6 +50,11 @@ class Refusal(Exception):
 def reason_of(error: BaseException) -> str:
     """The server's own reason behind one of our errors, empty if there is none."""
     return error.__cause__.reason if isinstance(error.__cause__, Refusal) else ""
+
+
+def status_of(error: BaseException) -> int:
+    """The status of the server's answer behind one of our errors, 0 if there is none."""
+    return error.__cause__.status if isinstance(error.__cause__, Refusal) else 0
 
 
 class couch_errors:
@@ -130,6 +137,8 @@ def _of_status(
         return TooManyRequests("the server wants fewer requests", retry_after=_after(headers))
     if status in {412, 503}:
         return Unavailable("the server is not available now", retry_after=_after(headers))
+    if reason == _UNOPENED:
+        return Unavailable("the database cannot be opened now")
     if sent and (status >= 500 or status < 300):
         return OutcomeUnknown("the server did not say what became of the request")
     if status == 504 or (status == 500 and "timeout" in (error, reason)):

@@ -18,7 +18,7 @@ from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.ensure import Progress, ensure
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.drivers import Client, Clients, HttpClient
-from datapatterns.couch.errors import couch_errors, of_reply
+from datapatterns.couch.errors import couch_errors, of_reply, status_of
 from datapatterns.errors import BadGateway, DataError, DecodeFailed, InvalidArgument
 
 logger = logging.getLogger("datapatterns.couch")
@@ -109,7 +109,11 @@ class Couch:
     def fetch(
         self, method: str, path: str, *, params: Params | None = None, body: object = None
     ) -> Any:
-        """Return the reply to a request that changes nothing, sent again when lost or refused."""
+        """Return the reply to a request that changes nothing, sent again when that may help.
+
+        That is after a lost reply, after "not now", and after a server that failed: a database that
+        is being removed makes CouchDB fail in many ways before it says that there is none.
+        """
         ends = time.monotonic() + self.timeout
         for attempt in range(1, _TRIES + 1):
             try:
@@ -117,7 +121,8 @@ class Couch:
             except DataError as error:
                 asked: float = getattr(error, "retry_after", None) or 0.0
                 pause = max(_AGAIN(attempt), asked)
-                if not error.retryable or attempt == _TRIES or time.monotonic() + pause > ends:
+                passing = error.retryable or status_of(error) >= 500
+                if not passing or attempt == _TRIES or time.monotonic() + pause > ends:
                     raise
             time.sleep(pause)
         raise AssertionError("unreachable")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from datapatterns.couch._sync.views import Views
@@ -51,6 +52,9 @@ class Database(Views):
     def destroy(self) -> None:
         """Remove the database with all that is in it; NotFound if there is none."""
         self.couch.write("DELETE", self.path)
+        # The server may know of it for some milliseconds more, and fail whoever asks meanwhile.
+        with suppress(DataError):
+            self.info()
 
     def info(self) -> dict[str, Any]:
         """Return what the server says of it: doc_count, update_seq, sizes; NotFound if absent."""

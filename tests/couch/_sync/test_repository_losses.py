@@ -11,7 +11,14 @@ import httpx
 import httpx2
 import pytest
 
-from datapatterns import BadGateway, NotFound, OutcomeUnknown, Unauthorized, Unavailable
+from datapatterns import (
+    BadGateway,
+    DataError,
+    NotFound,
+    OutcomeUnknown,
+    Unauthorized,
+    Unavailable,
+)
 from datapatterns.couch import Couch, Database
 from datapatterns.couch._sync.repository import Repository
 from datapatterns.testing import couch_at_hand
@@ -177,6 +184,36 @@ def test_answers_that_couchdb_does_not_give(library: Any, answer: str) -> None:
         assert isinstance(raised.value, OutcomeUnknown) == gone_through
         assert len(asked) == 3, "it was asked again"
         assert {request.url.host for request in asked} == {"one.example"}
+
+
+FAILED = {"error": "error", "reason": "{badmatch,{error,enoent}}"}
+UNOPENED = {"error": "internal_server_error", "reason": "No DB shards could be opened."}
+
+
+@pytest.mark.parametrize("failing", [1, 3])
+@pytest.mark.parametrize("said", [FAILED, UNOPENED], ids=["failed", "unopened"])
+def test_a_server_that_fails(said: dict[str, str], failing: int) -> None:
+    """A read is asked again, three times in all; a write once, and it is told from a refusal."""
+    asked: list[Any] = []
+
+    def handle(request: Any) -> Any:
+        asked.append(request)
+        if len(asked) <= failing:
+            return httpx2.Response(500, json=said)
+        return httpx2.Response(404, json={"error": "not_found", "reason": "missing"})
+
+    with httpx2.Client(
+        transport=httpx2.MockTransport(handle), base_url="http://one.example"
+    ) as client:
+        people = Repository(client, "people", Person, ensure=False)
+        with pytest.raises(DataError) as raised:
+            people.get("ann")
+        expected = NotFound if failing == 1 else BadGateway if said is FAILED else Unavailable
+        assert (type(raised.value), len(asked)) == (expected, min(failing + 1, 3))
+        asked.clear()
+        with pytest.raises(OutcomeUnknown if said is FAILED else Unavailable):
+            people.create(Person(id="ann"))
+        assert len(asked) == 1
 
 
 def test_a_database_that_went_away(database: Database) -> None:
