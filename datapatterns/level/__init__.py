@@ -1,6 +1,7 @@
 """LevelDB: the embedded default. Needs the extra `datapatterns[level]`."""
 
 from datapatterns.level.async_level import AsyncLevel
+from datapatterns.level.batch import AsyncBatch, Batch
 from datapatterns.level.calendar_counter import AsyncCalendarCounter, CalendarCounter
 from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
 from datapatterns.level.concurrency_limiter import AsyncConcurrencyLimiter, ConcurrencyLimiter
@@ -17,6 +18,7 @@ from datapatterns.level.repository import AsyncRepository, Repository
 from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 
 __all__ = [
+    "AsyncBatch",
     "AsyncCalendarCounter",
     "AsyncChangesFeed",
     "AsyncConcurrencyLimiter",
@@ -28,6 +30,7 @@ __all__ = [
     "AsyncRateLimiter",
     "AsyncRepository",
     "AsyncWorkQueue",
+    "Batch",
     "CalendarCounter",
     "ChangesFeed",
     "ConcurrencyLimiter",

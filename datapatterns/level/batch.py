@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from datapatterns.errors import InvalidArgument
 from datapatterns.level.hooks import target, unpack_operation
@@ -55,18 +55,18 @@ class Batch:
     def __len__(self) -> int:
         return len(self._operations or ())
 
-    def put(self, key: Any, value: Any, sublevel: Level | AsyncLevel | None = None) -> Batch:
+    def put(self, key: Any, value: Any, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a put, here or in a sublevel of the same directory."""
         to = self._target(sublevel)
         self._open().append((to.encode_key(key), to.encode_value(value)))
         return self
 
-    def delete(self, key: Any, sublevel: Level | AsyncLevel | None = None) -> Batch:
+    def delete(self, key: Any, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a delete, here or in a sublevel of the same directory."""
         self._open().append((self._target(sublevel).encode_key(key), None))
         return self
 
-    def clear(self) -> Batch:
+    def clear(self) -> Self:
         """Forget the operations added so far."""
         self._open().clear()
         return self

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
 from datapatterns.errors import DataError, HookFailed, InvalidArgument
 from datapatterns.level.keys import enclosing, is_own
 from datapatterns.level.transaction import UNREAD, RawHook, RawWrite, Transaction
 
 if TYPE_CHECKING:
+    from datapatterns.level.async_level import AsyncLevel
     from datapatterns.level.level import Level
     from datapatterns.level.space import HasSpace
 
@@ -82,31 +83,33 @@ class HookBatch:
         self._level = level
         self._transaction = transaction
 
-    def put(self, key: Any, value: Any, *, sublevel: Level | None = None) -> HookBatch:
+    def put(self, key: Any, value: Any, *, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a put, in the hook's own level or in a sublevel."""
         level = self._target(sublevel)
         self._transaction.put(level.encode_key(key), level.encode_value(value))
         return self
 
-    def delete(self, key: Any, *, sublevel: Level | None = None) -> HookBatch:
+    def delete(self, key: Any, *, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a delete, in the hook's own level or in a sublevel."""
         self._transaction.delete(self._target(sublevel).encode_key(key))
         return self
 
-    def get(self, key: Any, default: Any = None, *, sublevel: Level | None = None) -> Any:
+    def get(
+        self, key: Any, default: Any = None, *, sublevel: Level | AsyncLevel | None = None
+    ) -> Any:
         """Return what the batch, so far, would leave there."""
         level = self._target(sublevel)
         data = self._transaction.get(level.encode_key(key))
         return default if data is None else level.decode_value(data)
 
-    def add(self, operation: Mapping[str, Any]) -> HookBatch:
+    def add(self, operation: Mapping[str, Any]) -> Self:
         """Add an operation written like those of `Level.batch`."""
         level, kind, key, value = unpack_operation(operation)
         if kind == "put":
             return self.put(key, value, sublevel=level)
         return self.delete(key, sublevel=level)
 
-    def _target(self, sublevel: Level | None) -> Level:
+    def _target(self, sublevel: Level | AsyncLevel | None) -> Level:
         return target(self._level, sublevel)
 
 

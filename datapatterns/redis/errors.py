@@ -148,17 +148,21 @@ class redis_errors:
 
 
 def is_closed_transport(error: BaseException | None) -> bool:
-    """Whether asyncio refused to write, since somebody else had closed the connection meanwhile.
+    """Whether nothing was written, since somebody else had closed the connection meanwhile.
 
-    From CPython 3.12 on its transport then calls a method that it has already let go of.
+    Then the driver's connection has lost its writer, or asyncio's transport, from CPython 3.12 on,
+    the method it writes with.
     """
-    if not isinstance(error, TypeError):
+    if not isinstance(error, AttributeError | TypeError) or error.__traceback__ is None:
         return False
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace.tb_next is not None:
         trace = trace.tb_next
-    file = "" if trace is None else trace.tb_frame.f_code.co_filename
-    return file.endswith(f"asyncio{os.sep}selector_events.py")
+    code = trace.tb_frame.f_code
+    if isinstance(error, TypeError):
+        return code.co_filename.endswith(f"asyncio{os.sep}selector_events.py")
+    sending = code.co_name.endswith("send_packed_command")
+    return sending and code.co_filename.endswith(f"redis{os.sep}asyncio{os.sep}connection.py")
 
 
 def translate(error: BaseException, *, sent: bool = False) -> DataError:

@@ -1,4 +1,4 @@
-"""Connect by ; create a database; and what happens when it is there."""
+"""Connect by URL; create a database; and what happens when it is there."""
 
 import needs_couch  # says how to start a server, if none answers
 

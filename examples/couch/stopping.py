@@ -33,9 +33,8 @@ def handled_until(how: signal.Signals, name: str) -> list[str]:
 
 with Store.from_url(URL, namespace="stopping") as store:
     feed = store.changes("messages", Message)
-    if (
-        len(sys.argv) > 1
-    ):  # the other process; it saves its position seldom, to show what may be lost
+    # The other process; it saves its position seldom, to show what may be lost.
+    if len(sys.argv) > 1:
         worker = ChangesWorker(feed, effect, name=sys.argv[1], checkpoint_every=(1_000, 60.0))
         print("clean end after", worker.run().handled, flush=True)
         sys.exit()

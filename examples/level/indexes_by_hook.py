@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from datapatterns.level import HookBatch, Level, Operation
 from datapatterns.tuples import pack, unpack
@@ -28,7 +29,7 @@ with Level.open(PATH) as level:
     people.put("john", {"born": 1800})  # corrected: the entry moves
     people.delete("mary")
 
-    after: dict[str, bytes] = {}
+    after: dict[str, Any] = {}
     while page := list(by_birthyear.keys(limit=2, **after)):
         print([unpack(entry) for entry in page])
         after = {"gt": page[-1]}  # the next page begins behind the last entry

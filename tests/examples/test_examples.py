@@ -25,13 +25,27 @@ PROGRAMS = sorted(path for path in EXAMPLES.glob("*/*.py") if not path.stem.star
 SOURCES = {path: path.read_text("utf-8") for path in PROGRAMS}
 LONGEST = 75  # lines
 # What cannot share a process with others: pytest within pytest, and Django's settings.
-ALONE = {"together/own_tests.py", "together/own_backend.py", "couch/web_errors.py"}
-
-CROWDED = {"couch/ensure_at_startup.py", "couch/stopping.py"}
+ALONE = {
+    *("together/own_tests.py", "together/own_tests_async.py"),
+    *("together/own_backend.py", "together/own_backend_async.py"),
+    "couch/web_errors.py",
+}
+# What starts several processes.
+CROWDED = {
+    *("couch/ensure_at_startup.py", "couch/ensure_at_startup_async.py"),
+    *("couch/stopping.py", "couch/stopping_async.py"),
+}
+# What has one face only.
+ONE_FACE = {
+    "couch/connections.py": "it compares calls of many tasks with one another",
+    "couch/web_errors.py": "nothing in it waits: the frameworks' test clients are synchronous",
+    "together/idempotency_key.py": "it is an ASGI application, and async already",
+    "together/limited_api.py": "it is an ASGI application, and async already",
+}
 # The stand-in for CouchDB pages otherwise, and has neither its welcome nor its replicator.
 REAL = {
-    *("connect", "connect_async", "inverted_index"),
-    *("pages", "pages_async", "replicated_conflicts"),
+    *("connect", "connect_async", "inverted_index", "inverted_index_async"),
+    *("pages", "pages_async", "replicated_conflicts", "replicated_conflicts_async"),
 }
 
 
@@ -197,6 +211,17 @@ def test_no_program_hides_a_module() -> None:
     """Its folder comes first on the path: a name of the standard library would be taken for it."""
     hidden = [path for path in PROGRAMS if path.stem in sys.stdlib_module_names]
     assert hidden == []
+
+
+def test_each_program_has_a_twin() -> None:
+    """Both faces are shown, unless one of them makes no sense."""
+    names = {name_of(path) for path in PROGRAMS}
+    single = {
+        name
+        for name in names
+        if not name.endswith("_async.py") and name.replace(".py", "_async.py") not in names
+    }
+    assert single == set(ONE_FACE)
 
 
 def test_twins_show_the_same_problem() -> None:

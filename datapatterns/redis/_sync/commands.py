@@ -69,7 +69,7 @@ def read(client: RedisClient, *command: bytes | str | int) -> Any:
             try:
                 # The option is the driver's own, for DUMP.
                 return when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
-            except (driver.ConnectionError, TypeError) as error:
+            except (driver.ConnectionError, AttributeError, TypeError) as error:
                 lost = isinstance(error, driver.ConnectionError) or is_closed_transport(error)
                 if not lost or not tries:
                     raise
@@ -142,7 +142,8 @@ _ELSEWHERE = (
     driver.ReadOnlyError,
     driver.ConnectionError,
     driver.TimeoutError,
-    TypeError,  # of a closed transport
+    AttributeError,  # these two of a closed transport
+    TypeError,
 )
 
 

@@ -232,10 +232,22 @@ def test_losses_before_anything_was_sent(error: Exception, kind: type[DataError]
     assert type(translate(error)) is kind
 
 
+WRITING = "def send_packed_command(): None.writelines\nsend_packed_command()"
+READING = "def read_response(): None.readline\nread_response()"
+DRIVER = os.path.join("redis", "asyncio", "connection.py")
+
+
 def test_a_closed_transport() -> None:
-    """asyncio's TypeError over a connection closed meanwhile is Unavailable; any other stays."""
-    broken = compile("raise TypeError", f"asyncio{os.sep}selector_events.py", "exec")
-    with pytest.raises(Unavailable), redis_errors(sent=True):
-        exec(broken)
-    with pytest.raises(TypeError), redis_errors(sent=True):
-        raise TypeError
+    """What writing over a connection closed meanwhile raises is Unavailable; any other stays."""
+    closed = [
+        compile("raise TypeError", os.path.join("asyncio", "selector_events.py"), "exec"),
+        compile(WRITING, DRIVER, "exec"),
+    ]
+    for code in closed:
+        with pytest.raises(Unavailable), redis_errors(sent=True):
+            exec(code, {})
+    with pytest.raises(AttributeError), redis_errors(sent=True):
+        exec(compile(READING, DRIVER, "exec"), {})
+    for kind in (AttributeError, TypeError):
+        with pytest.raises(kind), redis_errors(sent=True):
+            raise kind

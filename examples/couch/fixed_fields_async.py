@@ -1,0 +1,48 @@
+"""Fields that may not change: one schema for creating, another for updating."""
+
+import needs_couch  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+
+from pydantic import BaseModel, Field
+
+from datapatterns import AsyncStore, Document, InvalidData
+
+URL = os.environ.get("STORE_URL", "couch+http://admin:password@127.0.0.1:5984")
+
+
+class User(Document):
+    email: str
+    username: str
+    city: str = ""
+
+
+class UserChange(BaseModel):
+    """What may be sent to change a user: stricter than what may be stored."""
+
+    city: str = Field(default="", max_length=20, pattern=r"^[A-Z]")
+
+
+async def main() -> None:
+    async with AsyncStore.from_url(URL, namespace="fixed_fields") as store:
+        users = store.repository(
+            "users",
+            User,
+            id_from="email",
+            immutable={"email", "username"},
+            update_model=UserChange,
+        )
+        ada = User(email="ada@example.org", username="ada", city="a long way from here")
+        ada = await users.create(ada)
+        for change in ({"username": "lovelace"}, {"city": "london"}, {"shoe_size": 37}):
+            try:
+                await users.update(ada.id, change)
+            except InvalidData as error:
+                print(error.errors[0]["loc"], error.errors[0]["type"])
+        print((await users.update(ada.id, {"city": "London"})).city)
+        await users.destroy(ada.id)
+
+
+asyncio.run(main())

@@ -1,0 +1,50 @@
+"""Force a schema: an e-mail address, a user name of 3 to 30 letters and digits, a year of birth."""
+
+import needs_couch  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from datapatterns import AsyncStore, Document, InvalidData
+
+URL = os.environ.get("STORE_URL", "couch+http://admin:password@127.0.0.1:5984")
+
+
+def not_in_the_future(year: int) -> int:
+    if year > datetime.now(UTC).year:
+        raise ValueError("nobody is born in the future")
+    return year
+
+
+class User(Document):
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")  # or pydantic's EmailStr
+    username: str = Field(pattern=r"^[A-Za-z0-9]{3,30}$")
+    birthyear: Annotated[int, Field(ge=1900), AfterValidator(not_in_the_future)] | None = None
+
+
+async def main() -> None:
+    async with AsyncStore.from_url(URL, namespace="schema") as store:
+        users = store.repository("users", User, id_from="email")
+        bad = {"email": "nowhere", "username": "a b", "birthyear": 1815}
+        try:
+            await users.create(User.model_construct(**bad))
+        except InvalidData as error:
+            print(error.status)
+            for problem in error.errors:  # every one of them, and never the value
+                print(problem["loc"], problem["type"])
+
+        ada = await users.create(User(email="ada@example.org", username="ada1815"))
+        try:
+            await users.update(ada.id, {"birthyear": 3000})
+        except InvalidData as error:
+            print(error.errors[0]["loc"], error.errors[0]["msg"])
+        print((await users.update(ada.id, {"birthyear": 1985})).birthyear)
+        await users.destroy(ada.id)
+
+
+asyncio.run(main())

@@ -1,0 +1,35 @@
+"""Query a view together with the documents."""
+
+import needs_couch  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+
+from datapatterns.couch import AsyncCouch, DesignDocument, Query, View
+
+URL = os.environ.get("COUCHDB_URL", "http://admin:password@127.0.0.1:5984")
+BY_RECIPIENT = View("function (message) { emit(message.to, null); }")
+MESSAGES = [("ada", "Hello"), ("ada", "Again"), ("charles", "Hi")]
+
+
+async def main() -> None:
+    async with AsyncCouch(URL) as couch:
+        messages = couch.database("recipe_with_documents")
+        await messages.create() or await messages.destroy()
+        design = DesignDocument("inbox", {"by_recipient": BY_RECIPIENT})
+        await couch.ensure(designs={messages.name: [design]})
+        for number, (to, text) in enumerate(MESSAGES):
+            await messages.put(f"{number}", {"to": to, "text": text})
+
+        # The rows hold nothing but the key; the server looks the documents up, as they are now.
+        query = Query(keys=["ada"], include_docs=True)
+        for row in await messages.rows("inbox", "by_recipient", query):
+            print(row.id, row.document["text"])
+
+        # Several recipients in one request, each in their place.
+        query = Query(keys=["charles", "nobody", "ada"])
+        print([(row.key, row.id) for row in await messages.rows("inbox", "by_recipient", query)])
+
+
+asyncio.run(main())

@@ -1,0 +1,36 @@
+"""A hook that writes an audit trail in the same batch as the change itself."""
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from datapatterns.level import AsyncLevel, HookBatch, Operation
+
+PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
+
+
+async def main() -> None:
+    async with AsyncLevel.open(PATH) as level:
+        await level.clear()
+        people, trail = level.sublevel("people"), level.sublevel("trail")
+        numbers = count()  # a program that runs twice goes on after the last key of the trail
+
+        @people.hooks.prewrite.add
+        def audit(operation: Operation, batch: HookBatch) -> None:  # a plain function here as well
+            """Note every change under the person's name, in order; stored with it or not at all."""
+            before = batch.get(operation.key)
+            entry = {"type": operation.type, "before": before, "at": datetime.now(UTC).isoformat()}
+            batch.put(f"{operation.key}/{next(numbers):08}", entry, sublevel=trail)
+
+        await people.put("ada", {"city": "London"})
+        await people.put("charles", {"city": "Totnes"})
+        await people.put("ada", {"city": "Ashley Combe"})
+        await people.delete("ada")
+
+        async for key, entry in trail.items(gte="ada/", lt="ada0"):  # one person's trail
+            print(key, entry["type"], entry["before"])
+
+
+asyncio.run(main())

@@ -1,0 +1,43 @@
+"""Secondary indexes kept by a hook, and pages through them."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+from datapatterns.level import AsyncLevel, HookBatch, Operation
+from datapatterns.tuples import pack, unpack
+
+PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
+
+
+async def main() -> None:
+    async with AsyncLevel.open(PATH) as level:
+        await level.clear()
+        people = level.sublevel("people")
+        by_birthyear = level.sublevel(
+            "by_birthyear", key_encoding="binary", value_encoding="binary"
+        )
+
+        @people.hooks.prewrite.add
+        def index(operation: Operation, batch: HookBatch) -> None:  # a plain function here as well
+            """Take the old entry out and put the new one in, in the same step as the record."""
+            old, new = batch.get(operation.key), operation.value
+            if old is not None:
+                batch.delete(pack((old["born"], operation.key)), sublevel=by_birthyear)
+            if new is not None:
+                batch.put(pack((new["born"], operation.key)), b"", sublevel=by_birthyear)
+
+        born = {"ada": 1815, "charles": 1791, "mary": 1780, "george": 1815, "john": 1792}
+        for name, year in born.items():
+            await people.put(name, {"born": year})
+        await people.put("john", {"born": 1800})  # corrected: the entry moves
+        await people.delete("mary")
+
+        after: dict[str, Any] = {}
+        while page := [entry async for entry in by_birthyear.keys(limit=2, **after)]:
+            print([unpack(entry) for entry in page])
+            after = {"gt": page[-1]}  # the next page begins behind the last entry
+
+
+asyncio.run(main())

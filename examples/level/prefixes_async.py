@@ -1,0 +1,29 @@
+"""Several kinds of records in one keyspace, by prefix; and why the upper bound matters."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from datapatterns.level import AsyncLevel
+
+PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
+
+
+async def main() -> None:
+    async with AsyncLevel.open(PATH) as level:
+        await level.clear()
+        for name in ("ada", "ann", "charles"):
+            await level.put(f"person/{name}", {"name": name})
+        for one, other in (("ada", "ann"), ("ada", "charles"), ("adam", "eve")):
+            await level.put(f"friend/{one}/{other}", True)
+
+        # Ada's friends are between "friend/ada/" and the next string that does not begin so:
+        # "/" + 1 is "0". Without an upper bound the scan would run on into the next kind of record.
+        print([key async for key in level.keys(gte="friend/ada/", lt="friend/ada0")])
+        print([key async for key in level.keys(gte="friend/ada/")])
+
+        # And without the "/" at the end, Ada would have Adam's friends as well.
+        print([key async for key in level.keys(gte="friend/ada", lt="friend/adb")])
+
+
+asyncio.run(main())

@@ -1,0 +1,43 @@
+"""Choose commands by their cost: O(1) against O(N), measured."""
+
+import needs_redis  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+import redis.asyncio as redis
+
+URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+
+async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
+    """The quickest of five."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        await call()
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e6
+
+
+async def main() -> None:
+    async with redis.Redis.from_url(URL, decode_responses=True) as client:
+        for size in (100, 10_000):
+            await client.delete("recipe:set", "recipe:list")
+            await client.sadd("recipe:set", *range(size))
+            await client.rpush("recipe:list", *range(size))
+            pairs = {
+                "is one in it? SISMEMBER": lambda: client.sismember("recipe:set", "42"),
+                "is one in it? SMEMBERS": lambda: client.smembers("recipe:set"),
+                "how many? LLEN": lambda: client.llen("recipe:list"),
+                "how many? LRANGE": lambda: client.lrange("recipe:list", 0, -1),
+            }
+            for question, call in pairs.items():
+                print(f"of {size:,}: {question}: {await microseconds(call):,.0f} us")
+        await client.delete("recipe:set", "recipe:list")
+
+
+asyncio.run(main())

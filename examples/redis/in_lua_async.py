@@ -1,0 +1,32 @@
+"""Read, decide and write in one step, in Lua."""
+
+import needs_redis  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+
+import redis.asyncio as redis
+
+URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+# Nothing else runs while a script runs, so nobody can be faster and nothing needs a retry.
+BOOK = """
+-- Returns how many seats are left, or -1 if there were none.
+-- KEYS: the seats. ARGV: how many to book.
+local seats = tonumber(redis.call('GET', KEYS[1]) or '0')
+if seats < tonumber(ARGV[1]) then return -1 end
+return redis.call('DECRBY', KEYS[1], ARGV[1])
+"""
+
+
+async def main() -> None:
+    async with redis.Redis.from_url(URL, decode_responses=True) as client:
+        await client.set("recipe:seats", 7)
+
+        calls = [client.eval(BOOK, 1, "recipe:seats", 1) for _ in range(10)]
+        print(sorted(await asyncio.gather(*calls), reverse=True))
+        print(await client.get("recipe:seats"))
+
+
+asyncio.run(main())

@@ -1,0 +1,35 @@
+"""MULTI: several commands at once, with nobody in between."""
+
+import needs_redis  # says how to start a server, if none answers
+
+# --8<-- [start:recipe]
+import asyncio
+import os
+
+import redis.asyncio as redis
+
+URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+
+async def main() -> None:
+    async with redis.Redis.from_url(URL, decode_responses=True) as client:
+        await client.mset({"recipe:ada": 100, "recipe:charles": 20})
+
+        async with client.pipeline(transaction=True) as pipe:  # MULTI … EXEC, in one round trip
+            pipe.decrby("recipe:ada", 30)
+            pipe.incrby("recipe:charles", 30)
+            print(await client.mget("recipe:ada", "recipe:charles"))  # nothing has happened yet
+            await pipe.execute()
+        print(await client.mget("recipe:ada", "recipe:charles"))
+
+        # MULTI does not undo: a command that fails leaves the others done.
+        await client.set("recipe:name", "Ada")
+        async with client.pipeline(transaction=True) as pipe:
+            pipe.incrby("recipe:ada", 1)
+            pipe.incrby("recipe:name", 1)  # not a number
+            results = await pipe.execute(raise_on_error=False)
+        print(results[0], type(results[1]).__name__)
+        print(await client.get("recipe:ada"))
+
+
+asyncio.run(main())

@@ -1,0 +1,74 @@
+"""Run the conformance suite on a backend of your own."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from datapatterns import InvalidArgument
+from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step
+from datapatterns.names import check_name
+from datapatterns.testing._async.counter import AsyncCounterConformance
+
+
+class DictStore:
+    def __init__(self) -> None:
+        self.values: dict[str, int] = {}
+        self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and operation
+
+    def counter(self, name: str, **options: float) -> DictCounter:
+        return DictCounter(self, name, **options)
+
+
+class DictCounter:
+    """The contract of a counter, in the memory of this process."""
+
+    def __init__(self, store: DictStore, name: str, op_ttl: float = 3_600.0) -> None:
+        self._store, self._name = store, check_name("a name", name)
+        self._ttl = check_seconds("op_ttl", op_ttl)
+
+    async def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
+        check_step(by)
+        operation = None if op_id is None else (self._name, check_name("an op_id", op_id))
+        # No await from here on: nothing comes in between, so there is no lock.
+        until, value = self._store.seen.get(operation, (0.0, 0))
+        if time.monotonic() < until:
+            return value
+        value = self._store.values.get(self._name, 0) + by
+        if not INT64_MIN <= value <= INT64_MAX:
+            raise InvalidArgument("a counter has 64 bits")
+        self._store.values[self._name] = value
+        if operation is not None:
+            self._store.seen[operation] = (time.monotonic() + self._ttl, value)
+        return value
+
+    async def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
+        return await self.increment(-check_step(by), op_id=op_id)
+
+    async def value(self) -> int:
+        return self._store.values.get(self._name, 0)
+
+    async def reset(self) -> int:
+        return self._store.values.pop(self._name, 0)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def target() -> DictStore:
+    """What the suite asks for: a store that nothing has been written to."""
+    return DictStore()
+
+
+@pytest.mark.anyio  # AnyIO, of datapatterns[testing], runs async tests
+class TestCounter(AsyncCounterConformance):
+    """Every promise of a counter, under the same tests as on LevelDB and Redis."""
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, "-q"]))
