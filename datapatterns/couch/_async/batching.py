@@ -1,10 +1,12 @@
-"""Adaptive micro-batching: what is asked for while a request is under way shares the next one.
+"""Adaptive micro-batching: what is asked for while requests are under way shares the next one.
 
 A call that finds nothing under way goes out at once, as a plain GET or PUT, so that nobody ever
-waits for company. What arrives meanwhile waits, and the next request carries all of it: gets as one
+waits for company. What arrives meanwhile waits, and the next request carries it: gets as one
 `_bulk_get`, writes as one `_bulk_docs`, at most 500 documents or about 4 MB. So the number in a
 request follows the load by itself, without any delay to be set. On a server a hundred gets in one
-request take little longer than one.
+request take little longer than one. Writes go one request after the other, in order. Of gets there
+are two under way, each with half of what is asked for: while we read the answer to one, the server
+works on the other.
 
 Each caller has its own outcome. The request is nobody's: who is cancelled leaves it to the others.
 A get joins only what is yet to be sent, since an answer under way may be older than a write that
@@ -37,23 +39,32 @@ Raw = dict[str, Any] | None
 
 
 class _Line:
-    """Those who wait behind the one request that is under way."""
+    """Those who wait behind the requests that are under way, of which there are `most` at a time."""
+
+    most = 1
 
     def __init__(self) -> None:
-        self._busy = False
-        self._task: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = (
+            set()
+        )  # kept here: a loop holds its tasks only weakly
+
+    @property
+    def _busy(self) -> bool:
+        return self._under_way == self.most
 
     async def _alone(self, work: Awaitable[T]) -> T:
-        """Do the work of a caller whom nobody else is before, then let go who came meanwhile."""
-        self._busy = True
+        """Do the work of a caller who need not wait, then let go who came meanwhile."""
+        self._under_way += 1
         try:
             return await work
         finally:
             if self._waits():
-                # Kept here: a loop holds its tasks only weakly.
-                self._task = asyncio.ensure_future(self._drain())
+                task = asyncio.ensure_future(self._drain())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             else:
-                self._busy = False
+                self._under_way -= 1
 
     async def _drain(self) -> None:
         try:
@@ -62,7 +73,7 @@ class _Line:
                 # Who was just answered may ask again at once, and then belongs to the next request.
                 await asyncio.sleep(0)
         finally:
-            self._busy = False
+            self._under_way -= 1
 
     def _waits(self) -> bool:
         raise NotImplementedError
@@ -74,6 +85,8 @@ class _Line:
 class _Reads(_Line, Generic[T]):
     """Reads of one kind; the identical ones that wait share one."""
 
+    most = 2
+
     def __init__(
         self,
         one: Callable[[str], Awaitable[T]],
@@ -83,6 +96,7 @@ class _Reads(_Line, Generic[T]):
         super().__init__()
         self._one, self._some, self._at_once = one, some, at_once
         self._waiting: dict[str, list[asyncio.Future[Any]]] = {}
+        self._asked = 0  # documents that requests under way are for
 
     async def read(self, id: str) -> T:
         """Return what there is of that id."""
@@ -97,17 +111,27 @@ class _Reads(_Line, Generic[T]):
         return bool(self._waiting)
 
     async def _send_some(self) -> None:
-        taken: dict[str, list[asyncio.Future[Any]]] = {}
-        for id in list(self._waiting)[: self._at_once()]:
-            # Whoever was cancelled is done.
-            if wanted := [future for future in self._waiting.pop(id) if not future.done()]:
-                taken[id] = wanted
+        taken = self._taken()
         ids = list(taken)
-        outcomes = await _outcomes(ids, lambda: self._some(ids), self._one)
+        self._asked += len(ids)
+        try:
+            outcomes = await _outcomes(ids, lambda: self._some(ids), self._one)
+        finally:
+            self._asked -= len(ids)
         for futures, found in zip(taken.values(), outcomes, strict=True):
             _answer(futures[0], found)
             for future in futures[1:]:  # each its own, which it may change
                 _answer(future, again(found) if _failed(found) else copy.deepcopy(found))
+
+    def _taken(self) -> dict[str, list[asyncio.Future[Any]]]:
+        """What goes into the next request: its share of all that is asked for, if there is room."""
+        share = -(-(len(self._waiting) + self._asked) // self.most)
+        taken: dict[str, list[asyncio.Future[Any]]] = {}
+        for id in list(self._waiting)[: min(share, self._at_once())]:
+            # Whoever was cancelled is done.
+            if wanted := [future for future in self._waiting.pop(id) if not future.done()]:
+                taken[id] = wanted
+        return taken
 
 
 @dataclass(slots=True)
