@@ -12,9 +12,10 @@ from datapatterns._sync.store import Store
 from datapatterns.capabilities import Capabilities
 from datapatterns.changes import Change, DeadChange
 from datapatterns.decisions import Decision
-from datapatterns.documents import Document
+from datapatterns.documents import Document, UtcDatetime
 from datapatterns.errors import (
     BadGateway,
+    Closed,
     Conflict,
     DataCorrupted,
     DataError,
@@ -47,6 +48,7 @@ __all__ = [
     "Capabilities",
     "Change",
     "ChangesWorker",
+    "Closed",
     "Conflict",
     "DataCorrupted",
     "DataError",
@@ -74,6 +76,7 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Unsupported",
+    "UtcDatetime",
     "WorkSummary",
     "Worker",
 ]

@@ -49,7 +49,9 @@ _TOO_MANY_DIGITS = b"0" * (_MOST_DIGITS + 1)
 def dumps(value: object) -> bytes:
     """Compact JSON; InvalidArgument for what JSON cannot hold, NaN and infinities included.
 
-    Models, dataclasses, datetimes and the like are written the way pydantic writes them.
+    Models, dataclasses, datetimes and the like are written the way pydantic writes them. What comes
+    back is JSON: models and dataclasses as dicts, tuples as lists; datetimes, dates, Decimals,
+    UUIDs and paths as strings, and so the keys of dicts. Sets and bytes are refused.
     """
     try:
         plain = type(value) in _PLAIN or _is_plain(value, _DEEPEST)

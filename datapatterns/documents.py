@@ -8,11 +8,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 
-from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
+from datapatterns.errors import DecodeFailed, FieldError, InvalidArgument, InvalidData
 from datapatterns.names import check_name
 
 if sys.version_info >= (3, 14):
@@ -34,6 +44,44 @@ class Document(BaseModel):
 
 
 D = TypeVar("D", bound=Document)
+
+
+def utc_text(moment: datetime) -> str:
+    """The moment in UTC, always as wide, so that texts are in the order of time.
+
+    Raises ValueError if it has no time zone, or is none of the years 1 to 9999 in UTC.
+    """
+    return _in_utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError("a datetime needs a time zone, such as datetime.UTC")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the datetime is beyond the calendar in UTC") from None
+
+
+def _to_json(value: Any) -> Any:
+    """What was never validated stays as it is: validation comes next, and names its place."""
+    try:
+        return utc_text(value) if isinstance(value, datetime) else value
+    except ValueError:
+        return value
+
+
+UtcDatetime = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    PlainSerializer(_to_json, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment that indexes put in the order of time: an aware datetime, kept in UTC.
+
+In JSON it always has six digits of a second and a `Z`. Pydantic's own text of a `datetime` has as
+many digits as there are, and any offset, which is no order. Naive datetimes are invalid.
+"""
 
 
 def new_id() -> str:
@@ -78,7 +126,8 @@ def revise(
 ) -> dict[str, Any]:
     """The stored fields with the named ones changed, validated; all others stay as they are.
 
-    Raises InvalidData for an unknown or immutable field, and if the result does not validate.
+    Computed ones follow the change. Raises InvalidData for an unknown or immutable field, and if
+    the result does not validate.
     """
     check_changes(changes, model, immutable)
     try:
@@ -88,22 +137,42 @@ def revise(
         document = model.model_validate(known)
     except ValidationError as error:
         raise InvalidData.of(error) from error
-    return {**fields, **document.model_dump(mode="json", by_alias=True, include=set(changes))}
+    written = {*changes, *model.model_computed_fields}  # which may follow from the changed ones
+    return {**fields, **document.model_dump(mode="json", by_alias=True, include=written)}
 
 
 def check_changes(
     changes: Mapping[str, Any], model: type[Document], immutable: Collection[str]
 ) -> None:
-    """InvalidData for a change to a field that is unknown, immutable, or the id or revision."""
-    errors: list[InvalidData] = []
-    for name in changes:
+    """InvalidData for a change to a field that is unknown, immutable, or the id or revision.
+
+    It lists what is wrong with the values of the others too.
+    """
+    errors: list[FieldError] = []
+    allowed: dict[str, Any] = {}
+    for name, value in changes.items():
         if name not in model.model_fields:
-            errors.append(InvalidData.field(str(name), "unknown field", "extra_forbidden"))
+            errors += InvalidData.field(str(name), "unknown field", "extra_forbidden").errors
         elif name in immutable or name in _OURS:
-            errors.append(InvalidData.field(name, "cannot be changed", "frozen_field"))
+            errors += InvalidData.field(name, "cannot be changed", "frozen_field").errors
+        else:
+            allowed[name] = value
     if errors:
-        found = [error.errors[0] for error in errors]
-        raise InvalidData("; ".join(error.detail for error in errors), errors=found)
+        errors += _wrong_values(_by_alias(allowed, model), model)
+        told = [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in errors]
+        raise InvalidData("; ".join(told), errors=errors)
+
+
+def _wrong_values(named: Mapping[str, Any], model: type[Document]) -> list[FieldError]:
+    """What is wrong with these values, as far as it shows without the rest of the document."""
+    try:
+        model.model_validate(named)
+    except ValidationError as error:
+        found = InvalidData.of(error).errors
+        return [each for each in found if each["loc"] and each["loc"][0] in named]
+    except Exception:  # of a validator that counts on the other fields
+        return []
+    return []
 
 
 def _by_alias(changes: Mapping[str, Any], model: type[Document]) -> dict[str, Any]:
@@ -111,7 +180,8 @@ def _by_alias(changes: Mapping[str, Any], model: type[Document]) -> dict[str, An
     named: dict[str, Any] = {}
     for name, value in changes.items():
         alias = model.model_fields[name].validation_alias
-        named[alias if isinstance(alias, str) else name] = value
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
+        named[next((each for each in choices if isinstance(each, str)), name)] = value
     return named
 
 
@@ -125,6 +195,20 @@ def field_value(fields: Mapping[str, Any], path: str) -> tuple[bool, Any]:
             return False, None
         value = cast("Mapping[str, Any]", value)[part]
     return True, value
+
+
+def stored_names(model: type[Document]) -> set[str] | None:
+    """The names that the model's fields are stored under; None where it may store any others."""
+    serializers = model.__pydantic_decorators__.model_serializers
+    if serializers or model.model_config.get("extra") == "allow":
+        return None
+    names = {
+        name if info.serialization_alias is None else info.serialization_alias
+        for name, info in model.model_fields.items()
+        if name not in _OURS
+    }
+    computed = model.model_computed_fields.items()
+    return names | {name if info.alias is None else info.alias for name, info in computed}
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,7 @@ class BadGateway(DataError):
 
 
 class Unavailable(DataError):
-    """Not reachable, closed or overloaded; nothing was changed, so it may be tried again."""
+    """Not reachable or overloaded; nothing was changed, so it may be tried again."""
 
     status, code, title = 503, "unavailable", "Unavailable"
     retryable = True
@@ -293,6 +293,13 @@ class Unavailable(DataError):
     def headers(self) -> dict[str, str]:
         """Retry-After, where the server said when."""
         return _retry_after(self.retry_after)
+
+
+class Closed(Unavailable):
+    """The store or client was closed, so trying again is of no use; nothing was changed."""
+
+    code, title = "closed", "Closed"
+    retryable = False
 
 
 class TimedOut(DataError):

@@ -165,7 +165,10 @@ _DEEPEST = 100  # levels of nesting, so that Python's stack always suffices
 
 
 def collate(value: object, levels: int = _DEEPEST) -> tuple[Any, ...]:
-    """The elements that order a JSON value among all others; InvalidArgument if it is none."""
+    """The elements that order a JSON value among all others; InvalidArgument if it is none.
+
+    Nor may it be nested deeper than `levels` (100).
+    """
     if not levels:
         raise InvalidArgument(f"an index holds values that are nested at most {_DEEPEST} deep")
     match value:

@@ -29,6 +29,7 @@ FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 # Whoever uses the library imports from here. What has `__all__` says itself what is public.
 PUBLIC = (
     "datapatterns",
+    "datapatterns.contracts",
     "datapatterns.errors",
     "datapatterns.documents",
     "datapatterns.indexes",
@@ -105,16 +106,24 @@ def described(module: ModuleType, name: str) -> Name:
     found = getattr(module, name)
     home = getattr(found, "__module__", None)
     if not isinstance(home, str) or not home.startswith("datapatterns"):
-        return Name(name, "", "a constant")  # such as a version
+        return alias(name) or Name(name, "", "a constant")  # such as a version
     line = (found.__doc__ or "").strip().split("\n")[0]
     return Name(name, home, line)
+
+
+def alias(name: str) -> Name | None:
+    """The name with the docstring behind it, if it is a type that documents.py makes of others."""
+    source = (ROOT / "datapatterns" / "documents.py").read_text("utf-8")
+    told = re.search(rf'^{name} = .*?^"""([^\n]*)', source, re.DOTALL | re.MULTILINE)
+    return Name(name, "datapatterns.documents", told[1]) if told else None
 
 
 def names_page() -> str:
     """The reference of all public names."""
     parts = [
         "# All names\n\nEvery public name, by the module to import it from. An async class has the"
-        " methods of its sync\ntwin, awaited, and stands with it.\n"
+        " methods of its sync\ntwin, awaited [save a few](../guides/choosing.md#sync-and-async),"
+        " and stands with it.\n"
     ]
     for module in PUBLIC:
         if not (names := public_names(module)):
@@ -148,8 +157,10 @@ def llms(made: Mapping[Path, str]) -> str:
         " that maps to HTTP statuses.\n\n"
         'Start with `Store.from_url("level:./data")` and change the URL later. Every pattern takes'
         " the same calls on every backend that has it; one that it lacks raises Unsupported (501)."
-        " The async face is `AsyncStore`, with `await` before each call. Act on an error's class or"
-        " code, never on its text. Every example in these pages is run by the tests.\n"
+        " In the async face, `AsyncStore`, calls that may wait are awaited; what makes patterns,"
+        " `stop`, `listeners` and a few more are plain, and `iterate`, `members` and `follow` want"
+        " `async for`: see [sync and async](guides/choosing#sync-and-async). Act on an error's"
+        " class or code, never on its text. Every example in these pages is run by the tests.\n"
     ]
     section = None
     for page, heading in listed_pages():

@@ -45,8 +45,9 @@ class AsyncChangesWorker(Generic[M]):
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
     2. Send it down the lane of its document's id: at most `parallel` handlers run at a time, never
        two for one document, so order is kept where it matters. Reading waits while all are busy.
-    3. A handler that fails is called again after `backoff(attempt)` seconds; its lane waits. After
-       `max_attempts` the change goes to the feed's graveyard, which counts as done.
+    3. A handler that fails is called again after `backoff(attempt)` seconds, by default those of
+       `Backoff(0.1, 5)`; its lane waits. After `max_attempts` the change goes to the feed's
+       graveyard, which counts as done.
     4. Save as checkpoint the watermark: the position up to which every arrival is done. It goes by
        arrival numbers, since positions are opaque. A crash thus repeats what was above and skips
        nothing. Saved after 50 changes or 1 s (`checkpoint_every`), whichever comes first.

@@ -100,7 +100,10 @@ class AsyncRateLimiter(Protocol):
         ...
 
     async def peek(self, subject: str, cost: int = 1) -> Decision:
-        """Return the decision that a hit would get, counting nothing."""
+        """Return the decision that a hit would get, counting nothing.
+
+        Its `remaining` is what would be left after that hit: 2 of 3 where none was counted yet.
+        """
         ...
 
     async def check(self, subject: str, cost: int = 1) -> Decision:
@@ -148,14 +151,20 @@ class AsyncConcurrencyLimiter(Protocol):
 class AsyncDelivery(Protocol[M_co]):
     """An item handed out under a lease. As a context manager: ack on success, retry on an error.
 
-    Every call raises Conflict (`lease_lost`), changing nothing, once the lease was lost.
+    It has the `id`, the `item`, the `attempt` and `pushed_at`. A worker's handler gets it as its
+    second argument, if it takes one. Every call raises Conflict (`lease_lost`), changing nothing,
+    once the lease was lost.
     """
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """What `push` returned; the same at every attempt."""
+        ...
 
     @property
-    def item(self) -> M_co: ...
+    def item(self) -> M_co:
+        """What was pushed: an instance of the queue's model or, without one, a JSON value."""
+        ...
 
     @property
     def attempt(self) -> int:
@@ -163,7 +172,9 @@ class AsyncDelivery(Protocol[M_co]):
         ...
 
     @property
-    def pushed_at(self) -> datetime: ...
+    def pushed_at(self) -> datetime:
+        """When it was pushed, in UTC."""
+        ...
 
     @property
     def lost(self) -> bool:
@@ -211,12 +222,27 @@ class AsyncWorkQueue(Protocol[M]):
     Higher priority first; within one, the order of pushing. A dead holder's item comes back within
     its lease and one reaping interval (5 s at most), never while its holder renews. After
     `max_attempts` deliveries it goes to the dead letters with its last error.
+
+    By default `lease` is 30 s, `max_attempts` 5, and `backoff` `Backoff(0.5, 60)`: a retry waits up
+    to 0.5 s, doubled at each further attempt, at most 60 s. It may be a number of seconds, too, or
+    a function from the failed attempt (1 at the first) to seconds.
     """
 
     async def push(
         self, item: M, *, id: str | None = None, delay: float = 0.0, priority: int = 0
     ) -> str:
-        """Queue the item and return its id; an id still in the queue is not queued twice."""
+        """Queue the item and return its id; an id still in the queue is not queued twice.
+
+        It is in the queue until it is acked or purged, also as a dead letter: a push with the id of
+        a dead letter queues nothing and changes nothing, until `requeue_dead` or `purge`. `delay`
+        is in seconds.
+
+        With a model, the item is an instance of it, or a mapping that it validates; InvalidData if
+        it does not. Without one it is whatever JSON can hold, and comes back as JSON: a datetime, a
+        Decimal, a UUID or a Path as a string, a tuple as a list, a model as a dict, the keys of a
+        dict as strings (see [codecs][datapatterns.codecs.dumps]). InvalidArgument for a set, bytes
+        or NaN.
+        """
         ...
 
     async def push_many(self, items: Iterable[M]) -> list[str]:
@@ -289,7 +315,12 @@ class AsyncEmitter(Protocol):
         ...
 
     async def emit(self, event: str, payload: Any = None) -> None:
-        """Tell every listener of the event; the payload is a JSON value or a pydantic model."""
+        """Tell every listener of the event; the payload is a JSON value or a pydantic model.
+
+        Listeners get JSON: a datetime, a Decimal, a UUID or a Path arrives as a string, a tuple as
+        a list, a model as a dict, the keys of a dict as strings (see
+        [codecs][datapatterns.codecs.dumps]). InvalidArgument for a set, bytes or NaN.
+        """
         ...
 
     async def wait_for(self, event: str, timeout: float) -> Any:
@@ -402,7 +433,9 @@ class AsyncRepository(Protocol[D]):
     """Documents of one schema under ids, with indexes that change in one step with them.
 
     What others stored besides the model's fields survives `update`. A stored document that no
-    longer validates raises DecodeFailed naming its id; `get_raw` still gives it.
+    longer validates raises DecodeFailed naming its id; `get_raw` still gives it. An index over what
+    is no stored field of the model is InvalidArgument when the repository is made, unless the model
+    allows extra fields.
     """
 
     async def create(self, document: D) -> D:
@@ -444,7 +477,8 @@ class AsyncRepository(Protocol[D]):
 
         Without `rev` the last writer of a field wins, and Conflict (`contention`) comes only after
         `attempts`. With `rev` a stale one is Conflict (`stale_revision`) at once. Unknown and
-        immutable fields are InvalidData before anything is sent; NotFound if there is none.
+        immutable fields are InvalidData before anything is sent, which lists wrong values of other
+        fields too; NotFound if there is none.
         """
         ...
 
@@ -470,7 +504,9 @@ class AsyncRepository(Protocol[D]):
     ) -> Page[D]:
         """Return a page by an index, within a prefix of its fields.
 
-        `start` (included) and `end` (excluded) bound the next field, in the direction of reading.
+        `start` (included) and `end` (excluded) bound the next field, in the direction of reading;
+        a tuple bounds several. The values are as they are stored, in JSON; an aware datetime means
+        the text of a `UtcDatetime`, a naive one is InvalidArgument, and a date its ISO text.
         """
         ...
 

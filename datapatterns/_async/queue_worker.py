@@ -47,9 +47,9 @@ class AsyncWorker(Generic[M]):
     1. Each of `parallel` lanes makes turns: one step of the queue settles its last job and takes
        the next. While a step is on its way, the lanes that finish meanwhile share the next one. So
        a busy worker needs one step a job, or less.
-    2. The handler is called with the item, and the delivery if it has a second parameter. What it
-       returns means ack; what it raises means retry after the queue's backoff, with the error, up
-       to `max_attempts`. It may settle the delivery itself.
+    2. The handler is called with the item, and the delivery if it has a second parameter (its type
+       is in `datapatterns.contracts`). What it returns means ack; what it raises means retry after
+       the queue's backoff, with the error, up to `max_attempts`. It may settle the delivery itself.
     3. Beside the handlers a heartbeat renews all leases, four times in the time of one. So a slow
        handler runs once, and a dead worker's items come back. A delivery whose lease lapsed all the
        same (the process was stopped, the backend away) is `lost`: the handler can see that, and

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Call, Courier, attempt, check_listener
-from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
+from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
 from datapatterns.events import (
     ERROR,
     GAP,
@@ -95,10 +95,10 @@ class Listeners:
         self.closed = False
 
     def add(self, listener: _Listener) -> None:
-        """Hand messages to this one from now on; Unavailable once closed."""
+        """Hand messages to this one from now on; Closed once closed."""
         with self._lock:
             if self.closed:
-                raise Unavailable("the emitter is closed")
+                raise Closed("the emitter is closed")
             self._by_event.setdefault(listener.event, []).append(listener)
             if is_pattern(listener.event):
                 self._patterns.setdefault(listener.event, matcher(listener.event))
@@ -276,7 +276,7 @@ class Listeners:
                 listener.pending.clear()
         for listener in listeners:
             if listener.answer is not None:
-                listener.answer.give(Unavailable("the emitter was closed"))
+                listener.answer.give(Closed("the emitter was closed"))
         self.courier.close()
 
 
@@ -326,7 +326,7 @@ class Listening:
             self._listeners.add(listener)
             return
         if self._listeners.closed:
-            raise Unavailable("the emitter is closed")
+            raise Closed("the emitter is closed")
         listener.after = self._position()
         self._listeners.add(listener)
         try:
@@ -346,7 +346,7 @@ class Listening:
         """Tell every listener of the event; the payload is a JSON value or a pydantic model."""
         event, data = check_event(event), encode(payload)
         if self._listeners.closed:
-            raise Unavailable("the emitter is closed")
+            raise Closed("the emitter is closed")
         self._send(event, data)
 
     def wait_for(self, event: str, timeout: float) -> Any:
@@ -360,7 +360,7 @@ class Listening:
                 raise TimedOut("no such event came in time")
         finally:
             self._listeners.drop(listener)
-        if isinstance(answer.value, Unavailable) and self._listeners.closed:
+        if isinstance(answer.value, Closed):
             raise answer.value
         return decode(answer.value) if isinstance(answer.value, bytes) else answer.value
 

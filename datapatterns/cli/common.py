@@ -25,7 +25,8 @@ FOUND, USAGE, INTERRUPTED = 1, 2, 130
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Namespace = Annotated[
-    str, typer.Option("--namespace", "-n", help="The namespace; default: that of a store.")
+    str,
+    typer.Option("--namespace", "-n", help="As in Store.from_url; default: none, in Redis dp."),
 ]
 Url = Annotated[
     str, typer.Argument(help="level:PATH, redis://…, couch+http://…", show_default=False)

@@ -18,7 +18,8 @@ Name = Annotated[str, typer.Argument(help="The queue.", show_default=False)]
 def stats(url: Url, name: Name, namespace: Namespace = "", as_json: Json = False) -> None:
     """Show how many items are where.
 
-    Ready, delayed, leased and dead ones, and how many were ever taken back from lost holders.
+    Ready, delayed, leased and dead ones, and how many were ever taken back from lost holders. A
+    queue that nobody has used shows zeros, as an empty one does: mind the name and the namespace.
 
     Example: datapatterns queue stats redis://localhost mail
     """

@@ -18,6 +18,7 @@ from typing import Any
 from datapatterns.couch import drivers
 from datapatterns.errors import (
     BadGateway,
+    Closed,
     Conflict,
     DataError,
     Forbidden,
@@ -78,7 +79,7 @@ class couch_errors:
             raise of_loss(error, sent=self.sent) from error
         # What both libraries raise for a request over a closed client.
         if isinstance(error, RuntimeError) and "client has been closed" in str(error):
-            raise Unavailable("the client is closed") from error
+            raise Closed("the client is closed") from error
 
 
 def of_loss(error: BaseException, *, sent: bool = False) -> DataError:

@@ -16,6 +16,7 @@ from datapatterns import indexes as plain
 from datapatterns.capabilities import BACKENDS
 from datapatterns.couch.designs import DesignDocument, View
 from datapatterns.couch.paging import ABSENT, Range
+from datapatterns.documents import Document
 from datapatterns.errors import InvalidArgument, Unsupported
 from datapatterns.indexes import Index
 from datapatterns.names import escape
@@ -41,9 +42,9 @@ function (doc) {
 _LARGEST = 2**53  # of JavaScript's whole numbers that are exact
 
 
-def by_name(indexes: Iterable[Index]) -> dict[str, Index]:
+def by_name(indexes: Iterable[Index], model: type[Document]) -> dict[str, Index]:
     """The indexes by name; Unsupported for what no view can do."""
-    named = plain.by_name(indexes)
+    named = plain.by_name(indexes, model)
     for index in named.values():
         if index.unique:
             able = [name for name, has in BACKENDS.items() if has.unique_index]
@@ -115,7 +116,7 @@ def _values(bound: Any) -> Sequence[Any]:
 
 
 def _wrapped(values: Iterable[Any]) -> list[Any]:
-    return [[_as_double(value)] for value in values]
+    return [[_as_double(plain.as_stored(value))] for value in values]
 
 
 def _as_double(value: Any) -> Any:

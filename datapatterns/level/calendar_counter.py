@@ -134,6 +134,9 @@ class _CalendarCounter:
 class CalendarCounter(_CalendarCounter):
     """Counters by total, year, month, day and so on, all moved in one atomic step, in UTC.
 
+    `buckets` are by default `total`, `year`, `month` and `day`; there are `hour` and
+    `month_of_year`, too.
+
     Each bucket is a key of its own, under the counter's name and the subject. Adding reads and
     writes every bucket in one step, by this machine's clock unless `at` is given. With
     `keep={"day": timedelta(days=400)}` a bucket is forgotten so long after its end: later writes

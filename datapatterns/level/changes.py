@@ -237,7 +237,7 @@ class ChangesFeed(_ChangesFeed[M]):
     all), written in the document's own batch. Following reads 100 entries at a time from one
     snapshot and, when there are none, waits to be told of the next commit: nothing is polled.
     `since` is a `seq`, "now" or None for the beginning. Only this process can write here, so there
-    is no connection to lose; closing the level ends every `follow` with Unavailable.
+    is no connection to lose; closing the level ends every `follow` with Closed.
     """
 
     def follow(
@@ -246,7 +246,7 @@ class ChangesFeed(_ChangesFeed[M]):
         """Iterate over every change after `since`, waiting for the next, until stopped.
 
         `passed(seq)` is called for changes that the filter rejects. Raises TimedOut after
-        `inactivity` seconds without a change, and Unavailable when the level is closed.
+        `inactivity` seconds without a change, and Closed when the level is closed.
         """
         return self._follow(self._space.read(self._position(since)), passed)
 
@@ -308,7 +308,7 @@ class AsyncChangesFeed(_ChangesFeed[M]):
         """Iterate over every change after `since`, waiting for the next, until stopped.
 
         `passed(seq)` is called for changes that the filter rejects. Raises TimedOut after
-        `inactivity` seconds without a change, and Unavailable when the level is closed.
+        `inactivity` seconds without a change, and Closed when the level is closed.
         """
         return self._follow(self._space.read(self._position(since)), passed)
 

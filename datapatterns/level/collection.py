@@ -25,6 +25,7 @@ from datapatterns.errors import (
     Conflict,
     DataCorrupted,
     DataError,
+    DecodeFailed,
     HookFailed,
     InvalidArgument,
     InvalidData,
@@ -61,7 +62,9 @@ class Collection:
         self.log: Log = "latest"
         self.log_chosen = False  # by a repository; a feed alone cannot know
         self.indexes: dict[str, Index] = {}
-        self.ready = False  # whether every index is known to be complete
+        self.complete = frozenset[str]()  # indexes known to be filled
+        self.tidy = False  # whether nothing on disk calls an index complete that nobody keeps
+        self.doublets = 0  # values taken twice in a unique index that is not complete
         self._escaped = escaped = escape(name)
         self._own = prefix
         self.documents = prefix + own_prefix(escaped)
@@ -100,7 +103,6 @@ class Collection:
                 raise InvalidArgument(f"an index {index.name!r} with other fields is in use")
             if index.name not in self.indexes:
                 self.indexes = {**self.indexes, index.name: index}
-                self.ready = False
 
     def key(self, id: str) -> bytes:
         """Where the document of that id lies."""
@@ -113,6 +115,17 @@ class Collection:
             prefix = self._own + own_prefix("$index", f"{self._escaped}.{escape(index)}")
             self._entries[index] = prefix
         return prefix
+
+    def note(self, index: str) -> bytes:
+        """Where the note about an index lies: which fields it orders, how far it is filled."""
+        return self.meta + b"index." + escape(index).encode()
+
+    def noted(self, index: Index, transaction: Transaction) -> dict[str, Any] | None:
+        """What the note says of this very index; None if it is of another, or there is none."""
+        data = transaction.get(self.note(index.name))
+        note: dict[str, Any] = {} if data is None else loads(data)
+        told = note.get("fields"), note.get("unique", False)
+        return note if told == (list(index.fields), index.unique) else None
 
     # --- in every write
 
@@ -150,18 +163,36 @@ class Collection:
             if old is not None:
                 transaction.store(prefix + old + packed, None)
             if new is not None:
-                if index.unique:
-                    self.check_unique(index, new, id, transaction)
+                if index.unique and self.taken(index, new, id, transaction):
+                    self._refuse_doublet(index, transaction)
                 transaction.store(prefix + new + packed, b"")
 
-    def check_unique(self, index: Index, values: bytes, id: str, transaction: Transaction) -> None:
-        """Conflict (`exists`) if another document has these values in a unique index."""
+    def taken(self, index: Index, values: bytes, id: str, transaction: Transaction) -> bool:
+        """Whether another document has these values as it is now: an entry may be a left-over."""
         prefix = self.entries(index.name)
-        first, last = prefix + values, prefix + values + AFTER
-        for key, _ in transaction.items(first, last):
-            if entries.entry_id(key[len(prefix) :]) != id:
-                message = f"another document has the same {', '.join(index.fields)}"
-                raise Conflict(message, reason="exists", data={"index": index.name})
+        for key, _ in transaction.items(prefix + values, prefix + values + AFTER):
+            entry = key[len(prefix) :]
+            if entries.entry_id(entry) != id and self.fits(index, entry, transaction):
+                return True
+        return False
+
+    def fits(self, index: Index, entry: bytes, transaction: Transaction) -> bool:
+        """Whether the entry is one of a document as it is now."""
+        try:
+            id = entries.entry_id(entry)
+        except DecodeFailed:
+            return False
+        stored = transaction.get(self.documents + id.encode())
+        values = None if stored is None else values_of(index, parse(stored))
+        return values is not None and entries.entry(values, id) == entry
+
+    def _refuse_doublet(self, index: Index, transaction: Transaction) -> None:
+        """Conflict (`exists`); but who fills an index must not hinder others, and looks again."""
+        note = self.noted(index, transaction)
+        if index.name in self.complete or (note is not None and note["done"]):
+            message = f"another document has the same {', '.join(index.fields)}"
+            raise Conflict(message, reason="exists", data={"index": index.name})
+        self.doublets += 1
 
     def _log_change(
         self,

@@ -44,9 +44,9 @@ class Documents(Generic[D]):
         self, space: Space, name: str, schema: Schema[D], indexes: Iterable[Index], log: Log
     ) -> None:
         self.schema = schema
+        self.indexes = entries.by_name(indexes, schema.model)
         self.stored = Stored.of(space, name)
         self.stored.keep_log(log)
-        self.indexes = entries.by_name(indexes)
         self.stored.declare(self.indexes.values())
 
     # --- writes
@@ -188,10 +188,7 @@ class Documents(Generic[D]):
 
     def index(self, name: str) -> Index:
         """The index of that name; InvalidArgument if the repository has none."""
-        try:
-            return self.indexes[name]
-        except (KeyError, TypeError):
-            raise InvalidArgument(f"{self.schema.model.__name__} has no such index") from None
+        return entries.declared(self.indexes, name)
 
     def page(
         self,

@@ -53,8 +53,8 @@ class Emitter(Listening):
     lags more than `buffer` behind, which `gap` announces. `durable` therefore changes nothing here.
 
     A message costs a JSON encoding, and a decoding for each listener. Close the emitter after use:
-    closing the directory does not. InvalidArgument for a payload that JSON cannot hold, Unavailable
-    once closed.
+    closing the directory does not. InvalidArgument for a payload that JSON cannot hold, Closed once
+    closed.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
-from datapatterns.errors import DataError, InvalidArgument, TimedOut, Unavailable
+from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut, Unavailable
 from datapatterns.level.driver import Database, DriverError, reading_failed, writing_failed
 from datapatterns.level.keys import enclosing
 from datapatterns.level.lane import Job, Lane
@@ -65,7 +65,7 @@ class Gate:
         self.busy.append(None)
         if self.refusal is not None:
             self.busy.pop()
-            raise Unavailable(self.refusal)
+            raise Closed(self.refusal)
 
     def __exit__(
         self,

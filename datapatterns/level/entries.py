@@ -15,7 +15,7 @@ from operator import length_hint
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from datapatterns.errors import InvalidArgument, Unavailable
+from datapatterns.errors import Closed, InvalidArgument
 from datapatterns.level.driver import DriverError, Reader, Rows, confirm_end, reading_failed
 from datapatterns.level.driver import Snapshot as DriverSnapshot
 from datapatterns.level.keys import upper_bound
@@ -80,12 +80,12 @@ class Snapshot:
             self._gate.open.add(snapshot)
 
     def reader(self, space: Space) -> Reader:
-        """What to read from; InvalidArgument for another handle's, Unavailable when closed."""
+        """What to read from; InvalidArgument for another handle's, Closed when closed."""
         # Another handle of this directory would not wait when this one closes and ends the view.
         if space.gate is not self._gate:
             raise InvalidArgument("the snapshot is of another LevelDB, or another handle of it")
         if self._snapshot is None:
-            raise Unavailable("the snapshot is closed")
+            raise Closed("the snapshot is closed")
         return self._snapshot
 
     def close(self) -> None:

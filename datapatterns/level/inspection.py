@@ -20,7 +20,6 @@ from datapatterns.level.collection import Collection, parse, revision, values_of
 from datapatterns.level.driver import Reader
 from datapatterns.level.engine import Engine
 from datapatterns.level.keys import enclosing
-from datapatterns.level.reindex import note_key
 
 NUMBER = struct.Struct(">Q")
 
@@ -84,7 +83,7 @@ class Inspection:
         for index in collection.indexes.values():
             prefix = collection.entries(index.name)
             values = _values(index, fields)
-            if values is None or not self._is_filled(note_key(collection, index.name)):
+            if values is None or not self._is_filled(collection.note(index.name)):
                 continue
             if self._get(prefix + entries.entry(values, text)) is None:
                 self._report(name, f"documents missing from the index {index.name!r}")

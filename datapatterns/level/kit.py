@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from datapatterns.capabilities import LEVEL, Pattern
 from datapatterns.errors import InvalidArgument, Unavailable
+from datapatterns.kits import build
 from datapatterns.level.async_level import AsyncLevel
 from datapatterns.level.calendar_counter import AsyncCalendarCounter, CalendarCounter
 from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
@@ -59,7 +58,7 @@ def parse_url(url: str) -> tuple[str, dict[str, Any]]:
     if path.startswith("///"):
         path = path[2:]  # level:///srv/data, as with file URLs
     if not path or path.startswith("//"):
-        raise InvalidArgument("a LevelDB's URL is level: and a path")
+        raise InvalidArgument("a LevelDB's URL is level: and a path, without //: level:./data")
     options: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name != "sync" or value not in _SYNC:
@@ -74,16 +73,22 @@ class Backend:
     capabilities = LEVEL
 
     def __init__(self, url: str, namespace: str) -> None:
-        path, options = parse_url(url)
-        self._level = Level.open(path, **options)
-        self._client = self._level.sublevel(escape(namespace)) if namespace else self._level
+        self._path, self._options = parse_url(url)
+        self._namespace = namespace
+        self._open = False
+        self.open()
 
     def open(self) -> None:
-        """It is open already."""
+        """Open the directory, unless it is open."""
+        if not self._open:
+            self._level = level = Level.open(self._path, **self._options)
+            self._client = level.sublevel(escape(self._namespace)) if self._namespace else level
+            self._open = True
 
     def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
         """Return the pattern of that name."""
-        return build(PATTERNS, pattern, self._client, name, arguments, options)
+        kind = PATTERNS[pattern]
+        return build("level", pattern, kind, self._client, name, *arguments, options=options)
 
     def transfer(self) -> Transfer:
         """Return what reads and adds everything in the namespace."""
@@ -95,6 +100,7 @@ class Backend:
 
     def close(self) -> None:
         """Close the directory."""
+        self._open = False
         self._level.close()
 
 
@@ -112,6 +118,8 @@ class AsyncBackend:
 
     async def open(self) -> None:
         """Open the directory."""
+        if self._level is not None:
+            return
         self._level = level = await self._opening
         self._client = level.sublevel(escape(self._namespace)) if self._namespace else level
 
@@ -119,7 +127,8 @@ class AsyncBackend:
         """Return the pattern of that name."""
         if self._client is None:
             raise Unavailable("the store is not open yet: enter it with `async with`")
-        return build(ASYNC_PATTERNS, pattern, self._client, name, arguments, options)
+        kind = ASYNC_PATTERNS[pattern]
+        return build("level", pattern, kind, self._client, name, *arguments, options=options)
 
     def transfer(self) -> AsyncTransfer:
         """Return what reads and adds everything in the namespace."""
@@ -135,21 +144,6 @@ class AsyncBackend:
 
     async def close(self) -> None:
         """Close the directory."""
-        if self._level is not None:
-            await self._level.close()
-
-
-def build(
-    patterns: Mapping[Pattern, Any],
-    pattern: Pattern,
-    client: Level | AsyncLevel,
-    name: str,
-    arguments: tuple[Any, ...],
-    options: dict[str, Any],
-) -> Any:
-    """Make the pattern; InvalidArgument for an option that it does not have."""
-    try:
-        inspect.signature(patterns[pattern]).bind(client, name, *arguments, **options)
-    except TypeError as error:
-        raise InvalidArgument(f"a {pattern.replace('_', ' ')} has no such option") from error
-    return patterns[pattern](client, name, *arguments, **options)
+        level, self._level, self._client = self._level, None, None
+        if level is not None:
+            await level.close()

@@ -14,7 +14,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from datapatterns.codecs import BINARY, Codec, codec
-from datapatterns.errors import DataError, HookFailed, InvalidArgument, NotFound, Unavailable
+from datapatterns.errors import (
+    Closed,
+    DataError,
+    HookFailed,
+    InvalidArgument,
+    NotFound,
+    Unavailable,
+)
 from datapatterns.level import encoding, registry
 from datapatterns.level.batch import Batch, RawOperations, encoded, store
 from datapatterns.level.driver import Database, DriverError, reading_failed
@@ -126,7 +133,7 @@ class Level:
         busy.append(None)
         try:
             if self._gate.refusal is not None:
-                raise Unavailable(self._gate.refusal)
+                raise Closed(self._gate.refusal)
             data = get(raw, verify_checksums=True)
         except DriverError as error:
             raise reading_failed(error) from error
@@ -177,7 +184,7 @@ class Level:
         busy.append(None)
         try:
             if self._gate.refusal is not None:
-                raise Unavailable(self._gate.refusal)
+                raise Closed(self._gate.refusal)
             if engine.refusal is not None:
                 raise Unavailable(engine.refusal)
             self._put(raw, data, sync=self._sync if sync is None else sync)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -20,6 +20,7 @@ D = TypeVar("D", bound=Document)
 
 _MANY = 500  # documents that create_many stores in one step
 _PAGE = 500  # documents that iterate reads in one step
+_NONE = frozenset[str]()
 
 
 class _Repository(Generic[D]):
@@ -44,21 +45,36 @@ class _Repository(Generic[D]):
         self._space = client.space
         self._documents = Documents(client.space, name, schema, indexes, changes)
         self._collection = self._documents.stored
+        own = self._documents.indexes
         self._ensure = ensure
+        self._all = frozenset(own)
+        # What must be complete for a write: without a unique one, nobody knows what is taken.
+        self._written = frozenset(name for name in own if ensure or own[name].unique)
 
-    def _steps(self, *, anew: bool) -> Iterator[reindex.Step]:
-        """What to run, one after the other, until every index is complete."""
+    def _steps(
+        self, indexes: Set[str], *, fill: bool = True, anew: bool = False
+    ) -> Iterator[reindex.Step]:
+        """What to run, one after the other, until these of its own indexes are complete; without
+        `fill`, Unavailable if they are not."""
         collection = self._collection
-        indexes = collection.indexes
-        yield reindex.forget_undeclared(collection)
-        for index in indexes.values():
-            yield from reindex.steps(collection, index, anew=anew)
-        # Unless another index was declared meanwhile.
-        collection.ready = collection.indexes is indexes
+        if not collection.tidy:
+            yield reindex.forget_undeclared(collection)
+            collection.tidy = True
+        for name, index in self._documents.indexes.items():
+            if name not in indexes or (name in collection.complete and not anew):
+                continue
+            if fill:
+                yield from reindex.steps(collection, index, anew=anew)
+            else:
+                yield reindex.look(collection, index)
 
-    @property
-    def _pending(self) -> bool:
-        return self._ensure and not self._collection.ready
+    def _needed(self, index: str | None) -> Set[str]:
+        """What must be complete for a question to that index, or to none."""
+        return _NONE if index is None else {self._documents.index(index).name}
+
+    def _pending(self, indexes: Set[str]) -> bool:
+        collection = self._collection
+        return not (collection.tidy and indexes <= collection.complete)
 
 
 class Repository(_Repository[D]):
@@ -69,6 +85,12 @@ class Repository(_Repository[D]):
     all, None keeps none). Reading, checking the revision and writing are one step under the
     engine's write lock, so `update` never finds another writer in between.
 
+    The first write fills indexes that are new, and so does a question to one of them, unless
+    `ensure=False`: then it is Unavailable until somebody has called `ensure()`. A unique index that
+    is complete holds for all who write to the collection. It cannot be filled while two documents
+    have the same values: the repositories that declare it get Conflict when they write or ask it,
+    others do as if it had not been declared, and once the values differ it is filled.
+
     Costs: a read of one document about 6 us, a write about 30 us, a page the same at any depth;
     `count` and `counts` go through the entries they count. Errors: InvalidData (400), NotFound,
     Conflict (`exists` for an id or a unique index, `stale_revision`), DecodeFailed.
@@ -78,12 +100,12 @@ class Repository(_Repository[D]):
 
     def create(self, document: D) -> D:
         """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
-        self._prepare()
+        self._prepare(self._written)
         return self._space.write(self._documents.create(document))
 
     def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
         """Store new documents, 500 a step, and return, in order, each one's document or error."""
-        self._prepare()
+        self._prepare(self._written)
         outcomes: list[D | DataError] = []
         for part in _parts(documents):
             outcomes += self._space.write(self._documents.create_many(part))
@@ -111,7 +133,7 @@ class Repository(_Repository[D]):
 
     def replace(self, document: D) -> D:
         """Store the whole document over the revision it carries; a stale one is Conflict."""
-        self._prepare()
+        self._prepare(self._written)
         return self._space.write(self._documents.replace(document))
 
     def update(
@@ -119,12 +141,12 @@ class Repository(_Repository[D]):
     ) -> D:
         """Change the named fields and return the document; with a stale `rev`, Conflict."""
         check_attempts(attempts)
-        self._prepare()
+        self._prepare(self._written)
         return self._space.write(self._documents.update(id, changes, rev))
 
     def destroy(self, id: str, *, rev: str | None = None) -> None:
         """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
-        self._prepare()
+        self._prepare(_NONE)
         self._space.write(self._documents.destroy(id, rev))
 
     def list(
@@ -147,13 +169,13 @@ class Repository(_Repository[D]):
         """Return a page by an index, within a prefix of its fields, from `start` to `end`."""
         options = {"start": start, "end": end, "descending": descending}
         page = self._documents.page(index, prefix, limit=limit, after=after, **options)
-        self._prepare()
+        self._prepare({index})
         return self._space.read(page)
 
     def iterate(self, index: str | None = None, *prefix: Any, **options: Any) -> Iterator[D]:
         """Iterate over all that `list` or `query` gives: start, end, descending."""
         after: str | None = None
-        self._prepare()
+        self._prepare(self._needed(index))
         while True:
             page = self._space.read(
                 self._documents.page(index, prefix, limit=_PAGE, after=after, **options)
@@ -165,34 +187,34 @@ class Repository(_Repository[D]):
     def count(self, index: str | None = None, *prefix: Any) -> int:
         """Return how many documents there are, or how many are under a prefix of an index."""
         work = self._documents.count(index, prefix)
-        self._prepare()
+        self._prepare(self._needed(index))
         return self._space.read(work)
 
     def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
         """Return the number of documents by the index's first value, or first `depth` values."""
         work = self._documents.counts(index, depth)
-        self._prepare()
+        self._prepare({index})
         return self._space.read(work)
 
     def ensure(self) -> None:
         """Fill indexes that are new; the first operation does it by itself."""
-        if not self._collection.ready:
-            for step in self._steps(anew=False):
-                self._space.write(step)
+        for step in self._steps(self._all):
+            self._space.write(step)
 
     def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
-        total = self._space.read(self._documents.count(None, ())) * len(self._collection.indexes)
+        total = self._space.read(self._documents.count(None, ())) * len(self._all)
         done = 0
-        for step in self._steps(anew=True):
+        for step in self._steps(self._all, anew=True):
             done += self._space.write(step)
             if progress is not None:
                 progress(done, total)
         return done
 
-    def _prepare(self) -> None:
-        if self._pending:
-            self.ensure()
+    def _prepare(self, indexes: Set[str]) -> None:
+        if self._pending(indexes):
+            for step in self._steps(indexes, fill=self._ensure):
+                self._space.write(step)
 
 
 class AsyncRepository(_Repository[D]):
@@ -200,12 +222,12 @@ class AsyncRepository(_Repository[D]):
 
     async def create(self, document: D) -> D:
         """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
-        await self._prepare()
+        await self._prepare(self._written)
         return await self._space.write_in_lane(self._documents.create(document))
 
     async def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
         """Store new documents, 500 a step, and return, in order, each one's document or error."""
-        await self._prepare()
+        await self._prepare(self._written)
         outcomes: list[D | DataError] = []
         for part in _parts(documents):
             outcomes += await self._space.write_in_lane(self._documents.create_many(part))
@@ -233,7 +255,7 @@ class AsyncRepository(_Repository[D]):
 
     async def replace(self, document: D) -> D:
         """Store the whole document over the revision it carries; a stale one is Conflict."""
-        await self._prepare()
+        await self._prepare(self._written)
         return await self._space.write_in_lane(self._documents.replace(document))
 
     async def update(
@@ -241,12 +263,12 @@ class AsyncRepository(_Repository[D]):
     ) -> D:
         """Change the named fields and return the document; with a stale `rev`, Conflict."""
         check_attempts(attempts)
-        await self._prepare()
+        await self._prepare(self._written)
         return await self._space.write_in_lane(self._documents.update(id, changes, rev))
 
     async def destroy(self, id: str, *, rev: str | None = None) -> None:
         """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
-        await self._prepare()
+        await self._prepare(_NONE)
         await self._space.write_in_lane(self._documents.destroy(id, rev))
 
     async def list(
@@ -269,7 +291,7 @@ class AsyncRepository(_Repository[D]):
         """Return a page by an index, within a prefix of its fields, from `start` to `end`."""
         options = {"start": start, "end": end, "descending": descending}
         page = self._documents.page(index, prefix, limit=limit, after=after, **options)
-        await self._prepare()
+        await self._prepare({index})
         return await self._space.read_in_lane(page)
 
     async def iterate(
@@ -277,7 +299,7 @@ class AsyncRepository(_Repository[D]):
     ) -> AsyncIterator[D]:
         """Iterate over all that `list` or `query` gives: start, end, descending."""
         after: str | None = None
-        await self._prepare()
+        await self._prepare(self._needed(index))
         while True:
             page = await self._space.read_in_lane(
                 self._documents.page(index, prefix, limit=_PAGE, after=after, **options)
@@ -290,34 +312,34 @@ class AsyncRepository(_Repository[D]):
     async def count(self, index: str | None = None, *prefix: Any) -> int:
         """Return how many documents there are, or how many are under a prefix of an index."""
         work = self._documents.count(index, prefix)
-        await self._prepare()
+        await self._prepare(self._needed(index))
         return await self._space.read_in_lane(work)
 
     async def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
         """Return the number of documents by the index's first value, or first `depth` values."""
         work = self._documents.counts(index, depth)
-        await self._prepare()
+        await self._prepare({index})
         return await self._space.read_in_lane(work)
 
     async def ensure(self) -> None:
         """Fill indexes that are new; the first operation does it by itself."""
-        if not self._collection.ready:
-            for step in self._steps(anew=False):
-                await self._space.write_in_lane(step)
+        for step in self._steps(self._all):
+            await self._space.write_in_lane(step)
 
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
-        total = await self.count() * len(self._collection.indexes)
+        total = await self.count() * len(self._all)
         done = 0
-        for step in self._steps(anew=True):
+        for step in self._steps(self._all, anew=True):
             done += await self._space.write_in_lane(step)
             if progress is not None:
                 progress(done, total)
         return done
 
-    async def _prepare(self) -> None:
-        if self._pending:
-            await self.ensure()
+    async def _prepare(self, indexes: Set[str]) -> None:
+        if self._pending(indexes):
+            for step in self._steps(indexes, fill=self._ensure):
+                await self._space.write_in_lane(step)
 
 
 def _parts(documents: Iterable[D]) -> Iterator[Sequence[D]]:

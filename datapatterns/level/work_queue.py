@@ -169,6 +169,10 @@ class WorkQueue(_Steps[M], BaseQueue[M]):
     are in the directory, and its items come back when it is opened again and they have lapsed.
     `stats` reads all keys. Priorities have 32 bits.
 
+    `lease` (30 s), `max_attempts` (5) and `backoff` (`Backoff(0.5, 60)`) say how long an item is
+    held without a renewal, how often it is handed out, and how long a retry waits: a number of
+    seconds, or a function of the failed attempt.
+
     Source: leases as in Amazon SQS; the cursor as in queues on RocksDB.
     """
 

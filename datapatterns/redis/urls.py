@@ -14,6 +14,11 @@ SENTINEL_PORT = 26379
 # Of every connection of a store, in seconds; a URL may say otherwise.
 TIMEOUTS = {"socket_timeout": 5.0, "socket_connect_timeout": 5.0}
 
+_NO_URL = (
+    "not the URL of a Redis store, such as redis://127.0.0.1:6379, "
+    "redis+cluster://h1:p1,h2:p2 or redis+sentinel://h1:p1,h2:p2/service"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
@@ -41,7 +46,14 @@ def parse_url(url: str) -> RedisUrl:
     try:
         return _parse(url)
     except ValueError as error:
-        raise InvalidArgument("not the URL of a Redis store") from error
+        raise InvalidArgument(_NO_URL) from error
+
+
+def bad_options(url: str) -> InvalidArgument:
+    """The error for a URL that the driver refuses; it has its options' names, not their values."""
+    names = dict(parse_qsl(urlsplit(url).query))
+    message = f"redis-py refuses an option of this URL, one of: {', '.join(names)}"
+    return InvalidArgument(message if names else _NO_URL)
 
 
 def _parse(url: str) -> RedisUrl:
@@ -49,6 +61,7 @@ def _parse(url: str) -> RedisUrl:
     if parts.scheme in ("redis", "rediss", "valkey"):
         if not parts.hostname or (parts.port is not None and not 0 < parts.port < 65_536):
             raise ValueError("host or port")
+        _database(parts.path.strip("/"))
         return RedisUrl("server", url.replace("valkey:", "redis:", 1))
     if parts.scheme not in ("redis+cluster", "redis+sentinel"):
         raise ValueError("scheme")
@@ -64,9 +77,19 @@ def _parse(url: str) -> RedisUrl:
     if sentinel and not service:
         raise InvalidArgument("a URL with Sentinels ends with the name of their service")
     if sentinel and database:
-        options["db"] = int(database)
+        options["db"] = _database(database)
+    if not sentinel and _database(service) + _database(database):
+        raise InvalidArgument("a cluster has no database but 0")
     kind = "sentinel" if sentinel else "cluster"
     return RedisUrl(kind, nodes=nodes, service=service, options=options)
+
+
+def _database(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise InvalidArgument("the path of a Redis URL is the number of a database")
+    return int(text)
 
 
 def _node(text: str, port: int) -> tuple[str, int]:
@@ -83,10 +106,12 @@ def _options(query: str) -> dict[str, Any]:
             case "socket_timeout" | "socket_connect_timeout":
                 options[name] = float(value)
             case "protocol":
+                if value not in ("2", "3"):
+                    raise InvalidArgument("the protocol of a Redis URL is 2 or 3")
                 options[name] = int(value)
             case "ssl":
                 options[name] = value.lower() in ("1", "true", "yes")
             case _:
                 known = "socket_timeout, socket_connect_timeout, protocol and ssl"
-                raise InvalidArgument(f"the options of this URL are {known}")
+                raise InvalidArgument(f"the options of this URL are {known}, not {name!r}")
     return options

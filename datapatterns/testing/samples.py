@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from datapatterns.documents import Document
+from datapatterns.documents import Document, UtcDatetime
 from datapatterns.indexes import Index
 
 
@@ -34,6 +38,21 @@ class Item(Document):
     """A document with any JSON value."""
 
     value: Any = None
+
+
+class Visit(Document):
+    """A document with a moment and a day."""
+
+    page: str = "/"
+    at: UtcDatetime
+    day: date | None = None
+
+
+class PlainVisit(Document):
+    """The same with a datetime as pydantic writes it."""
+
+    page: str = "/"
+    at: datetime
 
 
 class PersonChanges(BaseModel):
@@ -134,3 +153,15 @@ EXACT: tuple[int, ...] = (
     2**53 + 1,
     2**64 + 1,
 )
+
+# Values that JSON has no type for, and what comes back in their place.
+AS_JSON: list[tuple[Any, Any]] = [
+    (datetime(2014, 1, 15, 9, tzinfo=UTC), "2014-01-15T09:00:00Z"),
+    (date(2014, 1, 15), "2014-01-15"),
+    (Decimal("1.50"), "1.50"),
+    (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    (Path("srv"), "srv"),
+    ((1, (2, 3)), [1, [2, 3]]),
+    ({1: "one"}, {"1": "one"}),
+    (Member(email="ada"), {"id": None, "rev": None, "email": "ada", "name": ""}),
+]

@@ -82,7 +82,7 @@ def _is_free(port: int) -> bool:
 
 
 def wait_until(ready: Callable[[], Any], *, what: str, timeout: float = START_TIMEOUT) -> None:
-    """Return once `ready()` is true; ServerFailed naming `what` if it is not in time."""
+    """Return once `ready()` is true; ServerFailed naming `what` if not within `timeout` (30 s)."""
     ends = time.monotonic() + timeout
     while not ready():
         if time.monotonic() > ends:
@@ -91,7 +91,10 @@ def wait_until(ready: Callable[[], Any], *, what: str, timeout: float = START_TI
 
 
 def ask(port: int, *command: str | int, timeout: float = 5.0, host: str = HOST) -> str:
-    """The raw reply of a Redis server to one command, so that tests need no driver to reach it."""
+    """The raw reply of a Redis server to one command, so that tests need no driver to reach it.
+
+    By default the `host` is 127.0.0.1.
+    """
     words = [str(word).encode() for word in command]
     packed = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words)
     with socket.create_connection((host, port), timeout) as connection:

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    computed_field,
+    field_validator,
+    model_validator,
+)
 
 from datapatterns.documents import (
     Document,
+    Schema,
+    UtcDatetime,
     check_changes,
     document_id,
     field_value,
@@ -17,6 +31,7 @@ from datapatterns.documents import (
     load,
     new_id,
     revise,
+    utc_text,
 )
 from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
 
@@ -157,6 +172,31 @@ def test_revise_lists_every_problem() -> None:
     ]
 
 
+def test_forbidden_names_come_with_wrong_values() -> None:
+    """All in one error, by alias; nothing is said of rules over fields that were not given."""
+    with pytest.raises(InvalidData) as caught:
+        check_changes({"rev": "2", "name": "x", "born": 1, "tags": ["a"]}, User, ())
+    assert [(found["loc"], found["type"]) for found in caught.value.errors] == [
+        (("rev",), "frozen_field"),
+        (("name",), "string_too_short"),
+        (("birthYear",), "greater_than_equal"),
+    ]
+    assert caught.value.detail.startswith("rev: cannot be changed; name: String should have at")
+
+    class Two(Document):
+        one: int
+        other: int
+
+        @field_validator("other")
+        @classmethod
+        def _later(cls, value: int, info: ValidationInfo) -> int:
+            return value + info.data["one"]  # KeyError where there is none
+
+    with pytest.raises(InvalidData) as caught:
+        check_changes({"id": "2", "other": 1}, Two, ())
+    assert [found["loc"] for found in caught.value.errors] == [("id",)]
+
+
 @pytest.mark.parametrize("name", ["id", "rev", "unknown", "birthYear", "", "__class__", 7])
 def test_names_that_cannot_be_changed(name: Any) -> None:
     """The id, the revision, what the model does not know; an alias is no name."""
@@ -192,6 +232,74 @@ def test_aliases_of_every_kind() -> None:
     assert stored == {"eins": 1, "2": 2, "mail": ""}
     assert load(Aliased, "1", "1", stored).two == 2
     assert revise(stored, {"one": 10}, Aliased) == {"eins": 10, "2": 2, "mail": ""}
+    assert revise(stored, {"two": 20}, Aliased) == {"eins": 1, "2": 20, "mail": ""}
+
+
+def test_computed_fields_follow() -> None:
+    """They are stored like others, so a change of what they are made of changes them."""
+
+    class Name(Document):
+        first: str
+        last: str
+
+        @computed_field
+        def both(self) -> str:
+            """Both names."""
+            return f"{self.first} {self.last}"
+
+    stored = fields_of(Name(first="Ada", last="Byron"))
+    assert revise(stored, {"last": "King"}, Name)["both"] == "Ada King"
+
+
+class Visit(Document):
+    """A document with a moment."""
+
+    at: UtcDatetime
+    left: UtcDatetime | None = None
+
+
+OFFSETS = st.integers(-1_439, 1_439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+# A day from the ends of the calendar, so that every offset fits.
+EARLIEST, LATEST = datetime.min + timedelta(1), datetime.max - timedelta(1)
+MOMENTS = st.datetimes(EARLIEST, LATEST, timezones=OFFSETS) | st.builds(
+    lambda zone, parts: datetime(2026, 1, 1, 12, tzinfo=zone) + timedelta(microseconds=parts),
+    OFFSETS,
+    st.integers(0, 2_000_000),
+)
+
+
+@given(st.lists(MOMENTS, min_size=2, max_size=2))
+def test_the_texts_of_moments_are_in_the_order_of_time(moments: list[datetime]) -> None:
+    """And each reads as the moment it was."""
+    texts: list[str] = [fields_of(Visit(at=moment))["at"] for moment in moments]
+    one, other = moments
+    assert (texts[0] < texts[1], texts[0] == texts[1]) == (one < other, one == other)
+    assert {len(text) for text in texts} == {27}
+    assert load(Visit, "1", "1", {"at": texts[0]}).at == one
+    assert texts[0] == utc_text(one)
+
+
+def test_moments() -> None:
+    """In UTC; a datetime in Python, a string in JSON and in its schema."""
+    visit = Visit.model_validate({"at": "2026-01-01T11:30:00.5+02:00"})
+    assert visit.model_dump()["at"] == datetime(2026, 1, 1, 9, 30, 0, 500_000, tzinfo=UTC)
+    assert visit.at.tzinfo is UTC
+    assert fields_of(visit) == {"at": "2026-01-01T09:30:00.500000Z", "left": None}
+    for mode in ("validation", "serialization"):
+        schema = Visit.model_json_schema(mode=mode)["properties"]["at"]
+        assert (schema["type"], schema["format"]) == ("string", "date-time")
+
+
+def test_what_is_no_moment() -> None:
+    """400 with its place: naive ones, and those beyond the calendar, whichever way they came."""
+    east = timezone(timedelta(hours=1))
+    for at in (datetime(2026, 1, 1), datetime.min.replace(tzinfo=east), "noon"):
+        with pytest.raises(InvalidData) as caught:
+            revise({"at": "2026-01-01T00:00:00Z"}, {"at": at}, Visit)
+        assert caught.value.errors[0]["loc"] == ("at",)
+        with pytest.raises(InvalidData) as caught:
+            Schema(Visit).checked(Visit.model_construct(at=at))
+        assert caught.value.errors[0]["loc"] == ("at",)
 
 
 def test_nan_is_seen() -> None:

@@ -51,6 +51,7 @@ TREE: dict[str, tuple[int, str, bool]] = {
     "Unsupported": (501, "unsupported", False),
     "BadGateway": (502, "bad_gateway", False),
     "Unavailable": (503, "unavailable", True),
+    "Closed": (503, "closed", False),
     "TimedOut": (504, "timed_out", True),
     "OutcomeUnknown": (504, "outcome_unknown", False),
 }

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import AliasChoices, Field, computed_field, model_serializer
 
 from datapatterns import tuples
+from datapatterns.documents import Document
 from datapatterns.errors import InvalidArgument
-from datapatterns.indexes import Index, by_name, entry, entry_id, pack_values
+from datapatterns.indexes import (
+    Index,
+    as_stored,
+    by_name,
+    declared,
+    entry,
+    entry_id,
+    pack_values,
+)
 
 VALUES = (
     st.none()
@@ -110,6 +121,37 @@ def test_bounds_that_an_index_has_not() -> None:
             index.bounds((), value, None, descending=True)
 
 
+def test_too_many_values_are_told_apart() -> None:
+    """With the index, its fields and how many there were."""
+    one, two = Index("by_name", "name"), Index("inbox", "to", "at")
+    with pytest.raises(InvalidArgument) as caught:
+        one.bounds((1, 2), None, None, descending=False)
+    assert caught.value.detail == "the index 'by_name' has 1 field (name), not 2"
+    with pytest.raises(InvalidArgument) as caught:
+        two.bounds((1,), (2, 3), None, descending=False)
+    assert caught.value.detail == "the index 'inbox' has 2 fields (to, at), not 3"
+    with pytest.raises(InvalidArgument, match="'inbox' has no field left"):
+        two.bounds((1, 2), 3, None, descending=False)
+
+
+def test_moments_and_days() -> None:
+    """Mean the text that documents hold; without a time zone, or beyond the calendar, 400."""
+    noon = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+    assert as_stored(noon) == "2026-03-01T10:00:00.000000Z"
+    assert as_stored(date(987, 3, 1)) == "0987-03-01"
+    east = timezone(timedelta(hours=1))
+    for moment, told in (
+        (datetime(2026, 3, 1), "time zone"),
+        (datetime.min.replace(tzinfo=east), "calendar"),
+    ):
+        with pytest.raises(InvalidArgument, match=told):
+            as_stored(moment)
+    index = Index("i", "a", "b")
+    assert index.bounds((noon,), noon, None, descending=False) == index.bounds(
+        (as_stored(noon),), noon.astimezone(UTC), None, descending=False
+    )
+
+
 def test_which_documents_are_in_an_index() -> None:
     """Those that have all of its fields, null or not, and that `where` takes."""
     index = Index("i", "a", "b.c", where=lambda fields: not fields.get("hidden"))
@@ -131,7 +173,68 @@ def test_bad_indexes() -> None:
         with pytest.raises((InvalidArgument, TypeError)):
             Index(*arguments)  # type: ignore[arg-type] - on purpose
     one = Index("one", "a", unique=True)
-    assert by_name([one, Index("two", "a")])["one"] is one
-    with pytest.raises(InvalidArgument):
-        by_name([one, Index("one", "b")])
+    assert by_name([one, one, Index("two", "a")], Letters)["one"] is one
+    assert by_name((index for index in [one]), Letters) == {"one": one}
+    with pytest.raises(InvalidArgument, match="two indexes are named 'one'"):
+        by_name([one, Index("one", "b")], Letters)
+    for indexes, kind in (("one", "str"), (["one"], "str"), ([one, None], "NoneType")):
+        with pytest.raises(InvalidArgument, match=f"an index is an Index, not {kind}"):
+            by_name(indexes, Letters)  # type: ignore[arg-type] - on purpose
+    for indexes in (None, one):
+        with pytest.raises(InvalidArgument, match="indexes is a list of Index, not"):
+            by_name(indexes, Letters)  # type: ignore[arg-type] - on purpose
     assert repr(one) == "Index('one', 'a', unique=True)"
+
+
+class Letters(Document):
+    """A document with names of every kind."""
+
+    a: int = 0
+    b: int = Field(0, alias="B")
+    c: int = Field(0, validation_alias=AliasChoices("c1", "c2"), serialization_alias="C")
+
+    @computed_field
+    def d(self) -> int:
+        """The sum."""
+        return self.a + self.b
+
+
+def test_an_index_goes_by_what_the_model_stores() -> None:
+    """Names as they are stored, and below them anything; else 400 with those there are."""
+    by_name([Index("i", "a", "B.x.y", "C"), Index("computed", "d")], Letters)
+    for field in ("emial", "b", "c", "c1", "id", "rev", "e.a", "", " a", ".a"):
+        with pytest.raises(InvalidArgument):
+            by_name([Index("i", "a", field)], Letters)
+    with pytest.raises(InvalidArgument) as caught:
+        by_name([Index("by", "emial")], Letters)
+    told = "Letters has no field emial for the index 'by'; what it stores is B, C, a, d"
+    assert caught.value.detail == told
+
+
+def test_an_index_may_go_by_what_a_model_leaves_open() -> None:
+    """By any name, where it allows extra fields or writes itself."""
+
+    class Open(Document, extra="allow"):
+        pass
+
+    class Own(Document):
+        @model_serializer
+        def write(self) -> dict[str, Any]:
+            return {"x": 1}
+
+    for model in (Open, Own):
+        assert by_name([Index("i", "x")], model)
+
+
+def test_an_index_that_is_not_declared() -> None:
+    """400 with its name and those there are."""
+    indexes = by_name([Index("one", "a"), Index("two", "a")], Letters)
+    assert declared(indexes, "two") is indexes["two"]
+    with pytest.raises(InvalidArgument) as caught:
+        declared(indexes, "three")
+    assert caught.value.detail == "there is no index 'three', only 'one', 'two'"
+    with pytest.raises(InvalidArgument, match="there is no index 'one', none is declared"):
+        declared({}, "one")
+    for name in (None, 7, [], ""):
+        with pytest.raises(InvalidArgument):
+            declared(indexes, name)

@@ -25,6 +25,7 @@ INTERNAL = {
     "demo": "an application",
     "groupings": "what the backends' groups share",
     "integers": "what the backends' checks share",
+    "kits": "what the backends' kits share",
     "names": "what the backends' checks share",
     "shards": "what the worker is made of",
     "watermark": "what the worker is made of",

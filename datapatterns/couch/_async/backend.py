@@ -10,7 +10,7 @@ from datapatterns.couch._async.couch import AsyncCouch
 from datapatterns.couch._async.repository import AsyncRepository
 from datapatterns.couch._async.transfer import AsyncTransfer
 from datapatterns.couch.paths import database_name
-from datapatterns.errors import InvalidArgument
+from datapatterns.kits import build
 
 PATTERNS: dict[Pattern, Any] = {"repository": AsyncRepository, "changes": AsyncChangesFeed}
 
@@ -21,20 +21,19 @@ class AsyncBackend:
     capabilities = COUCH
 
     def __init__(self, url: str, namespace: str = "") -> None:
-        self._namespace = namespace
+        self._url, self._namespace = url, namespace
         database_name(namespace, "check")
         self.couch = AsyncCouch(url)
 
     async def open(self) -> None:
-        """It opens by itself."""
+        """It connects by itself, but a client that was closed is of no more use."""
+        if self.couch.client.is_closed:
+            self.couch = AsyncCouch(self._url)
 
     def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
         """Return the pattern of that name; InvalidArgument for an option that it does not have."""
         kind, database = PATTERNS[pattern], database_name(self._namespace, name)
-        try:
-            return kind(self.couch, database, *arguments, **options)
-        except TypeError as error:
-            raise InvalidArgument(f"{pattern} has no such option") from error
+        return build("couch", pattern, kind, self.couch, database, *arguments, options=options)
 
     def transfer(self) -> AsyncTransfer:
         """Return what reads and adds the documents of all collections."""

@@ -39,7 +39,7 @@ Raw = dict[str, Any] | None
 
 
 class _Line:
-    """Those who wait behind the requests that are under way, of which there are `most` at a time."""
+    """Those who wait behind the requests that are under way, `most` of them at a time."""
 
     most = 1
 

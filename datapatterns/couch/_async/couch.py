@@ -19,7 +19,7 @@ from datapatterns.couch._async.ensure import Progress, ensure
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.drivers import AsyncClient, AsyncClients, AsyncHttpClient
 from datapatterns.couch.errors import couch_errors, of_reply, status_of
-from datapatterns.errors import BadGateway, DataError, DecodeFailed, InvalidArgument
+from datapatterns.errors import BadGateway, Closed, DataError, DecodeFailed, InvalidArgument
 
 logger = logging.getLogger("datapatterns.couch")
 
@@ -27,6 +27,7 @@ _TRIES = 3
 _AGAIN = Backoff(base=0.05, cap=1.0)
 _HEADERS = {"Accept": "application/json"}
 _SENDING = {**_HEADERS, "Content-Type": "application/json"}
+_FORM = "http://user:password@host:port, in a store with couch+ before it"
 Params = Mapping[str, str | int | bool]
 
 
@@ -172,6 +173,8 @@ class AsyncCouch:
 
     def streaming(self) -> AsyncHttpClient:
         """Return a further client for this server, to be closed by who asked for it."""
+        if self.client.is_closed:
+            raise Closed("the client is closed")
         return AsyncClient(**self._settings) if self._settings else drivers.another(self.client)
 
     async def close(self) -> None:
@@ -202,9 +205,9 @@ def parse_url(url: str) -> tuple[str, tuple[str, str] | None]:
         parts = urlsplit(url.removeprefix("couch+"))
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise InvalidArgument("not the URL of a CouchDB server") from None
+        raise InvalidArgument(f"a CouchDB's URL is {_FORM}") from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
-        raise InvalidArgument("a CouchDB's URL is http://user:password@host:port")
+        raise InvalidArgument(f"a CouchDB's URL is {_FORM}, without options")
     place = f"[{host}]" if ":" in host else host
     place = place if port is None else f"{place}:{port}"
     auth = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from datapatterns._async.concurrency import AsyncLock
@@ -10,10 +10,9 @@ from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.ensure import ensure_database, ensure_designs
 from datapatterns.couch._async.views import AsyncViews
 from datapatterns.couch.designs import DesignDocument
-from datapatterns.couch.indexing import VIEW, by_name, design_of
+from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import Range, Reading
-from datapatterns.errors import InvalidArgument
-from datapatterns.indexes import Index
+from datapatterns.indexes import Index, declared
 from datapatterns.pages import Page
 
 Json = dict[str, Any]
@@ -26,23 +25,22 @@ class AsyncIndexing(AsyncViews):
     beside the old ones of other programs, whose readers wait for nothing.
     """
 
-    def __init__(self, database: AsyncDatabase, indexes: Iterable[Index], *, ensure: bool) -> None:
+    def __init__(
+        self, database: AsyncDatabase, indexes: Mapping[str, Index], *, ensure: bool
+    ) -> None:
         self.couch, self.name, self.path = database.couch, database.name, database.path
         self._database = database
-        self._indexes = by_name(indexes)
+        self._indexes = indexes
         self._designs = {
             name: design_of(index, partitioned=database.partitioned)
-            for name, index in self._indexes.items()
+            for name, index in indexes.items()
         }
         self._ready = not ensure
         self._lock = AsyncLock()
 
     def index(self, name: str) -> Index:
         """Return the index of that name; InvalidArgument if none is declared so."""
-        try:
-            return self._indexes[name]
-        except (KeyError, TypeError):
-            raise InvalidArgument("the repository has no such index") from None
+        return declared(self._indexes, name)
 
     async def prepare(self) -> None:
         """Prepare the database before the first operation."""

@@ -26,7 +26,7 @@ from datapatterns.couch.documents import (
     stale,
 )
 from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.indexing import counted, key_range
+from datapatterns.couch.indexing import by_name, counted, key_range
 from datapatterns.couch.paging import Range, Reading
 from datapatterns.couch.paths import document_path
 from datapatterns.documents import Document, Schema, check_changes
@@ -91,7 +91,7 @@ class AsyncRepository(Generic[D]):
     ) -> None:
         self._schema = Schema(model, id_from, frozenset(immutable), update_model)
         self.database = async_couch_of(client).database(name, partitioned=partitioned)
-        self._indexing = AsyncIndexing(self.database, indexes, ensure=ensure)
+        self._indexing = AsyncIndexing(self.database, by_name(indexes, model), ensure=ensure)
         self._batching = async_batching_of(self.database)
         self._documents = self._batching.documents
 

@@ -26,6 +26,7 @@ from datapatterns.couch.feeds import (
 from datapatterns.documents import Document
 from datapatterns.errors import (
     BadGateway,
+    Closed,
     Conflict,
     DataError,
     Forbidden,
@@ -40,7 +41,7 @@ logger = logging.getLogger("datapatterns.couch")
 
 M = TypeVar("M", bound=Document)
 
-_FINAL = (InvalidArgument, Unauthorized, Forbidden, NotFound)
+_FINAL = (InvalidArgument, Unauthorized, Forbidden, NotFound, Closed)
 _BACKOFF = Backoff(base=0.1, cap=60.0)
 _PULL = 10_000  # changes asked for at once, unless the consumer is slower than that
 _FEWEST = 10

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from datapatterns._sync.concurrency import Lock
@@ -11,10 +11,9 @@ from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.ensure import ensure_database, ensure_designs
 from datapatterns.couch._sync.views import Views
 from datapatterns.couch.designs import DesignDocument
-from datapatterns.couch.indexing import VIEW, by_name, design_of
+from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import Range, Reading
-from datapatterns.errors import InvalidArgument
-from datapatterns.indexes import Index
+from datapatterns.indexes import Index, declared
 from datapatterns.pages import Page
 
 Json = dict[str, Any]
@@ -27,23 +26,20 @@ class Indexing(Views):
     beside the old ones of other programs, whose readers wait for nothing.
     """
 
-    def __init__(self, database: Database, indexes: Iterable[Index], *, ensure: bool) -> None:
+    def __init__(self, database: Database, indexes: Mapping[str, Index], *, ensure: bool) -> None:
         self.couch, self.name, self.path = database.couch, database.name, database.path
         self._database = database
-        self._indexes = by_name(indexes)
+        self._indexes = indexes
         self._designs = {
             name: design_of(index, partitioned=database.partitioned)
-            for name, index in self._indexes.items()
+            for name, index in indexes.items()
         }
         self._ready = not ensure
         self._lock = Lock()
 
     def index(self, name: str) -> Index:
         """Return the index of that name; InvalidArgument if none is declared so."""
-        try:
-            return self._indexes[name]
-        except (KeyError, TypeError):
-            raise InvalidArgument("the repository has no such index") from None
+        return declared(self._indexes, name)
 
     def prepare(self) -> None:
         """Prepare the database before the first operation."""

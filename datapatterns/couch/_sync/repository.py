@@ -27,7 +27,7 @@ from datapatterns.couch.documents import (
     stale,
 )
 from datapatterns.couch.drivers import HttpClient
-from datapatterns.couch.indexing import counted, key_range
+from datapatterns.couch.indexing import by_name, counted, key_range
 from datapatterns.couch.paging import Range, Reading
 from datapatterns.couch.paths import document_path
 from datapatterns.documents import Document, Schema, check_changes
@@ -92,7 +92,7 @@ class Repository(Generic[D]):
     ) -> None:
         self._schema = Schema(model, id_from, frozenset(immutable), update_model)
         self.database = couch_of(client).database(name, partitioned=partitioned)
-        self._indexing = Indexing(self.database, indexes, ensure=ensure)
+        self._indexing = Indexing(self.database, by_name(indexes, model), ensure=ensure)
         self._batching = batching_of(self.database)
         self._documents = self._batching.documents
 

@@ -9,23 +9,25 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import FullJitterBackoff
+from redis.exceptions import RedisError
 
 from datapatterns.capabilities import REDIS, Pattern
-from datapatterns.errors import InvalidArgument
+from datapatterns.kits import build
 from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.redis._async.counter import AsyncCounter
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
-from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis._async.pools import AsyncRedisClient, new_connection
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.repository import AsyncRepository
 from datapatterns.redis._async.transfer import AsyncTransfer
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
+from datapatterns.redis.closing import is_closed, note_closed
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
-from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
+from datapatterns.redis.urls import TIMEOUTS, RedisUrl, bad_options, parse_url
 
 _Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete
@@ -56,11 +58,11 @@ class AsyncBackend:
     def __init__(self, url: str, namespace: str = "") -> None:
         self._namespace = namespace or DEFAULT_NAMESPACE
         Keys.of(self._namespace, "check")
-        parsed = parse_url(url)
-        self._address = parsed.address
+        self._url = parse_url(url)
+        self._address = self._url.address
         self._sentinels: list[Redis] = []
         with redis_errors():
-            self.client = self._connect(parsed)
+            self.client = self._connect(self._url)
 
     def _connect(self, url: RedisUrl) -> AsyncRedisClient:
         """The client. Reads are tried again when a connection was lost; writes never are."""
@@ -79,21 +81,21 @@ class AsyncBackend:
         try:
             options = {**TIMEOUTS, "retry": again}
             one: Redis = _Redis.from_url(url.url, **options)
-            return one
-        except ValueError as error:
-            raise InvalidArgument("not the URL of a Redis store") from error
+            new_connection(one.connection_pool)  # the driver looks at most options only here
+        except (TypeError, ValueError, RedisError) as error:
+            raise bad_options(url.url) from error
+        return one
 
     async def open(self) -> None:
-        """It opens by itself."""
+        """It connects by itself, but a client that was closed is of no more use."""
+        if is_closed(self.client):
+            with redis_errors():
+                self.client = self._connect(self._url)
 
     def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
         """Return the pattern of that name; InvalidArgument for an option that it does not have."""
-        kind = PATTERNS[pattern]
-        try:
-            return kind(self.client, name, *arguments, namespace=self._namespace, **options)
-        except TypeError as error:
-            message = f"a {pattern.replace('_', ' ')} has no such option"
-            raise InvalidArgument(message) from error
+        kind, own = PATTERNS[pattern], {"namespace": self._namespace}
+        return build("redis", pattern, kind, self.client, name, *arguments, options=options, **own)
 
     def transfer(self) -> AsyncTransfer:
         """Return what reads and adds everything in the namespace."""
@@ -108,4 +110,5 @@ class AsyncBackend:
     async def close(self) -> None:
         """Close the client."""
         for client in (self.client, *self._sentinels):
+            note_closed(client)
             await client.aclose()

@@ -43,6 +43,7 @@ from datapatterns.redis._async.pools import (
     pool_of,
     take,
 )
+from datapatterns.redis.closing import check_open
 from datapatterns.redis.errors import is_closed_transport, redis_errors
 
 PATIENCE = 10.0  # seconds until a client without a free connection is called unavailable
@@ -52,6 +53,7 @@ LOSSES = 2  # and how often a node may be out of reach meanwhile
 
 async def write(client: AsyncRedisClient, *command: bytes | str | int, key: bytes) -> Any:
     """Send a command about this key once and return its reply, or raise one of our errors."""
+    check_open(client)
     with heeding_cancellation():
         if isinstance(client, RedisCluster):
             return await _write_to_cluster(client, command, key)
@@ -65,6 +67,7 @@ async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
     tries = LOSSES if isinstance(client, RedisCluster) else 1
     with heeding_cancellation(), redis_errors():
         while True:
+            check_open(client)
             tries -= 1
             try:
                 # The option is the driver's own, for DUMP.

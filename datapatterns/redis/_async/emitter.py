@@ -13,6 +13,7 @@ from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.subscriber import AsyncSubscriber
 from datapatterns.redis.channels import Channels
+from datapatterns.redis.closing import check_open
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 
 _LONGEST = 1_000_000_000  # entries that a history may be told to keep
@@ -80,6 +81,7 @@ class AsyncEmitter(AsyncListening):
         return None if self._follower is None else await self._follower.position()
 
     async def _begin(self, event: str, timeout: float, at: Position) -> None:
+        check_open(self.redis)
         if self._follower is not None:
             self._follower.follow(at)
         if self._subscriber is not None:

@@ -8,7 +8,7 @@ from secrets import token_hex
 from typing import Any
 
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.indexes import Index, by_name, entry_id
+from datapatterns.indexes import Index, entry_id
 from datapatterns.names import check_name
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
@@ -51,15 +51,15 @@ class AsyncIndexing:
     """
 
     def __init__(
-        self, client: AsyncRedisClient, keys: Keys, indexes: Iterable[Index], *, ensure: bool
+        self, client: AsyncRedisClient, keys: Keys, indexes: dict[str, Index], *, ensure: bool
     ) -> None:
         self.redis = client
         self.set, self.notes = keys("index"), keys("indexes")
         self._keys = keys
         self._ensure = ensure
         self.mode = "strict" if ensure else "lax"  # in which a write asks for complete indexes
-        self.indexes = by_name(indexes)
-        self.names = {name: index_key(index) for name, index in self.indexes.items()}
+        self.indexes = indexes
+        self.names = {name: index_key(index) for name, index in indexes.items()}
 
     async def ask(self, script: str, index: str, *args: bytes | str | int) -> list[Any]:
         """Return what the script says of the index, after filling it where needed."""

@@ -18,6 +18,8 @@ from redis.asyncio import ConnectionPool, Redis, RedisCluster
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
+from datapatterns.redis.closing import check_open
+
 AsyncRedisClient: TypeAlias = Redis | RedisCluster
 # What the caller of a transaction writes.
 Step: TypeAlias = Callable[[Pipeline], Awaitable[object]]
@@ -123,7 +125,8 @@ def _is_reset(connection: Any) -> bool:
 
 
 async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
-    """Return the pool of connections to the server that has this key."""
+    """Return the pool of connections to the server that has this key; Closed if we closed it."""
+    check_open(client)
     if not isinstance(client, RedisCluster):
         return client.connection_pool
     await client.initialize()
@@ -133,6 +136,7 @@ async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
 
 async def pools_of(client: AsyncRedisClient) -> list[Pool]:
     """Return the pools of all servers that have keys: one, or those of a cluster's primaries."""
+    check_open(client)
     if not isinstance(client, RedisCluster):
         return [client.connection_pool]
     await client.initialize()
@@ -148,12 +152,14 @@ async def pool_at(client: RedisCluster, asked: Any) -> Pool | None:
 
 async def learn(client: AsyncRedisClient) -> None:
     """Make a cluster's client ask anew which node has which slots."""
+    check_open(client)
     if isinstance(client, RedisCluster):
         await client.nodes_manager.initialize()
 
 
 async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:
     """Return a pipeline to the server that has this key, for MULTI and EXEC there."""
+    check_open(client)
     if not isinstance(client, RedisCluster):
         return client.pipeline()
     pool: Any = await pool_of(client, key)
@@ -171,8 +177,12 @@ async def own_connection(
     """
     pool: Any = await pool_of(client, key)
     source = pool.node if isinstance(pool, NodePool) else pool
+    return new_connection(source, socket_timeout=timeout, **others)
+
+
+def new_connection(source: Any, **others: Any) -> Any:
+    """Return a connection as the pool's own, not yet connected; `others` replace its options."""
     # Without notifications of maintenance, which concern the pool, and which the driver refuses to
     # make with RESP2 and its own parser.
     options = {name: it for name, it in source.connection_kwargs.items() if "maint" not in name}
-    options |= {"socket_timeout": timeout, **others}
-    return source.connection_class(**options)
+    return source.connection_class(**{**options, **others})

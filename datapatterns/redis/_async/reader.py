@@ -11,7 +11,7 @@ from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncBackground
 from datapatterns._async.listening import AsyncListeners
 from datapatterns.backoff import Backoff
-from datapatterns.errors import DataError, Unavailable
+from datapatterns.errors import Closed, DataError, Unavailable
 from datapatterns.redis._async.line import AsyncLine
 from datapatterns.redis._async.pools import AsyncRedisClient
 
@@ -83,6 +83,8 @@ class AsyncReader:
                 self.redis, self._key, timeout=self._timeout, anew=self._astray
             )
         except DataError as error:
+            if isinstance(error, Closed):
+                self._over.set()  # it would be so for ever
             self._astray = True
             self._unreachable(error)
             return

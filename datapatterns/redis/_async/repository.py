@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from datapatterns.backoff import Backoff
 from datapatterns.documents import Document, check_changes
 from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
-from datapatterns.indexes import Index
+from datapatterns.indexes import Index, by_name, declared
 from datapatterns.names import check_name, escape
 from datapatterns.pages import Page, Scan, scan
 from datapatterns.redis._async.commands import read
@@ -97,7 +97,7 @@ class AsyncRepository(Generic[D]):
         self._schema = Schema(model, id_from, frozenset(immutable), update_model)
         keys = Keys.of(namespace, "repository", name)
         self._query = f"redis {escape(namespace)} {escape(name)}"
-        self._indexing = AsyncIndexing(client, keys, indexes, ensure=ensure)
+        self._indexing = AsyncIndexing(client, keys, by_name(indexes, model), ensure=ensure)
         self._documents = AsyncDocuments[D](self._indexing, Remembered(remember))
 
     # --- writes
@@ -285,10 +285,7 @@ class AsyncRepository(Generic[D]):
         return counted
 
     def _index(self, name: str) -> Index:
-        try:
-            return self._indexing.indexes[name]
-        except (KeyError, TypeError):
-            raise InvalidArgument(f"{self._schema.model.__name__} has no such index") from None
+        return declared(self._indexing.indexes, name)
 
     async def ensure(self) -> None:
         """Fill indexes that are new; the first operation does it by itself."""

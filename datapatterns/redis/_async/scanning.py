@@ -12,6 +12,7 @@ from datapatterns.errors import DataCorrupted
 from datapatterns.redis._async.commands import when_free
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient, Pool, pools_of, take
+from datapatterns.redis.closing import check_open
 from datapatterns.redis.errors import redis_errors
 
 Argument = bytes | str | int
@@ -39,6 +40,7 @@ async def all_keys(
     for pool in await pools_of(client):
         cursor = b"0"
         while True:
+            check_open(client)
             cursor, keys = await ask(pool, "SCAN", cursor, "MATCH", pattern, "COUNT", PAGE)
             yield keys
             if cursor == b"0":

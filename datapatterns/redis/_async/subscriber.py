@@ -11,7 +11,7 @@ from redis.asyncio import RedisCluster
 
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.listening import AsyncListeners, Message
-from datapatterns.errors import DataError, TimedOut, Unavailable, Unsupported
+from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
 from datapatterns.events import Gap
 from datapatterns.redis._async.line import AsyncLine
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -74,7 +74,7 @@ class AsyncSubscriber(AsyncReader):
         kind, name = self._channels.to_hear(event, sharded=self.sharded)
         with self._lock:
             if self._over.is_set():
-                raise Unavailable("the emitter is closed")
+                raise Closed("the emitter is closed")
             subscription = self._wanted.get(name)
             if subscription is None:
                 subscription = self._wanted[name] = _Subscription(kind, name)
@@ -215,4 +215,4 @@ class AsyncSubscriber(AsyncReader):
         self._close_waiting()
 
     def _close_waiting(self) -> None:
-        self._unreachable(Unavailable("the emitter was closed"))
+        self._unreachable(Closed("the emitter was closed"))

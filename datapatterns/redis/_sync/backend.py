@@ -8,25 +8,27 @@ from typing import Any
 from redis import Redis, RedisCluster
 from redis.backoff import FullJitterBackoff
 from redis.cluster import ClusterNode
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from datapatterns.capabilities import REDIS, Pattern
-from datapatterns.errors import InvalidArgument
+from datapatterns.kits import build
 from datapatterns.redis._sync.calendar_counter import CalendarCounter
 from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.redis._sync.counter import Counter
 from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
-from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.pools import RedisClient, new_connection
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.repository import Repository
 from datapatterns.redis._sync.transfer import Transfer
 from datapatterns.redis._sync.work_queue import WorkQueue
+from datapatterns.redis.closing import is_closed, note_closed
 from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
-from datapatterns.redis.urls import TIMEOUTS, RedisUrl, parse_url
+from datapatterns.redis.urls import TIMEOUTS, RedisUrl, bad_options, parse_url
 
 _Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete
@@ -57,11 +59,11 @@ class Backend:
     def __init__(self, url: str, namespace: str = "") -> None:
         self._namespace = namespace or DEFAULT_NAMESPACE
         Keys.of(self._namespace, "check")
-        parsed = parse_url(url)
-        self._address = parsed.address
+        self._url = parse_url(url)
+        self._address = self._url.address
         self._sentinels: list[Redis] = []
         with redis_errors():
-            self.client = self._connect(parsed)
+            self.client = self._connect(self._url)
 
     def _connect(self, url: RedisUrl) -> RedisClient:
         """The client. Reads are tried again when a connection was lost; writes never are."""
@@ -80,21 +82,21 @@ class Backend:
         try:
             options = {**TIMEOUTS, "retry": again}
             one: Redis = _Redis.from_url(url.url, **options)
-            return one
-        except ValueError as error:
-            raise InvalidArgument("not the URL of a Redis store") from error
+            new_connection(one.connection_pool)  # the driver looks at most options only here
+        except (TypeError, ValueError, RedisError) as error:
+            raise bad_options(url.url) from error
+        return one
 
     def open(self) -> None:
-        """It opens by itself."""
+        """It connects by itself, but a client that was closed is of no more use."""
+        if is_closed(self.client):
+            with redis_errors():
+                self.client = self._connect(self._url)
 
     def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
         """Return the pattern of that name; InvalidArgument for an option that it does not have."""
-        kind = PATTERNS[pattern]
-        try:
-            return kind(self.client, name, *arguments, namespace=self._namespace, **options)
-        except TypeError as error:
-            message = f"a {pattern.replace('_', ' ')} has no such option"
-            raise InvalidArgument(message) from error
+        kind, own = PATTERNS[pattern], {"namespace": self._namespace}
+        return build("redis", pattern, kind, self.client, name, *arguments, options=options, **own)
 
     def transfer(self) -> Transfer:
         """Return what reads and adds everything in the namespace."""
@@ -109,4 +111,5 @@ class Backend:
     def close(self) -> None:
         """Close the client."""
         for client in (self.client, *self._sentinels):
+            note_closed(client)
             client.close()

@@ -32,6 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class CalendarCounter:
     """Counters by total, year, month, day and so on, all moved in one atomic step, in UTC.
 
+    `buckets` are by default `total`, `year`, `month` and `day`; there are `hour` and
+    `month_of_year`, too.
+
     A subject has a few small hashes under one hash tag: `all` with the total, years, months and
     months of the year; `days:2014` with up to 366 fields; `hours:2014-01-15` with 24. Redis keeps
     hashes of up to 512 short fields packed, in about a tenth of what a key for each would take.

@@ -14,6 +14,7 @@ from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.subscriber import Subscriber
 from datapatterns.redis.channels import Channels
+from datapatterns.redis.closing import check_open
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 
 _LONGEST = 1_000_000_000  # entries that a history may be told to keep
@@ -81,6 +82,7 @@ class Emitter(Listening):
         return None if self._follower is None else self._follower.position()
 
     def _begin(self, event: str, timeout: float, at: Position) -> None:
+        check_open(self.redis)
         if self._follower is not None:
             self._follower.follow(at)
         if self._subscriber is not None:

@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeAlias
 from redis import ConnectionPool, Redis, RedisCluster
 from redis.client import Pipeline
 
+from datapatterns.redis.closing import check_open
+
 RedisClient: TypeAlias = Redis | RedisCluster
 # What the caller of a transaction writes.
 Step: TypeAlias = Callable[[Pipeline], object]
@@ -59,7 +61,8 @@ def _node(client: Any, key: bytes) -> Any:
 
 
 def pool_of(client: RedisClient, key: bytes) -> Pool:
-    """Return the pool of connections to the server that has this key."""
+    """Return the pool of connections to the server that has this key; Closed if we closed it."""
+    check_open(client)
     if not isinstance(client, RedisCluster):
         return client.connection_pool
     pool: Pool = _node(client, key).connection_pool
@@ -68,6 +71,7 @@ def pool_of(client: RedisClient, key: bytes) -> Pool:
 
 def pools_of(client: RedisClient) -> list[Pool]:
     """Return the pools of all servers that have keys: one, or those of a cluster's primaries."""
+    check_open(client)
     if not isinstance(client, RedisCluster):
         return [client.connection_pool]
     untyped: Any = client
@@ -82,12 +86,14 @@ def pool_at(client: Any, asked: Any) -> Pool | None:
 
 def learn(client: RedisClient) -> None:
     """Make a cluster's client ask anew which node has which slots."""
+    check_open(client)
     if isinstance(client, RedisCluster):
         client.nodes_manager.initialize()
 
 
 def pipeline_of(client: RedisClient, key: bytes) -> Pipeline:
     """Return a pipeline to the server that has this key, for MULTI and EXEC there."""
+    check_open(client)
     one: Any = _node(client, key) if isinstance(client, RedisCluster) else client
     pipeline: Pipeline = one.pipeline()
     return pipeline
@@ -100,9 +106,12 @@ def own_connection(client: RedisClient, key: bytes, *, timeout: float, **others:
     seconds, which must be more than the server is told to block. `others` replace options of the
     pool's connections. The caller disconnects it.
     """
-    source: Any = pool_of(client, key)
+    return new_connection(pool_of(client, key), socket_timeout=timeout, **others)
+
+
+def new_connection(source: Any, **others: Any) -> Any:
+    """Return a connection as the pool's own, not yet connected; `others` replace its options."""
     # Without notifications of maintenance, which concern the pool, and which the driver refuses to
     # make with RESP2 and its own parser.
     options = {name: it for name, it in source.connection_kwargs.items() if "maint" not in name}
-    options |= {"socket_timeout": timeout, **others}
-    return source.connection_class(**options)
+    return source.connection_class(**{**options, **others})

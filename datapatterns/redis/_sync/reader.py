@@ -12,7 +12,7 @@ from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Background
 from datapatterns._sync.listening import Listeners
 from datapatterns.backoff import Backoff
-from datapatterns.errors import DataError, Unavailable
+from datapatterns.errors import Closed, DataError, Unavailable
 from datapatterns.redis._sync.line import Line
 from datapatterns.redis._sync.pools import RedisClient
 
@@ -82,6 +82,8 @@ class Reader:
         try:
             line = Line.open(self.redis, self._key, timeout=self._timeout, anew=self._astray)
         except DataError as error:
+            if isinstance(error, Closed):
+                self._over.set()  # it would be so for ever
             self._astray = True
             self._unreachable(error)
             return

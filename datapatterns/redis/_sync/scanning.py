@@ -13,6 +13,7 @@ from datapatterns.errors import DataCorrupted
 from datapatterns.redis._sync.commands import when_free
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import Pool, RedisClient, pools_of, take
+from datapatterns.redis.closing import check_open
 from datapatterns.redis.errors import redis_errors
 
 Argument = bytes | str | int
@@ -38,6 +39,7 @@ def all_keys(client: RedisClient, start: bytes, end: bytes) -> Iterator[list[byt
     for pool in pools_of(client):
         cursor = b"0"
         while True:
+            check_open(client)
             cursor, keys = ask(pool, "SCAN", cursor, "MATCH", pattern, "COUNT", PAGE)
             yield keys
             if cursor == b"0":

@@ -12,7 +12,7 @@ from redis import RedisCluster
 
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.listening import Listeners, Message
-from datapatterns.errors import DataError, TimedOut, Unavailable, Unsupported
+from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
 from datapatterns.events import Gap
 from datapatterns.redis._sync.line import Line
 from datapatterns.redis._sync.pools import RedisClient
@@ -75,7 +75,7 @@ class Subscriber(Reader):
         kind, name = self._channels.to_hear(event, sharded=self.sharded)
         with self._lock:
             if self._over.is_set():
-                raise Unavailable("the emitter is closed")
+                raise Closed("the emitter is closed")
             subscription = self._wanted.get(name)
             if subscription is None:
                 subscription = self._wanted[name] = _Subscription(kind, name)
@@ -216,4 +216,4 @@ class Subscriber(Reader):
         self._close_waiting()
 
     def _close_waiting(self) -> None:
-        self._unreachable(Unavailable("the emitter was closed"))
+        self._unreachable(Closed("the emitter was closed"))

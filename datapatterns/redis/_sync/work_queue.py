@@ -75,6 +75,10 @@ class WorkQueue(BaseQueue[M]):
     twice, or not at all. WAIT after `push` narrows that window; nothing in Redis closes it. The
     same goes for a server without `appendonly` that dies.
 
+    `lease` (30 s), `max_attempts` (5) and `backoff` (`Backoff(0.5, 60)`) say how long an item is
+    held without a renewal, how often it is handed out, and how long a retry waits: a number of
+    seconds, or a function of the failed attempt.
+
     Source: leases as in Amazon SQS, fencing tokens as described by Martin Kleppmann, one script a
     step as in BullMQ.
     """

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from datapatterns import AsyncStore, Document, Unsupported
+from datapatterns import AsyncStore, Document, InvalidArgument, Unsupported
 from datapatterns.capabilities import BACKENDS, Pattern
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -35,3 +35,30 @@ class AsyncCapabilitiesConformance:
         able = [capable.backend for capable in BACKENDS.values() if capable.has(pattern)]
         assert raised.value.status == 501
         assert raised.value.data["backends"] == able
+
+    @pytest.mark.parametrize(
+        ("pattern", "option"),
+        [
+            ("counter", "op_ttl"),
+            ("work_queue", "max_attempts"),
+            ("emitter", "buffer"),
+            ("repository", "id_from"),
+            ("changes", "inactivity"),
+        ],
+    )
+    async def test_an_unknown_option_is_named(
+        self, target: AsyncStore, pattern: Pattern, option: str
+    ) -> None:
+        """InvalidArgument says which it is, and those that there are on this backend."""
+        if not target.capabilities.has(pattern):
+            pytest.skip("the backend lacks the pattern")
+        make = getattr(target, pattern)
+        for unknown in ("colour", "namespace", "client"):
+            with pytest.raises(InvalidArgument) as raised:
+                make("name", **OPTIONS.get(pattern, {}), **{unknown: "red"})
+            told, known = raised.value.detail.split(";")
+            assert pattern in told
+            assert unknown in told
+            assert target.capabilities.backend in told
+            assert option in known
+            assert unknown not in known

@@ -230,6 +230,8 @@ class AsyncIndexesConformance:
         for call in calls:
             with pytest.raises(InvalidArgument):
                 await call()
+        with pytest.raises(InvalidArgument, match="no index 'by_shoe', only 'by_age', 'by_city"):
+            await people.query("by_shoe")
         with pytest.raises(InvalidArgument):
             Index("i")
         with pytest.raises(InvalidArgument):
@@ -340,6 +342,39 @@ class AsyncIndexesConformance:
         with pytest.raises(Conflict):
             await people.create(Person(id="bob", nick="x"))
         assert await people.count() == 1
+
+    async def test_a_unique_index_that_cannot_be_filled(self, target: AsyncStore) -> None:
+        """It is Conflict for who declares it and nobody else, until the values differ."""
+        if not target.capabilities.unique_index:
+            return
+        people = target.repository("people", Person, indexes=[BY_AGE])
+        await people.create_many(Person(id=id, age=1, nick="x") for id in "abc")
+        strict = target.repository("people", Person, indexes=[BY_NICK])
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: strict.count("by_nick"),
+            lambda: strict.query("by_nick"),
+            lambda: strict.create(Person(id="new", nick="new")),
+            lambda: strict.update("a", {"nick": "a"}),
+            strict.reindex,
+        )
+        for call in (*calls, *calls):
+            with pytest.raises(Conflict) as raised:
+                await call()
+            assert (raised.value.reason, raised.value.data) == ("exists", {"index": "by_nick"})
+        assert (await strict.get("a")).nick == "x"
+        assert await strict.count() == len(await strict.list()) == 3
+        newly = target.repository("people", Person, indexes=[BY_AGE])
+        for id, other in (("d", people), ("e", newly)):
+            await other.create(Person(id=id, age=2, nick="x"))
+            await other.update("a", {"age": 2})
+            await other.reindex()
+        assert await people.counts("by_age") == {1: 2, 2: 3}
+        for id in "ade":
+            await people.update(id, {"nick": id})
+        await strict.destroy("b")
+        assert await strict.count("by_nick") == 4
+        with pytest.raises(Conflict):
+            await strict.create(Person(nick="x"))
 
     async def test_reindex_tells_how_far_it_is(self, target: AsyncStore) -> None:
         """`progress(done, total)` rises to the number that is returned."""

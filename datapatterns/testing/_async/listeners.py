@@ -17,7 +17,7 @@ from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.contracts import AsyncEmitter
 from datapatterns.events import Gap
 from datapatterns.testing._async.concurrently import meanwhile
-from datapatterns.testing.samples import NO_NAMES
+from datapatterns.testing.samples import AS_JSON, NO_NAMES
 
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 END = "the end"  # an event that a test emits last, to know that all before it were heard
@@ -362,6 +362,18 @@ class AsyncListenersConformance:
                 events.listeners(name)
             with pytest.raises(InvalidArgument):
                 target.emitter(name)
+
+    @each_kind
+    async def test_what_json_has_no_type_for(self, target: AsyncStore, durable: bool) -> None:
+        """Dates, numbers, ids, paths and tuples are heard as strings and lists."""
+        heard: list[Any] = []
+        async with emitter(target, durable=durable) as events:
+            await events.on("news", heard.append)
+            for payload, _ in AS_JSON:
+                await events.emit("news", payload)
+            await settle(events)
+            await until(lambda: len(heard) >= len(AS_JSON))
+        assert heard == [plain for _, plain in AS_JSON]
 
     @each_kind
     async def test_bad_arguments(self, target: AsyncStore, durable: bool) -> None:

@@ -147,7 +147,7 @@ class AsyncPagesConformance:
     async def test_cursors_of_other_queries(self, target: AsyncStore) -> None:
         """Each belongs to its index, prefix, bounds, direction and collection."""
         people = await self._people(target, [5] * TOTAL)
-        items = target.repository("items", Item, indexes=[BY_AGE])
+        items = target.repository("items", Person, indexes=[BY_AGE])
         queries: list[Callable[..., Any]] = [
             lambda **options: people.list(**options),
             lambda **options: people.list(descending=True, **options),
@@ -160,7 +160,7 @@ class AsyncPagesConformance:
             lambda **options: items.list(**options),
             lambda **options: items.query("by_age", **options),
         ]
-        await items.create_many(Item(id=f"{n:02}") for n in range(TOTAL))
+        await items.create_many(Person(id=f"{n:02}") for n in range(TOTAL))
         cursors = [(await query(limit=4)).next for query in queries[:9]]
         for mine, cursor in enumerate(cursors):
             assert cursor is not None

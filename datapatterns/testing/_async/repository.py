@@ -221,6 +221,9 @@ class AsyncRepositoryConformance:
             with pytest.raises(InvalidData) as raised:
                 await people.update(id, {"age": 31, **changes})
             assert [error["loc"] for error in raised.value.errors] == [tuple(changes)]
+        with pytest.raises(InvalidData) as raised:
+            await people.update("ann", {"age": -1, **changes})
+        assert {error["loc"] for error in raised.value.errors} == {("age",), tuple(changes)}
         assert await people.get("ann") == ann
 
     async def test_update_obeys_its_own_model(self, target: AsyncStore) -> None:

@@ -16,7 +16,7 @@ from datapatterns import AsyncStore
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, InvalidData
 from datapatterns.queues import QueueStats
 from datapatterns.testing._async.concurrently import concurrently, meanwhile
-from datapatterns.testing.samples import HOSTILE, NO_NAMES
+from datapatterns.testing.samples import AS_JSON, HOSTILE, NO_NAMES
 
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 SHORT = 0.3  # seconds of a lease that is meant to lapse
@@ -92,6 +92,13 @@ class AsyncWorkQueueConformance:
         assert await queue.take() is None
         await delivery.ack()
         assert await queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+    async def test_what_json_has_no_type_for(self, target: AsyncStore) -> None:
+        """Without a model, dates, numbers, ids, paths and tuples come back as strings and lists."""
+        queue = target.work_queue("mail")
+        for item, _ in AS_JSON:
+            await queue.push(item)
+        assert await drained(queue) == [plain for _, plain in AS_JSON]
 
     async def test_an_empty_queue_gives_nothing(self, target: AsyncStore) -> None:
         """`take` returns None, at once or after the wait."""

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from datapatterns import Document, Store, Unsupported
+from datapatterns import Document, InvalidArgument, Store, Unsupported
 from datapatterns.capabilities import BACKENDS, Pattern
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -34,3 +34,28 @@ class CapabilitiesConformance:
         able = [capable.backend for capable in BACKENDS.values() if capable.has(pattern)]
         assert raised.value.status == 501
         assert raised.value.data["backends"] == able
+
+    @pytest.mark.parametrize(
+        ("pattern", "option"),
+        [
+            ("counter", "op_ttl"),
+            ("work_queue", "max_attempts"),
+            ("emitter", "buffer"),
+            ("repository", "id_from"),
+            ("changes", "inactivity"),
+        ],
+    )
+    def test_an_unknown_option_is_named(self, target: Store, pattern: Pattern, option: str) -> None:
+        """InvalidArgument says which it is, and those that there are on this backend."""
+        if not target.capabilities.has(pattern):
+            pytest.skip("the backend lacks the pattern")
+        make = getattr(target, pattern)
+        for unknown in ("colour", "namespace", "client"):
+            with pytest.raises(InvalidArgument) as raised:
+                make("name", **OPTIONS.get(pattern, {}), **{unknown: "red"})
+            told, known = raised.value.detail.split(";")
+            assert pattern in told
+            assert unknown in told
+            assert target.capabilities.backend in told
+            assert option in known
+            assert unknown not in known

@@ -231,6 +231,8 @@ class IndexesConformance:
         for call in calls:
             with pytest.raises(InvalidArgument):
                 call()
+        with pytest.raises(InvalidArgument, match="no index 'by_shoe', only 'by_age', 'by_city"):
+            people.query("by_shoe")
         with pytest.raises(InvalidArgument):
             Index("i")
         with pytest.raises(InvalidArgument):
@@ -341,6 +343,39 @@ class IndexesConformance:
         with pytest.raises(Conflict):
             people.create(Person(id="bob", nick="x"))
         assert people.count() == 1
+
+    def test_a_unique_index_that_cannot_be_filled(self, target: Store) -> None:
+        """It is Conflict for who declares it and nobody else, until the values differ."""
+        if not target.capabilities.unique_index:
+            return
+        people = target.repository("people", Person, indexes=[BY_AGE])
+        people.create_many(Person(id=id, age=1, nick="x") for id in "abc")
+        strict = target.repository("people", Person, indexes=[BY_NICK])
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: strict.count("by_nick"),
+            lambda: strict.query("by_nick"),
+            lambda: strict.create(Person(id="new", nick="new")),
+            lambda: strict.update("a", {"nick": "a"}),
+            strict.reindex,
+        )
+        for call in (*calls, *calls):
+            with pytest.raises(Conflict) as raised:
+                call()
+            assert (raised.value.reason, raised.value.data) == ("exists", {"index": "by_nick"})
+        assert (strict.get("a")).nick == "x"
+        assert strict.count() == len(strict.list()) == 3
+        newly = target.repository("people", Person, indexes=[BY_AGE])
+        for id, other in (("d", people), ("e", newly)):
+            other.create(Person(id=id, age=2, nick="x"))
+            other.update("a", {"age": 2})
+            other.reindex()
+        assert people.counts("by_age") == {1: 2, 2: 3}
+        for id in "ade":
+            people.update(id, {"nick": id})
+        strict.destroy("b")
+        assert strict.count("by_nick") == 4
+        with pytest.raises(Conflict):
+            strict.create(Person(nick="x"))
 
     def test_reindex_tells_how_far_it_is(self, target: Store) -> None:
         """`progress(done, total)` rises to the number that is returned."""

@@ -17,7 +17,7 @@ from datapatterns._sync.concurrency import Event
 from datapatterns._sync.contracts import Emitter
 from datapatterns.events import Gap
 from datapatterns.testing._sync.concurrently import meanwhile
-from datapatterns.testing.samples import NO_NAMES
+from datapatterns.testing.samples import AS_JSON, NO_NAMES
 
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 END = "the end"  # an event that a test emits last, to know that all before it were heard
@@ -358,6 +358,18 @@ class ListenersConformance:
                 events.listeners(name)
             with pytest.raises(InvalidArgument):
                 target.emitter(name)
+
+    @each_kind
+    def test_what_json_has_no_type_for(self, target: Store, durable: bool) -> None:
+        """Dates, numbers, ids, paths and tuples are heard as strings and lists."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as events:
+            events.on("news", heard.append)
+            for payload, _ in AS_JSON:
+                events.emit("news", payload)
+            settle(events)
+            until(lambda: len(heard) >= len(AS_JSON))
+        assert heard == [plain for _, plain in AS_JSON]
 
     @each_kind
     def test_bad_arguments(self, target: Store, durable: bool) -> None:

@@ -146,7 +146,7 @@ class PagesConformance:
     def test_cursors_of_other_queries(self, target: Store) -> None:
         """Each belongs to its index, prefix, bounds, direction and collection."""
         people = self._people(target, [5] * TOTAL)
-        items = target.repository("items", Item, indexes=[BY_AGE])
+        items = target.repository("items", Person, indexes=[BY_AGE])
         queries: list[Callable[..., Any]] = [
             lambda **options: people.list(**options),
             lambda **options: people.list(descending=True, **options),
@@ -159,7 +159,7 @@ class PagesConformance:
             lambda **options: items.list(**options),
             lambda **options: items.query("by_age", **options),
         ]
-        items.create_many(Item(id=f"{n:02}") for n in range(TOTAL))
+        items.create_many(Person(id=f"{n:02}") for n in range(TOTAL))
         cursors = [(query(limit=4)).next for query in queries[:9]]
         for mine, cursor in enumerate(cursors):
             assert cursor is not None

@@ -220,6 +220,9 @@ class RepositoryConformance:
             with pytest.raises(InvalidData) as raised:
                 people.update(id, {"age": 31, **changes})
             assert [error["loc"] for error in raised.value.errors] == [tuple(changes)]
+        with pytest.raises(InvalidData) as raised:
+            people.update("ann", {"age": -1, **changes})
+        assert {error["loc"] for error in raised.value.errors} == {("age",), tuple(changes)}
         assert people.get("ann") == ann
 
     def test_update_obeys_its_own_model(self, target: Store) -> None:

@@ -9,6 +9,7 @@ from datapatterns import AsyncStore
 from datapatterns.names import escape
 from datapatterns.testing._async.indexes import AsyncIndexesConformance
 from datapatterns.testing._async.misfits import AsyncMisfitsConformance
+from datapatterns.testing._async.moments import AsyncMomentsConformance
 from datapatterns.testing._async.paging import AsyncPagesConformance
 from datapatterns.testing._async.repository import AsyncRepositoryConformance
 
@@ -19,6 +20,10 @@ class TestRepository(AsyncRepositoryConformance):
 
 class TestIndexes(AsyncIndexesConformance):
     """Indexes."""
+
+
+class TestMoments(AsyncMomentsConformance):
+    """Datetimes and dates in indexes."""
 
 
 class TestPages(AsyncPagesConformance):

@@ -10,6 +10,7 @@ from datapatterns import Store
 from datapatterns.names import escape
 from datapatterns.testing._sync.indexes import IndexesConformance
 from datapatterns.testing._sync.misfits import MisfitsConformance
+from datapatterns.testing._sync.moments import MomentsConformance
 from datapatterns.testing._sync.paging import PagesConformance
 from datapatterns.testing._sync.repository import RepositoryConformance
 
@@ -20,6 +21,10 @@ class TestRepository(RepositoryConformance):
 
 class TestIndexes(IndexesConformance):
     """Indexes."""
+
+
+class TestMoments(MomentsConformance):
+    """Datetimes and dates in indexes."""
 
 
 class TestPages(PagesConformance):

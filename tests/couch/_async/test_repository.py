@@ -11,6 +11,7 @@ from datapatterns import AsyncStore
 from datapatterns.couch.paths import database_name
 from datapatterns.testing._async.indexes import AsyncIndexesConformance
 from datapatterns.testing._async.misfits import AsyncMisfitsConformance
+from datapatterns.testing._async.moments import AsyncMomentsConformance
 from datapatterns.testing._async.paging import AsyncPagesConformance
 from datapatterns.testing._async.repository import AsyncRepositoryConformance
 
@@ -23,6 +24,10 @@ class TestRepository(AsyncRepositoryConformance):
 
 class TestIndexes(AsyncIndexesConformance):
     """Indexes."""
+
+
+class TestMoments(AsyncMomentsConformance):
+    """Datetimes and dates in indexes."""
 
 
 @pytest.mark.parametrize("target", ["httpx"], indirect=True)

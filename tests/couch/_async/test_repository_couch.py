@@ -76,8 +76,9 @@ async def test_strange_field_names_in_an_index(database: AsyncDatabase) -> None:
 async def test_no_such_field_where_javascript_has_one(database: AsyncDatabase) -> None:
     """What every object or text has in JavaScript is no field of a document."""
     names = ("constructor", "value.length", "value.0", "__proto__", "toString")
-    items = of(database, Item, *[Index(name, name) for name in names])
-    await items.create_many([Item(id="a", value="text"), Item(id="b", value=[1]), Item(id="c")])
+    items = of(database, Open, *[Index(name, name) for name in names])
+    stored: list[dict[str, Any]] = [{"id": "a", "value": "text"}, {"id": "b", "value": [1]}]
+    await items.create_many([Open.model_validate(fields) for fields in (*stored, {"id": "c"})])
     for name in names:
         assert await items.count(name) == 0
 

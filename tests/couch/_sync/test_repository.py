@@ -12,6 +12,7 @@ from datapatterns import Store
 from datapatterns.couch.paths import database_name
 from datapatterns.testing._sync.indexes import IndexesConformance
 from datapatterns.testing._sync.misfits import MisfitsConformance
+from datapatterns.testing._sync.moments import MomentsConformance
 from datapatterns.testing._sync.paging import PagesConformance
 from datapatterns.testing._sync.repository import RepositoryConformance
 
@@ -24,6 +25,10 @@ class TestRepository(RepositoryConformance):
 
 class TestIndexes(IndexesConformance):
     """Indexes."""
+
+
+class TestMoments(MomentsConformance):
+    """Datetimes and dates in indexes."""
 
 
 @pytest.mark.parametrize("target", ["httpx"], indirect=True)

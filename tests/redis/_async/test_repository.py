@@ -10,6 +10,7 @@ from datapatterns.codecs import dumps
 from datapatterns.redis.keys import Keys
 from datapatterns.testing._async.indexes import AsyncIndexesConformance
 from datapatterns.testing._async.misfits import AsyncMisfitsConformance
+from datapatterns.testing._async.moments import AsyncMomentsConformance
 from datapatterns.testing._async.paging import AsyncPagesConformance
 from datapatterns.testing._async.repository import AsyncRepositoryConformance
 
@@ -20,6 +21,10 @@ class TestRepository(AsyncRepositoryConformance):
 
 class TestIndexes(AsyncIndexesConformance):
     """Indexes."""
+
+
+class TestMoments(AsyncMomentsConformance):
+    """Datetimes and dates in indexes."""
 
 
 class TestPages(AsyncPagesConformance):

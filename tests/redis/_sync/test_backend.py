@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from datapatterns import InvalidArgument, Store, Unauthorized, Unavailable
+from datapatterns import Closed, InvalidArgument, Store, Unauthorized, Unavailable
+from datapatterns.redis import transact
 from datapatterns.redis.urls import parse_url
 from datapatterns.testing.servers import (
     HOST,
@@ -63,6 +66,33 @@ def test_a_password_is_never_shown(guarded_server: RedisServer) -> None:
     assert "hush" not in repr(parsed)
 
 
+def test_a_closed_store_connects_no_more(url: str, namespace: str) -> None:
+    """Neither for a transaction, nor for an emitter's reader that has lost its connection."""
+    with Store.from_url(url, namespace=namespace) as store:
+        backend: Any = store._backend
+        emitter: Any = store.emitter("news", heartbeat=0.2)
+        emitter.on("ping", print)
+        subscriber = emitter._subscriber
+    with pytest.raises(Closed):
+        transact(backend.client, [b"{k}"], _nothing)
+    with pytest.raises(Closed):
+        emitter.on("pong", print)
+    subscriber._line.close()  # as the server would
+    _until(lambda: subscriber._running is None)
+    emitter.close()
+
+
+def _nothing(_: Any) -> None:
+    raise AssertionError("it must not be called")
+
+
+def _until(true: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
 def test_nobody_there_is_unavailable() -> None:
     """At the first command, or for a cluster at the latest then."""
     nobody = f"{HOST}:{free_port()}"
@@ -85,13 +115,30 @@ def _ping(url: str) -> None:
     ["redis://", "redis:///0", "redis://host:port", "redis://host:0", "redis://host:70000",
      "redis://host?socket_timeout=soon", "valkey://", "redis+cluster://", "redis+cluster://a:1,",
      "redis+cluster://a:b", "redis+cluster://a?colour=red", "redis+sentinel://a:1",
-     "redis+sentinel://a:1/", "redis+sentinel:///mymaster", "redis+sentinel://a/m/db"],
+     "redis+sentinel://a:1/", "redis+sentinel:///mymaster", "redis+sentinel://a/m/db",
+     "redis://host/abc", "redis://host/0/1", "redis://host/-1", "redis+cluster://host/1",
+     "redis+cluster://host?protocol=7", "redis+sentinel://host/m?socket_timeout=soon"],
 )  # fmt: skip
 def test_what_is_no_url_is_refused(url: str) -> None:
     """InvalidArgument, which does not repeat it."""
     with pytest.raises(InvalidArgument) as raised:
         Store.from_url(url)
-    assert url not in str(raised.value)
+    rest = url.partition("://")[2]
+    assert not rest or rest not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "option"),
+    [("redis://host?colour=hush", "colour"), ("redis://host?db=hush", "db"),
+     ("redis://host?protocol=70", "protocol"), ("redis://host?ssl_cert_reqs=hush", "ssl_cert_reqs"),
+     ("rediss://host?ssl_colour=hush", "ssl_colour"), ("redis+cluster://a?colour=hush", "colour"),
+     ("redis+sentinel://a/m?colour=hush", "colour")],
+)  # fmt: skip
+def test_an_option_that_the_url_cannot_have(url: str, option: str) -> None:
+    """It is named when the store is made, its value is not."""
+    with pytest.raises(InvalidArgument, match=option) as raised:
+        Store.from_url(url)
+    assert "hush" not in str(raised.value)
 
 
 def test_sentinels_and_nodes_may_be_several(

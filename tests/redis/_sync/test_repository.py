@@ -11,6 +11,7 @@ from datapatterns.codecs import dumps
 from datapatterns.redis.keys import Keys
 from datapatterns.testing._sync.indexes import IndexesConformance
 from datapatterns.testing._sync.misfits import MisfitsConformance
+from datapatterns.testing._sync.moments import MomentsConformance
 from datapatterns.testing._sync.paging import PagesConformance
 from datapatterns.testing._sync.repository import RepositoryConformance
 
@@ -21,6 +22,10 @@ class TestRepository(RepositoryConformance):
 
 class TestIndexes(IndexesConformance):
     """Indexes."""
+
+
+class TestMoments(MomentsConformance):
+    """Datetimes and dates in indexes."""
 
 
 class TestPages(PagesConformance):

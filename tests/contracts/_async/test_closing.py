@@ -1,0 +1,93 @@
+"""What becomes of workers and feeds when their store is closed under them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from datapatterns import AsyncChangesWorker, AsyncStore, AsyncWorker, Closed, Document
+from datapatterns._async.concurrency import AsyncEvent
+from datapatterns.testing._async.concurrently import meanwhile
+
+pytestmark = pytest.mark.anyio
+PATIENCE = 20.0
+
+
+class Note(Document):
+    """What is stored."""
+
+    text: str = ""
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[AsyncStore]:
+    """A store with an item in its queue and a document in its collection."""
+    async with AsyncStore.from_url(f"level:{tmp_path}/data") as opened:
+        await opened.work_queue("mail").push("hello")
+        await opened.repository("notes", Note).create(Note())
+        yield opened
+
+
+async def ends(
+    store: AsyncStore,
+    began: AsyncEvent,
+    work: Callable[[], Any],
+    stop: Callable[[], None],
+) -> None:
+    """Close the store once the work has begun, and see that this ends it with Closed."""
+    ended = AsyncEvent()
+
+    async def run() -> None:
+        with pytest.raises(Closed):
+            await work()
+        ended.set()
+
+    async with meanwhile(run):
+        try:
+            assert await began.wait(PATIENCE)
+            await store.close()
+            assert await ended.wait(PATIENCE)
+        finally:
+            stop()
+
+
+async def test_a_worker_ends(store: AsyncStore) -> None:
+    """It cannot be served any more, and says so instead of trying for ever."""
+    began = AsyncEvent()
+
+    async def handle(item: str) -> None:
+        began.set()
+
+    worker = AsyncWorker(store.work_queue("mail"), handle, signals=False)
+    await ends(store, began, worker.run, worker.stop)
+
+
+async def test_a_changes_worker_ends(store: AsyncStore) -> None:
+    """The same for one that follows a collection."""
+    began = AsyncEvent()
+
+    async def handle(change: Any) -> None:
+        began.set()
+
+    feed = store.changes("notes", Note)
+    worker = AsyncChangesWorker(feed, handle, name="w", signals=False)
+    await ends(store, began, worker.run, worker.stop)
+    with pytest.raises(Closed):
+        await worker.run()
+
+
+async def test_a_feed_ends(store: AsyncStore) -> None:
+    """Following and reading raise it."""
+    began = AsyncEvent()
+    feed = store.changes("notes", Note)
+
+    async def follow() -> None:
+        async for _ in feed.follow():
+            began.set()
+
+    await ends(store, began, follow, feed.stop)
+    with pytest.raises(Closed):
+        await feed.read()

@@ -1,0 +1,182 @@
+"""What the documentation lists by hand is what the code has: options, defaults, plain methods."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import pytest
+
+from datapatterns import AsyncChangesWorker, AsyncStore, AsyncWorker, Store, contracts
+from datapatterns._async import contracts as async_contracts
+from datapatterns._sync import contracts as sync_contracts
+from datapatterns.backoff import Backoff
+from datapatterns.capabilities import Pattern
+from datapatterns.couch import kit as couch
+from datapatterns.errors import InvalidArgument
+from datapatterns.level import AsyncLevel
+from datapatterns.level import kit as level
+from datapatterns.redis import kit as redis
+from datapatterns.redis.urls import parse_url
+
+DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = DOCS / "reference"
+CHOOSING = (DOCS / "guides" / "choosing.md").read_text("utf-8")
+STORE = (REFERENCE / "store.md").read_text("utf-8")
+KITS: dict[str, Any] = {"level": level.PATTERNS, "redis": redis.PATTERNS, "couch": couch.PATTERNS}
+ROW = re.compile(r"^\| `(\w+)` \| .+? \| (\S.*?) \| (\S.*?) \| .+ \|$", re.MULTILINE)
+NOT_OPTIONS = {"client", "name", "collection", "model", "namespace"}
+EMPTY = inspect.Parameter.empty
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def listed(pattern: Pattern) -> dict[str, dict[str, Any]]:
+    """Each backend's options of the pattern with their defaults, as the page has them."""
+    section = STORE.split(f"\n### {pattern}\n")[1].split("\n### ")[0]
+    found: dict[str, dict[str, Any]] = {name: {} for name in KITS if pattern in KITS[name]}
+    for option, default, backends in ROW.findall(section):
+        value = EMPTY if default == "required" else in_python(default.strip("`"), {})
+        for backend in found if backends == "all" else backends.split(", "):
+            found[backend][option] = value
+    return found
+
+
+def in_python(text: str, names: dict[str, Any]) -> Any:
+    """The value of an expression of ours, such as `Backoff(0.5, 60)`."""
+    return eval(text, {"Backoff": Backoff, **names})  # noqa: S307 - from our own files
+
+
+def options(kind: type[Any]) -> dict[str, Any]:
+    """The same, as the class has them."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name: each.default for each in parameters if each.name not in NOT_OPTIONS}
+
+
+@pytest.mark.parametrize("pattern", get_args(Pattern))
+def test_the_page_lists_the_options_of_every_backend(pattern: Pattern) -> None:
+    """None is missing, none is too many, and the defaults are right."""
+    known = {name: options(kit[pattern]) for name, kit in KITS.items() if pattern in kit}
+    assert listed(pattern) == known
+
+
+@pytest.mark.parametrize("pattern", get_args(Pattern))
+def test_the_factory_names_the_options(pattern: Pattern) -> None:
+    """Who asks an editor for help sees them, though the signature says `**options`."""
+    text = inspect.getdoc(getattr(Store, pattern)) or ""
+    for names in listed(pattern).values():
+        assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_page_lists_the_options_of_urls() -> None:
+    """Those that are ours to refuse; what redis-py takes it says itself."""
+    for url in ("redis+cluster://h?x=1", "redis+sentinel://h/service?x=1"):
+        with pytest.raises(InvalidArgument) as refused:
+            parse_url(url)
+        known = str(refused.value).split(" are ")[1].split(", not ")[0]
+        names = set(re.findall(r"\w+", known)) - {"and"}
+        rows = STORE.split("| `redis+cluster://`")[1].split("| `redis+sentinel://`")[0]
+        assert set(re.findall(r"\| `(\w+)` \|", rows)) == names
+    for word in ("always", "never"):
+        assert f"`sync={word}`" in STORE
+        level.parse_url(f"level:x?sync={word}")
+
+
+# --- signatures
+
+
+def shown_constants() -> Iterator[tuple[str, str, str, Any]]:
+    """Where the reference shows a constant's name: the place, the texts there, what, its value."""
+    for page in sorted(REFERENCE.glob("*.md")):
+        text = page.read_text("utf-8")
+        for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
+            module = importlib.import_module(name)
+            tree = ast.parse(inspect.getsource(module))
+            nodes = [node for node in ast.walk(tree) if isinstance(node, Documented)]
+            texts = "\n".join([text, *(ast.get_docstring(node) or "" for node in nodes)])
+            classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+            public = [node.body for node in classes if not node.name.startswith("_")]
+            for body in (tree.body, *public):
+                for node in body:
+                    if isinstance(node, Function):
+                        for argument, value in named_defaults(node, vars(module)):
+                            yield f"{name}.{node.name}", texts, argument, value
+
+
+def named_defaults(node: Function, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The arguments whose defaults are not literal, with their values."""
+    arguments = node.args
+    places = arguments.posonlyargs + arguments.args
+    pairs = [
+        *zip(places[len(places) - len(arguments.defaults) :], arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    for argument, default in pairs:
+        if isinstance(default, ast.Name | ast.Call) and not argument.arg.startswith("_"):
+            yield argument.arg, in_python(ast.unparse(default), names)
+
+
+def spelled(value: Any) -> str:
+    """A regular expression of how a text has the value."""
+    if isinstance(value, Backoff):
+        return re.escape(f"Backoff({value.base:g}, {value.cap:g})")
+    if isinstance(value, tuple):
+        return ".{1,9}".join(re.escape(name) for name in cast("tuple[str, ...]", value))
+    return re.escape(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def test_a_constant_in_a_signature_is_told() -> None:
+    """Who reads `lease: float = LEASE` finds the value in the text beside it."""
+    untold = [
+        f"{place}: {argument} is {value}"
+        for place, texts, argument, value in shown_constants()
+        if not re.search(rf"`{argument}\b.{{0,60}}?{spelled(value)}", texts, re.DOTALL)
+    ]
+    assert untold == []
+
+
+# --- the types for annotations, and what is not awaited
+
+
+def protocols(module: Any) -> dict[str, Any]:
+    """The contracts in the module by name; workers are no contracts to an application."""
+    kinds = inspect.getmembers(module, inspect.isclass)
+    own = {name: kind for name, kind in kinds if kind.__module__ == module.__name__}
+    return {name: kind for name, kind in own.items() if not name.endswith("Worker")}
+
+
+def test_every_contract_can_be_imported() -> None:
+    """`from datapatterns.contracts import Delivery`, for a handler's annotation."""
+    assert {*protocols(async_contracts), *protocols(sync_contracts)} == set(contracts.__all__)
+
+
+def plain_methods(kind: Any) -> set[str]:
+    """The methods of an async class that are not awaited."""
+    return {
+        name
+        for name in dir(kind)
+        if not name.startswith("_")
+        and inspect.isroutine(method := getattr(kind, name))
+        and not inspect.iscoroutinefunction(method)
+    }
+
+
+def test_the_table_of_what_is_not_awaited_is_whole() -> None:
+    """Every plain method of the async contracts, of the store and of the workers, and no other."""
+    section = CHOOSING.split("\n## Sync and async\n")[1].split("\n## ")[0]
+    told = {
+        (kind, method)
+        for kinds, methods in re.findall(r"^\| (`Async.+?) \| (.+?) \|", section, re.MULTILINE)
+        for kind in re.findall(r"`(\w+)`", kinds)
+        for method in re.findall(r"`(\w+)`", methods)
+    }
+    kinds = {**protocols(async_contracts), "AsyncStore": AsyncStore, "AsyncWorker": AsyncWorker}
+    kinds |= {"AsyncChangesWorker": AsyncChangesWorker, "AsyncLevel": AsyncLevel}
+    del kinds["AsyncWorkerFeed"]  # an AsyncChangesFeed with two properties more
+    plain = {(name, method) for name, kind in kinds.items() for method in plain_methods(kind)}
+    assert plain - {("AsyncLevel", "beside")} == told
