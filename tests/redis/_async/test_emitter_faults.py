@@ -159,7 +159,7 @@ async def test_faults_of_the_network(
 ) -> None:
     """However the connection ends, the emitter notices, comes back, and says what it missed."""
     proxy = fault_proxy(HOST, redis_server.port)
-    near = await connect(proxy, socket_timeout=0.5)
+    near = await connect(proxy, socket_timeout=1.5)
     other = AsyncEmitter(await connect(redis_server), durable=durable, namespace=namespace)
     async with telling(near, namespace, durable=durable, heartbeat=BEAT) as (_, story):
         await other.emit("count", 0)
@@ -241,7 +241,7 @@ async def test_a_lost_reply_to_emit(
 ) -> None:
     """The outcome is unknown to the caller, and no listener hears it twice."""
     proxy = fault_proxy(HOST, redis_server.port)
-    near = await connect(proxy, socket_timeout=0.5)
+    near = await connect(proxy, socket_timeout=1.5)
     other = AsyncEmitter(near, durable=durable, namespace=namespace)
     async with telling(await connect(redis_server), namespace, durable=durable) as (_, story):
         await other.emit("count", 0)
@@ -284,9 +284,9 @@ async def test_a_server_that_says_nothing(
 ) -> None:
     """`on` raises TimedOut in time, whoever listened already goes on, nothing is left behind."""
     proxy = fault_proxy(HOST, redis_server.port)
-    near = await connect(proxy, socket_timeout=0.3, socket_connect_timeout=0.3, retry=NO_RETRY)
+    near = await connect(proxy, socket_timeout=1.5, socket_connect_timeout=1.5, retry=NO_RETRY)
     other = AsyncEmitter(await connect(redis_server), durable=durable, namespace=namespace)
-    options: dict[str, Any] = {"durable": durable, "timeout": 0.3, "heartbeat": BEAT}
+    options: dict[str, Any] = {"durable": durable, "timeout": 1.5, "heartbeat": BEAT}
     async with telling(near, namespace, **options) as (events, story):
         proxy.black_hole()
         with pytest.raises((TimedOut, Unavailable)):
@@ -412,7 +412,7 @@ async def test_a_reader_that_lags_behind_a_new_listener(
     proxy = fault_proxy(HOST, redis_server.port)
     near = await connect(
         proxy,
-        socket_timeout=0.3,
+        socket_timeout=1.0,
         retry=Retry(NoBackoff(), 3),
         retry_on_error=[LostConnection, LostReply],
     )

@@ -38,7 +38,7 @@ async def test_lost_replies(
 ) -> None:
     """Each changing call is told that the outcome is unknown, and has happened exactly once."""
     proxy = fault_proxy(HOST, redis_server.port)
-    near = await connect(proxy, socket_timeout=0.3)
+    near = await connect(proxy, socket_timeout=1.0)
     groups = AsyncGroups(near, "teams", namespace=namespace)
     board = AsyncLeaderboard(near, "game", namespace=namespace)
     await groups.add("red", "ann")

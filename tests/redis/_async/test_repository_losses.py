@@ -54,7 +54,7 @@ async def test_a_lost_reply_is_an_unknown_outcome(
     await direct.create(Person(id="other", age=0, nick="other"))
     await direct.destroy("other")  # now the server knows the scripts
     proxy = fault_proxy(HOST, redis_server.port)
-    client = await connect(proxy, socket_timeout=0.5)
+    client = await connect(proxy, socket_timeout=1.5)
     people = people_of(client, namespace, *EVERYTHING)
     ann = await people.create(Person(id="ann", age=1, nick="a"))
     proxy.lose_reply(to=b"EVALSHA", silent=silent)

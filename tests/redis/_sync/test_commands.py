@@ -152,7 +152,7 @@ def test_a_restarted_server_is_met_again(connect: Any) -> None:
 def test_a_frozen_server_leaves_the_outcome_unknown(connect: Any) -> None:
     """Its system took the bytes, so it may still execute them; and here it does."""
     with RedisServer() as server:
-        client = connect(server, socket_timeout=0.3)
+        client = connect(server, socket_timeout=2.0)
         write(client, "INCR", b"n", key=b"n")
         server.pause()
         with pytest.raises(OutcomeUnknown):

@@ -39,7 +39,7 @@ def test_lost_replies(
 ) -> None:
     """Each changing call is told that the outcome is unknown, and has happened exactly once."""
     proxy = fault_proxy(HOST, redis_server.port)
-    near = connect(proxy, socket_timeout=0.3)
+    near = connect(proxy, socket_timeout=1.0)
     groups = Groups(near, "teams", namespace=namespace)
     board = Leaderboard(near, "game", namespace=namespace)
     groups.add("red", "ann")

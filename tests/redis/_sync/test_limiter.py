@@ -204,7 +204,7 @@ def test_failing_open(
 ) -> None:
     """With Redis away a hit is admitted, marked and logged; without `fail_open` it raises."""
     proxy = fault_proxy(HOST, redis_server.port)
-    client = connect(proxy, socket_timeout=0.3, socket_connect_timeout=0.3)
+    client = connect(proxy, socket_timeout=1.5, socket_connect_timeout=1.5)
     options: Any = {"limit": 2, "window": 60, "namespace": namespace}
     closed = RateLimiter(client, "api", **options)
     open_ = RateLimiter(client, "api", fail_open=True, **options)

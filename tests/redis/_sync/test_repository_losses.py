@@ -55,7 +55,7 @@ def test_a_lost_reply_is_an_unknown_outcome(
     direct.create(Person(id="other", age=0, nick="other"))
     direct.destroy("other")  # now the server knows the scripts
     proxy = fault_proxy(HOST, redis_server.port)
-    client = connect(proxy, socket_timeout=0.5)
+    client = connect(proxy, socket_timeout=1.5)
     people = people_of(client, namespace, *EVERYTHING)
     ann = people.create(Person(id="ann", age=1, nick="a"))
     proxy.lose_reply(to=b"EVALSHA", silent=silent)
