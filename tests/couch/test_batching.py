@@ -211,7 +211,7 @@ async def test_each_has_its_own_error(fake: Fake, batching: AsyncBatching) -> No
     fake.gate.clear()
     fake.error = Unavailable("gone", retry_after=5)
     fake.error.__cause__ = cause = OSError("why")
-    tasks = await start(*[batching.read(id) for id in ("a", "b", "c", "c", "d", "e")])
+    tasks = await start(*[batching.read(name) for name in ("a", "b", "c", "c", "d", "e")])
     fake.gate.set()
     errors = await asyncio.gather(*tasks, return_exceptions=True)
     assert len({id(error) for error in errors}) == 6
