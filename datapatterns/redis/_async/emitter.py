@@ -8,9 +8,9 @@ from datapatterns._async.listening import AsyncListening, Position
 from datapatterns.errors import Unsupported
 from datapatterns.integers import check_count, check_seconds
 from datapatterns.redis._async.commands import write
-from datapatterns.redis._async.follower import AsyncFollower
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis._async.stream_reader import AsyncStreamReader
 from datapatterns.redis._async.subscriber import AsyncSubscriber
 from datapatterns.redis.channels import Channels
 from datapatterns.redis.closing import check_open
@@ -70,10 +70,10 @@ class AsyncEmitter(AsyncListening):
         heartbeat = check_seconds("the heartbeat", heartbeat)
         self._channels = Channels(keys)
         self._sharded = isinstance(client, RedisCluster)
-        self._follower: AsyncFollower | None = None
+        self._follower: AsyncStreamReader | None = None
         self._subscriber: AsyncSubscriber | None = None
         if durable:
-            self._follower = AsyncFollower(client, self._stream, self._listeners, heartbeat)
+            self._follower = AsyncStreamReader(client, self._stream, self._listeners, heartbeat)
         else:
             self._subscriber = AsyncSubscriber(client, self._channels, self._listeners, heartbeat)
 

@@ -13,7 +13,7 @@ from datapatterns.names import check_name
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis.documents import (
+from datapatterns.redis.hashes import (
     Note,
     Raw,
     index_key,

@@ -15,13 +15,13 @@ from datapatterns.indexes import Index, by_name, declared
 from datapatterns.names import check_name, escape
 from datapatterns.pages import Page, Scan, scan
 from datapatterns.redis._async.commands import read
-from datapatterns.redis._async.documents import AsyncDocuments
+from datapatterns.redis._async.hashes import AsyncHashes
 from datapatterns.redis._async.indexing import AsyncIndexing
 from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis.documents import (
+from datapatterns.redis.hashes import (
+    HashSchema,
     Overtaken,
     Remembered,
-    Schema,
     Write,
     change,
     creation,
@@ -94,11 +94,11 @@ class AsyncRepository(Generic[D]):
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.redis = client
-        self._schema = Schema(model, id_from, frozenset(immutable), update_model)
+        self._schema = HashSchema(model, id_from, frozenset(immutable), update_model)
         keys = Keys.of(namespace, "repository", name)
         self._query = f"redis {escape(namespace)} {escape(name)}"
         self._indexing = AsyncIndexing(client, keys, by_name(indexes, model), ensure=ensure)
-        self._documents = AsyncDocuments[D](self._indexing, Remembered(remember))
+        self._documents = AsyncHashes[D](self._indexing, Remembered(remember))
 
     # --- writes
 

@@ -13,9 +13,9 @@ from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.listening import AsyncListeners, Message
 from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
 from datapatterns.events import Gap
-from datapatterns.redis._async.line import AsyncLine
+from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
 from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis._async.reader import AsyncReader
+from datapatterns.redis._async.reader_connection import AsyncReaderConnection
 from datapatterns.redis.channels import Channels
 
 _SILENCES = 3  # heartbeats without a word after which a connection is taken for dead
@@ -33,7 +33,7 @@ class _Subscription:
     held: bool = False  # the server has confirmed it once: from then on it must not be missed
 
 
-class AsyncSubscriber(AsyncReader):
+class AsyncSubscriber(AsyncEmitterReader):
     """Keeps one connection subscribed to what is wanted.
 
     `want` sends SUBSCRIBE and waits for the server's confirmation. After a loss all subscriptions
@@ -98,14 +98,14 @@ class AsyncSubscriber(AsyncReader):
                 if self._line is not None:
                     self._line.post(f"{subscription.kind}UNSUBSCRIBE", name)
 
-    def _subscribe(self, line: AsyncLine, subscription: _Subscription) -> None:
+    def _subscribe(self, line: AsyncReaderConnection, subscription: _Subscription) -> None:
         line.post(f"{subscription.kind}SUBSCRIBE", subscription.name)
         self._unconfirmed[subscription.name] += 1
 
     def _needed(self) -> bool:
         return bool(self._wanted)
 
-    async def _talk(self, line: AsyncLine) -> None:
+    async def _talk(self, line: AsyncReaderConnection) -> None:
         with self._lock:
             self._unconfirmed.clear()
             self._back.clear()

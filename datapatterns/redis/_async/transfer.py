@@ -9,10 +9,10 @@ from typing import Any
 
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import Forbidden
-from datapatterns.redis._async.carriers import carrier
 from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient, pools_of
+from datapatterns.redis._async.records import records_of
 from datapatterns.redis._async.scanning import all_keys, ask, names_of
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
 from datapatterns.transfers import (
@@ -123,15 +123,15 @@ class AsyncTransfer:
 
     def export(self, unit: Unit, after: str | None = None) -> AsyncIterator[Batch]:
         """Iterate over the unit's records."""
-        return carrier(self.redis, self._namespace, unit).rows(after)
+        return records_of(self.redis, self._namespace, unit).rows(after)
 
     async def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
         """Return the records of these ids."""
-        return await carrier(self.redis, self._namespace, unit).find(ids) if ids else []
+        return await records_of(self.redis, self._namespace, unit).find(ids) if ids else []
 
     async def add(self, unit: Unit, records: Sequence[Record]) -> int:
         """Store those that are not there; return how many."""
-        return await carrier(self.redis, self._namespace, unit).add(records) if records else 0
+        return await records_of(self.redis, self._namespace, unit).add(records) if records else 0
 
     async def progress(self) -> dict[str, Any] | None:
         """Return what was noted."""

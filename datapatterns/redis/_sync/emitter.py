@@ -9,9 +9,9 @@ from datapatterns._sync.listening import Listening, Position
 from datapatterns.errors import Unsupported
 from datapatterns.integers import check_count, check_seconds
 from datapatterns.redis._sync.commands import write
-from datapatterns.redis._sync.follower import Follower
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.stream_reader import StreamReader
 from datapatterns.redis._sync.subscriber import Subscriber
 from datapatterns.redis.channels import Channels
 from datapatterns.redis.closing import check_open
@@ -71,10 +71,10 @@ class Emitter(Listening):
         heartbeat = check_seconds("the heartbeat", heartbeat)
         self._channels = Channels(keys)
         self._sharded = isinstance(client, RedisCluster)
-        self._follower: Follower | None = None
+        self._follower: StreamReader | None = None
         self._subscriber: Subscriber | None = None
         if durable:
-            self._follower = Follower(client, self._stream, self._listeners, heartbeat)
+            self._follower = StreamReader(client, self._stream, self._listeners, heartbeat)
         else:
             self._subscriber = Subscriber(client, self._channels, self._listeners, heartbeat)
 

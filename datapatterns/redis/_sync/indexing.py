@@ -14,7 +14,7 @@ from datapatterns.names import check_name
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis.documents import (
+from datapatterns.redis.hashes import (
     Note,
     Raw,
     index_key,

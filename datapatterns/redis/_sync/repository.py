@@ -16,13 +16,13 @@ from datapatterns.indexes import Index, by_name, declared
 from datapatterns.names import check_name, escape
 from datapatterns.pages import Page, Scan, scan
 from datapatterns.redis._sync.commands import read
-from datapatterns.redis._sync.documents import Documents
+from datapatterns.redis._sync.hashes import Hashes
 from datapatterns.redis._sync.indexing import Indexing
 from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis.documents import (
+from datapatterns.redis.hashes import (
+    HashSchema,
     Overtaken,
     Remembered,
-    Schema,
     Write,
     change,
     creation,
@@ -95,11 +95,11 @@ class Repository(Generic[D]):
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.redis = client
-        self._schema = Schema(model, id_from, frozenset(immutable), update_model)
+        self._schema = HashSchema(model, id_from, frozenset(immutable), update_model)
         keys = Keys.of(namespace, "repository", name)
         self._query = f"redis {escape(namespace)} {escape(name)}"
         self._indexing = Indexing(client, keys, by_name(indexes, model), ensure=ensure)
-        self._documents = Documents[D](self._indexing, Remembered(remember))
+        self._documents = Hashes[D](self._indexing, Remembered(remember))
 
     # --- writes
 

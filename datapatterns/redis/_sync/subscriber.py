@@ -14,9 +14,9 @@ from datapatterns._sync.concurrency import Event
 from datapatterns._sync.listening import Listeners, Message
 from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
 from datapatterns.events import Gap
-from datapatterns.redis._sync.line import Line
+from datapatterns.redis._sync.emitter_reader import EmitterReader
 from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis._sync.reader import Reader
+from datapatterns.redis._sync.reader_connection import ReaderConnection
 from datapatterns.redis.channels import Channels
 
 _SILENCES = 3  # heartbeats without a word after which a connection is taken for dead
@@ -34,7 +34,7 @@ class _Subscription:
     held: bool = False  # the server has confirmed it once: from then on it must not be missed
 
 
-class Subscriber(Reader):
+class Subscriber(EmitterReader):
     """Keeps one connection subscribed to what is wanted.
 
     `want` sends SUBSCRIBE and waits for the server's confirmation. After a loss all subscriptions
@@ -99,14 +99,14 @@ class Subscriber(Reader):
                 if self._line is not None:
                     self._line.post(f"{subscription.kind}UNSUBSCRIBE", name)
 
-    def _subscribe(self, line: Line, subscription: _Subscription) -> None:
+    def _subscribe(self, line: ReaderConnection, subscription: _Subscription) -> None:
         line.post(f"{subscription.kind}SUBSCRIBE", subscription.name)
         self._unconfirmed[subscription.name] += 1
 
     def _needed(self) -> bool:
         return bool(self._wanted)
 
-    def _talk(self, line: Line) -> None:
+    def _talk(self, line: ReaderConnection) -> None:
         with self._lock:
             self._unconfirmed.clear()
             self._back.clear()

@@ -10,10 +10,10 @@ from typing import Any
 
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import Forbidden
-from datapatterns.redis._sync.carriers import carrier
 from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient, pools_of
+from datapatterns.redis._sync.records import records_of
 from datapatterns.redis._sync.scanning import all_keys, ask, names_of
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
 from datapatterns.transfers import (
@@ -124,15 +124,15 @@ class Transfer:
 
     def export(self, unit: Unit, after: str | None = None) -> Iterator[Batch]:
         """Iterate over the unit's records."""
-        return carrier(self.redis, self._namespace, unit).rows(after)
+        return records_of(self.redis, self._namespace, unit).rows(after)
 
     def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
         """Return the records of these ids."""
-        return carrier(self.redis, self._namespace, unit).find(ids) if ids else []
+        return records_of(self.redis, self._namespace, unit).find(ids) if ids else []
 
     def add(self, unit: Unit, records: Sequence[Record]) -> int:
         """Store those that are not there; return how many."""
-        return carrier(self.redis, self._namespace, unit).add(records) if records else 0
+        return records_of(self.redis, self._namespace, unit).add(records) if records else 0
 
     def progress(self) -> dict[str, Any] | None:
         """Return what was noted."""

@@ -19,7 +19,7 @@ from datapatterns import (
 )
 from datapatterns.indexes import entry
 from datapatterns.redis._async.repository import AsyncRepository
-from datapatterns.redis.documents import values_of
+from datapatterns.redis.hashes import values_of
 from datapatterns.redis.keys import Keys
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing._async.consistency import check_indexes

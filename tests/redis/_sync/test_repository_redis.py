@@ -20,7 +20,7 @@ from datapatterns import (
 )
 from datapatterns.indexes import entry
 from datapatterns.redis._sync.repository import Repository
-from datapatterns.redis.documents import values_of
+from datapatterns.redis.hashes import values_of
 from datapatterns.redis.keys import Keys
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing._sync.consistency import check_indexes

@@ -38,7 +38,7 @@ _RESERVED = frozenset({"_rev", "_entries"})
 _LARGE = 16_384  # bytes: a thousand such documents are 16 MB
 
 
-class Schema(documents.Schema[D]):
+class HashSchema(documents.Schema[D]):
     """What a repository was told of its documents, and how it reads them."""
 
     def load(self, id: str, raw: Raw) -> D:
@@ -107,13 +107,13 @@ class Write(Generic[D]):
         return self.made
 
 
-def creation(schema: Schema[D], document: D) -> Write[D]:
+def creation(schema: HashSchema[D], document: D) -> Write[D]:
     """The write of a new document."""
     made, fields = schema.checked(document)
     return Write("create", document_id(document, schema.id_from), "", fields, encode(fields), made)
 
 
-def replacement(schema: Schema[D], document: D) -> Write[D]:
+def replacement(schema: HashSchema[D], document: D) -> Write[D]:
     """The write of a whole document over the revision it carries."""
     made, fields = schema.checked(document)
     id = check_name("the id of a document to replace", document.id)
@@ -124,7 +124,7 @@ def replacement(schema: Schema[D], document: D) -> Write[D]:
 
 
 def change(
-    schema: Schema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
+    schema: HashSchema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
 ) -> Write[D]:
     """The write of some fields over what is stored; NotFound, or Conflict if `rev` is another."""
     if before is None:

@@ -1,4 +1,4 @@
-# Generated from datapatterns/redis/_async/reader.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/redis/_async/emitter_reader.py by scripts/unasync.py; do not edit.
 """What keeps an emitter's connection: one that reads in the background and comes back when lost."""
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datapatterns._sync.courier import Background
 from datapatterns._sync.listening import Listeners
 from datapatterns.backoff import Backoff
 from datapatterns.errors import Closed, DataError, Unavailable
-from datapatterns.redis._sync.line import Line
 from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.reader_connection import ReaderConnection
 
 logger = logging.getLogger("datapatterns.emitter")
 
@@ -23,7 +23,7 @@ _SLACK = 2.0  # seconds
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
-class Reader:
+class EmitterReader:
     """Connects, has a session, and when that ends begins anew, at once and then with full jitter.
 
     A subclass says what a session is (`_talk`), whether one is needed (`_needed`), and what it
@@ -39,7 +39,7 @@ class Reader:
         self._heartbeat = heartbeat
         self._timeout = heartbeat + max(heartbeat, _SLACK)  # for a server that blocks for a beat
         self._lock = threading.Lock()  # held for moments only
-        self._line: Line | None = None
+        self._line: ReaderConnection | None = None
         self._running: Background | None = None
         self._over = Event()
         self._attempt = 0  # failures in a row
@@ -51,7 +51,7 @@ class Reader:
     def _needed(self) -> bool:
         raise NotImplementedError
 
-    def _talk(self, line: Line) -> None:
+    def _talk(self, line: ReaderConnection) -> None:
         raise NotImplementedError
 
     def _unreachable(self, error: DataError) -> None:
@@ -80,7 +80,9 @@ class Reader:
     def _session(self) -> None:
         """Connect, and talk until that fails or nobody needs it any more."""
         try:
-            line = Line.open(self.redis, self._key, timeout=self._timeout, anew=self._astray)
+            line = ReaderConnection.open(
+                self.redis, self._key, timeout=self._timeout, anew=self._astray
+            )
         except DataError as error:
             if isinstance(error, Closed):
                 self._over.set()  # it would be so for ever

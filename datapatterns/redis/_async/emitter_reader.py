@@ -12,8 +12,8 @@ from datapatterns._async.courier import AsyncBackground
 from datapatterns._async.listening import AsyncListeners
 from datapatterns.backoff import Backoff
 from datapatterns.errors import Closed, DataError, Unavailable
-from datapatterns.redis._async.line import AsyncLine
 from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis._async.reader_connection import AsyncReaderConnection
 
 logger = logging.getLogger("datapatterns.emitter")
 
@@ -22,7 +22,7 @@ _SLACK = 2.0  # seconds
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
-class AsyncReader:
+class AsyncEmitterReader:
     """Connects, has a session, and when that ends begins anew, at once and then with full jitter.
 
     A subclass says what a session is (`_talk`), whether one is needed (`_needed`), and what it
@@ -38,7 +38,7 @@ class AsyncReader:
         self._heartbeat = heartbeat
         self._timeout = heartbeat + max(heartbeat, _SLACK)  # for a server that blocks for a beat
         self._lock = threading.Lock()  # held for moments only
-        self._line: AsyncLine | None = None
+        self._line: AsyncReaderConnection | None = None
         self._running: AsyncBackground | None = None
         self._over = AsyncEvent()
         self._attempt = 0  # failures in a row
@@ -50,7 +50,7 @@ class AsyncReader:
     def _needed(self) -> bool:
         raise NotImplementedError
 
-    async def _talk(self, line: AsyncLine) -> None:
+    async def _talk(self, line: AsyncReaderConnection) -> None:
         raise NotImplementedError
 
     def _unreachable(self, error: DataError) -> None:
@@ -79,7 +79,7 @@ class AsyncReader:
     async def _session(self) -> None:
         """Connect, and talk until that fails or nobody needs it any more."""
         try:
-            line = await AsyncLine.open(
+            line = await AsyncReaderConnection.open(
                 self.redis, self._key, timeout=self._timeout, anew=self._astray
             )
         except DataError as error:

@@ -21,7 +21,7 @@ from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors
 _CONNECT = 5.0  # seconds to wait for a connection, at most
 
 
-class AsyncLine:
+class AsyncReaderConnection:
     """An open connection: one task reads, any may post."""
 
     def __init__(self, connection: Any, timeout: float) -> None:

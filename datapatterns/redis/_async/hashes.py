@@ -11,11 +11,11 @@ from datapatterns.indexes import Index
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.indexing import TRIES, AsyncIndexing
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis.documents import (
+from datapatterns.redis.hashes import (
+    HashSchema,
     Overtaken,
     Raw,
     Remembered,
-    Schema,
     Write,
     check_revision,
     packed_id,
@@ -28,7 +28,7 @@ from datapatterns.redis.documents import (
 D = TypeVar("D", bound=Document)
 
 
-class AsyncDocuments(Generic[D]):
+class AsyncHashes(Generic[D]):
     """The hashes of a collection, and what was seen of them lately.
 
     A write is one run of `repository_write.lua`, for one document or for some. It does nothing but
@@ -46,7 +46,7 @@ class AsyncDocuments(Generic[D]):
         self.remembered.put(id, raw)
         return raw
 
-    async def behind(self, schema: Schema[D], index: Index, rows: list[bytes]) -> list[D]:
+    async def behind(self, schema: HashSchema[D], index: Index, rows: list[bytes]) -> list[D]:
         """Return the documents of index entries, less those that have moved meanwhile."""
         ids = [entries.entry_id(row) for row in rows]
         items: list[D] = []

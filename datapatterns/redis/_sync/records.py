@@ -1,4 +1,4 @@
-# Generated from datapatterns/redis/_async/carriers.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/redis/_async/records.py by scripts/unasync.py; do not edit.
 """What Redis stores of each kind as records, and back: one class a kind, for `Transfer`.
 
 `rows` reads from behind a position on, in batches; `find` reads by ids; `add` stores what is not
@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from datapatterns.calendars import bucket_of
 from datapatterns.queues import HIGHEST_PRIORITY
-from datapatterns.redis._sync.carried_documents import StoredDocuments
 from datapatterns.redis._sync.commands import read, write
+from datapatterns.redis._sync.document_records import DocumentRecords
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.scanning import (
@@ -27,7 +27,7 @@ from datapatterns.redis._sync.scanning import (
     number,
     text_of,
 )
-from datapatterns.redis.documents import raw_of
+from datapatterns.redis.hashes import raw_of
 from datapatterns.redis.keys import Keys, escape
 from datapatterns.transfers import FACTS, Batch, Kind, Record, Unit, present
 
@@ -37,7 +37,7 @@ _DIGITS = 10  # of a priority, in the place of an item
 _HIGHEST_NUMBER = 2**53
 
 
-class Carrier(Protocol):
+class Records(Protocol):
     """One unit's records."""
 
     def rows(self, after: str | None) -> Iterator[Batch]:
@@ -53,7 +53,7 @@ class Carrier(Protocol):
         ...
 
 
-class Counters:
+class CounterRecords:
     """`{namespace:counter:<name>}:value`, one command a counter."""
 
     def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
@@ -86,7 +86,7 @@ class Counters:
         return new
 
 
-class Calendars:
+class CalendarRecords:
     """The hashes of each subject: `all`, `days:2014`, `hours:2014-01-15`; two trips a subject."""
 
     def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
@@ -178,7 +178,7 @@ def _ends(record: Record, part: tuple[str, ...]) -> Argument:
     return -(-max(ends[key] for key in of) // 1_000_000)
 
 
-class GroupsOf:
+class GroupRecords:
     """`…:members:<group>` and `…:groups:<member>`, sets."""
 
     def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
@@ -222,7 +222,7 @@ class GroupsOf:
         return new
 
 
-class Board:
+class LeaderboardRecords:
     """`scores`, a sorted set of digits and player, `places`, and the `sequence`."""
 
     def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
@@ -253,7 +253,7 @@ class Board:
         return int(SCRIPTS.write(self.redis, "transfer_players_add", self._keys, args))
 
 
-class Queue:
+class QueueRecords:
     """The items of a work queue, whatever their state, and before them the facts of the queue."""
 
     def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
@@ -316,17 +316,17 @@ def _item_arguments(record: Record) -> list[Argument]:
     ]  # fmt: skip
 
 
-CARRIERS: dict[Kind, Any] = {
-    "counter": Counters,
-    "calendar_counter": Calendars,
-    "groups": GroupsOf,
-    "leaderboard": Board,
-    "work_queue": Queue,
-    "repository": StoredDocuments,
+RECORDS: dict[Kind, Any] = {
+    "counter": CounterRecords,
+    "calendar_counter": CalendarRecords,
+    "groups": GroupRecords,
+    "leaderboard": LeaderboardRecords,
+    "work_queue": QueueRecords,
+    "repository": DocumentRecords,
 }
 
 
-def carrier(client: RedisClient, namespace: str, unit: Unit) -> Carrier:
+def records_of(client: RedisClient, namespace: str, unit: Unit) -> Records:
     """The unit's records."""
-    made: Carrier = CARRIERS[unit.kind](client, namespace, unit.name)
+    made: Records = RECORDS[unit.kind](client, namespace, unit.name)
     return made

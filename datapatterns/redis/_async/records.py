@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from datapatterns.calendars import bucket_of
 from datapatterns.queues import HIGHEST_PRIORITY
-from datapatterns.redis._async.carried_documents import AsyncStoredDocuments
 from datapatterns.redis._async.commands import read, write
+from datapatterns.redis._async.document_records import AsyncDocumentRecords
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.scanning import (
@@ -26,7 +26,7 @@ from datapatterns.redis._async.scanning import (
     number,
     text_of,
 )
-from datapatterns.redis.documents import raw_of
+from datapatterns.redis.hashes import raw_of
 from datapatterns.redis.keys import Keys, escape
 from datapatterns.transfers import FACTS, Batch, Kind, Record, Unit, present
 
@@ -36,7 +36,7 @@ _DIGITS = 10  # of a priority, in the place of an item
 _HIGHEST_NUMBER = 2**53
 
 
-class AsyncCarrier(Protocol):
+class AsyncRecords(Protocol):
     """One unit's records."""
 
     def rows(self, after: str | None) -> AsyncIterator[Batch]:
@@ -52,7 +52,7 @@ class AsyncCarrier(Protocol):
         ...
 
 
-class AsyncCounters:
+class AsyncCounterRecords:
     """`{namespace:counter:<name>}:value`, one command a counter."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
@@ -85,7 +85,7 @@ class AsyncCounters:
         return new
 
 
-class AsyncCalendars:
+class AsyncCalendarRecords:
     """The hashes of each subject: `all`, `days:2014`, `hours:2014-01-15`; two trips a subject."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
@@ -177,7 +177,7 @@ def _ends(record: Record, part: tuple[str, ...]) -> Argument:
     return -(-max(ends[key] for key in of) // 1_000_000)
 
 
-class AsyncGroupsOf:
+class AsyncGroupRecords:
     """`…:members:<group>` and `…:groups:<member>`, sets."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
@@ -223,7 +223,7 @@ class AsyncGroupsOf:
         return new
 
 
-class AsyncBoard:
+class AsyncLeaderboardRecords:
     """`scores`, a sorted set of digits and player, `places`, and the `sequence`."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
@@ -254,7 +254,7 @@ class AsyncBoard:
         return int(await SCRIPTS.write(self.redis, "transfer_players_add", self._keys, args))
 
 
-class AsyncQueue:
+class AsyncQueueRecords:
     """The items of a work queue, whatever their state, and before them the facts of the queue."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
@@ -317,17 +317,17 @@ def _item_arguments(record: Record) -> list[Argument]:
     ]  # fmt: skip
 
 
-CARRIERS: dict[Kind, Any] = {
-    "counter": AsyncCounters,
-    "calendar_counter": AsyncCalendars,
-    "groups": AsyncGroupsOf,
-    "leaderboard": AsyncBoard,
-    "work_queue": AsyncQueue,
-    "repository": AsyncStoredDocuments,
+RECORDS: dict[Kind, Any] = {
+    "counter": AsyncCounterRecords,
+    "calendar_counter": AsyncCalendarRecords,
+    "groups": AsyncGroupRecords,
+    "leaderboard": AsyncLeaderboardRecords,
+    "work_queue": AsyncQueueRecords,
+    "repository": AsyncDocumentRecords,
 }
 
 
-def carrier(client: AsyncRedisClient, namespace: str, unit: Unit) -> AsyncCarrier:
+def records_of(client: AsyncRedisClient, namespace: str, unit: Unit) -> AsyncRecords:
     """The unit's records."""
-    made: AsyncCarrier = CARRIERS[unit.kind](client, namespace, unit.name)
+    made: AsyncRecords = RECORDS[unit.kind](client, namespace, unit.name)
     return made

@@ -1,4 +1,4 @@
-# Generated from datapatterns/redis/_async/documents.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/redis/_async/hashes.py by scripts/unasync.py; do not edit.
 """Reading and writing the documents of a repository in Redis, with their index entries."""
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from datapatterns.indexes import Index
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.indexing import TRIES, Indexing
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis.documents import (
+from datapatterns.redis.hashes import (
+    HashSchema,
     Overtaken,
     Raw,
     Remembered,
-    Schema,
     Write,
     check_revision,
     packed_id,
@@ -29,7 +29,7 @@ from datapatterns.redis.documents import (
 D = TypeVar("D", bound=Document)
 
 
-class Documents(Generic[D]):
+class Hashes(Generic[D]):
     """The hashes of a collection, and what was seen of them lately.
 
     A write is one run of `repository_write.lua`, for one document or for some. It does nothing but
@@ -47,7 +47,7 @@ class Documents(Generic[D]):
         self.remembered.put(id, raw)
         return raw
 
-    def behind(self, schema: Schema[D], index: Index, rows: list[bytes]) -> list[D]:
+    def behind(self, schema: HashSchema[D], index: Index, rows: list[bytes]) -> list[D]:
         """Return the documents of index entries, less those that have moved meanwhile."""
         ids = [entries.entry_id(row) for row in rows]
         items: list[D] = []

@@ -1,18 +1,19 @@
+# Generated from datapatterns/redis/_async/document_records.py by scripts/unasync.py; do not edit.
 """A collection's documents in Redis as records, and back."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import Any
 
 from datapatterns.codecs import loads
 from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
-from datapatterns.redis._async.commands import read
-from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis._async.scanning import Argument, text_of
-from datapatterns.redis.documents import ENTRIES, REVISION, encode, packed_id, raw_of
+from datapatterns.redis._sync.commands import read
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.scanning import Argument, text_of
+from datapatterns.redis.hashes import ENTRIES, REVISION, encode, packed_id, raw_of
 from datapatterns.redis.keys import Keys
 from datapatterns.transfers import Batch, Record, present
 from datapatterns.tuples import AFTER
@@ -22,45 +23,45 @@ Ids = Sequence[tuple[str, ...]]
 _DOCUMENTS = 100  # that are read or stored in one step
 
 
-class AsyncStoredDocuments:
+class DocumentRecords:
     """A hash a document. They get new revisions; their indexes are filled later."""
 
-    def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
+    def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
         self.redis, self._keys = client, Keys.of(namespace, "repository", name)
         self._index = self._keys("index")
 
-    async def rows(self, after: str | None) -> AsyncIterator[Batch]:
+    def rows(self, after: str | None) -> Iterator[Batch]:
         """Iterate over the documents by id."""
         first = b"[d" if after is None else b"(d" + bytes.fromhex(after)
         while True:
-            rows = await read(
+            rows = read(
                 self.redis, "ZRANGEBYLEX", self._index, first, b"(d" + AFTER, "LIMIT", 0, _DOCUMENTS
             )
-            records = present(await self.find([(text_of(row[1:]),) for row in rows]))
+            records = present(self.find([(text_of(row[1:]),) for row in rows]))
             if len(rows) < _DOCUMENTS:
                 yield Batch(records)
                 return
             yield Batch(records, rows[-1][1:].hex())
             first = b"(" + rows[-1]
 
-    async def find(self, ids: Ids) -> list[Record | None]:
+    def find(self, ids: Ids) -> list[Record | None]:
         """Return the documents of these ids."""
         found: list[Record | None] = []
         for at in range(0, len(ids), _DOCUMENTS):
             part = ids[at : at + _DOCUMENTS]
             keys = [self._keys("doc", *id) for id in part]
-            raws = await SCRIPTS.read(self.redis, "repository_read", keys)
+            raws = SCRIPTS.read(self.redis, "repository_read", keys)
             found += [_document(id, raw) for id, raw in zip(part, raws, strict=True)]
         return found
 
-    async def add(self, records: Sequence[Record]) -> int:
+    def add(self, records: Sequence[Record]) -> int:
         """Store the documents; marked for those who keep indexes over the collection already."""
         new = 0
         for at in range(0, len(records), _DOCUMENTS):
-            new += await self._add_some(records[at : at + _DOCUMENTS])
+            new += self._add_some(records[at : at + _DOCUMENTS])
         return new
 
-    async def _add_some(self, records: Sequence[Record]) -> int:
+    def _add_some(self, records: Sequence[Record]) -> int:
         keys = [self._index, self._keys("indexes")]
         args: list[Argument] = ["lax", 0]  # how many indexes this writer knows
         for record in records:
@@ -76,7 +77,7 @@ class AsyncStoredDocuments:
                 len(sent),
             ]
             args += [*about, *sent]
-        outcomes = await SCRIPTS.write(self.redis, "repository_write", keys, args)
+        outcomes = SCRIPTS.write(self.redis, "repository_write", keys, args)
         if any(outcome not in ([b"ok"], [b"exists"]) for outcome in outcomes):
             raise DataCorrupted("a key holds another type than this pattern stores")
         return outcomes.count([b"ok"])

@@ -29,7 +29,7 @@ from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors
 _CONNECT = 5.0  # seconds to wait for a connection, at most
 
 
-class Line:
+class ReaderConnection:
     """An open connection: one thread reads, any may post."""
 
     def __init__(self, connection: Any, timeout: float) -> None:

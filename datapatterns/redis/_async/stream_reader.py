@@ -1,4 +1,3 @@
-# Generated from datapatterns/redis/_async/follower.py by scripts/unasync.py; do not edit.
 """The reader of a durable emitter: a stream, read from where it was left."""
 
 from __future__ import annotations
@@ -6,19 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from datapatterns._sync.listening import Listeners, Message
+from datapatterns._async.listening import AsyncListeners, Message
 from datapatterns.errors import DataError
 from datapatterns.events import Gap
-from datapatterns.redis._sync.line import Line
-from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis._sync.reader import Reader
+from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
+from datapatterns.redis._async.lua import SCRIPTS
+from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis._async.reader_connection import AsyncReaderConnection
 
 _BATCH = 500  # messages read at once
 _NOTHING = b"0-0"  # the position of a stream that was never written to
 
 
-class Follower(Reader):
+class AsyncStreamReader(AsyncEmitterReader):
     """Reads a stream behind a position, which outlives the connection.
 
     Each entry names the one before it. Where that is not the last one seen, entries were trimmed,
@@ -28,9 +27,9 @@ class Follower(Reader):
 
     def __init__(
         self,
-        client: RedisClient,
+        client: AsyncRedisClient,
         stream: bytes,
-        listeners: Listeners,
+        listeners: AsyncListeners,
         heartbeat: float,
     ) -> None:
         super().__init__(client, stream, listeners, heartbeat)
@@ -39,12 +38,12 @@ class Follower(Reader):
         # out of reach since: then a stream that begins anew had expired, and nothing was missed.
         self._caught_up = True
 
-    def position(self) -> tuple[int, int]:
+    async def position(self) -> tuple[int, int]:
         """Return the position behind everything that has been emitted."""
-        return _number(self._newest())
+        return _number(await self._newest())
 
-    def _newest(self) -> bytes:
-        newest: bytes = SCRIPTS.read(self.redis, "emitter_newest", [self._key])
+    async def _newest(self) -> bytes:
+        newest: bytes = await SCRIPTS.read(self.redis, "emitter_newest", [self._key])
         return newest
 
     def follow(self, position: tuple[int, int]) -> None:
@@ -59,15 +58,15 @@ class Follower(Reader):
     def _needed(self) -> bool:
         return self._listeners.any()
 
-    def _talk(self, line: Line) -> None:
+    async def _talk(self, line: AsyncReaderConnection) -> None:
         if not self._caught_up:
-            newest = self._newest()
+            newest = await self._newest()
             if _number(newest) < _number(self._last):
                 self._missed()
                 self._last = newest
         block = round(self._heartbeat * 1000)
         while self._needed() and not self._over.is_set():
-            reply = line.ask(
+            reply = await line.ask(
                 "XREAD", "COUNT", _BATCH, "BLOCK", block, "STREAMS", self._key, self._last
             )
             self._attempt = 0

@@ -1,3 +1,4 @@
+# Generated from datapatterns/redis/_async/stream_reader.py by scripts/unasync.py; do not edit.
 """The reader of a durable emitter: a stream, read from where it was left."""
 
 from __future__ import annotations
@@ -5,19 +6,19 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from datapatterns._async.listening import AsyncListeners, Message
+from datapatterns._sync.listening import Listeners, Message
 from datapatterns.errors import DataError
 from datapatterns.events import Gap
-from datapatterns.redis._async.line import AsyncLine
-from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis._async.reader import AsyncReader
+from datapatterns.redis._sync.emitter_reader import EmitterReader
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient
+from datapatterns.redis._sync.reader_connection import ReaderConnection
 
 _BATCH = 500  # messages read at once
 _NOTHING = b"0-0"  # the position of a stream that was never written to
 
 
-class AsyncFollower(AsyncReader):
+class StreamReader(EmitterReader):
     """Reads a stream behind a position, which outlives the connection.
 
     Each entry names the one before it. Where that is not the last one seen, entries were trimmed,
@@ -27,9 +28,9 @@ class AsyncFollower(AsyncReader):
 
     def __init__(
         self,
-        client: AsyncRedisClient,
+        client: RedisClient,
         stream: bytes,
-        listeners: AsyncListeners,
+        listeners: Listeners,
         heartbeat: float,
     ) -> None:
         super().__init__(client, stream, listeners, heartbeat)
@@ -38,12 +39,12 @@ class AsyncFollower(AsyncReader):
         # out of reach since: then a stream that begins anew had expired, and nothing was missed.
         self._caught_up = True
 
-    async def position(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int]:
         """Return the position behind everything that has been emitted."""
-        return _number(await self._newest())
+        return _number(self._newest())
 
-    async def _newest(self) -> bytes:
-        newest: bytes = await SCRIPTS.read(self.redis, "emitter_newest", [self._key])
+    def _newest(self) -> bytes:
+        newest: bytes = SCRIPTS.read(self.redis, "emitter_newest", [self._key])
         return newest
 
     def follow(self, position: tuple[int, int]) -> None:
@@ -58,15 +59,15 @@ class AsyncFollower(AsyncReader):
     def _needed(self) -> bool:
         return self._listeners.any()
 
-    async def _talk(self, line: AsyncLine) -> None:
+    def _talk(self, line: ReaderConnection) -> None:
         if not self._caught_up:
-            newest = await self._newest()
+            newest = self._newest()
             if _number(newest) < _number(self._last):
                 self._missed()
                 self._last = newest
         block = round(self._heartbeat * 1000)
         while self._needed() and not self._over.is_set():
-            reply = await line.ask(
+            reply = line.ask(
                 "XREAD", "COUNT", _BATCH, "BLOCK", block, "STREAMS", self._key, self._last
             )
             self._attempt = 0
