@@ -34,45 +34,40 @@ class Rule:
     code: str
     new: str
     prose: str = ""
-    optional: str = ""  # why the rule stays although nothing in the tree needs it yet
 
     def apply(self, text: str, *, prose: bool = False) -> str:
         """Return `text` with every match replaced."""
         return re.sub(self.prose if prose and self.prose else self.code, self.new, text)
 
 
-def name(old: str, new: str, *, optional: str = "") -> Rule:
+def name(old: str, new: str) -> Rule:
     """Return the rule that renames the (dotted) name `old`, whole words only."""
-    return Rule(rf"\b{re.escape(old)}\b", new, optional=optional)
+    return Rule(rf"\b{re.escape(old)}\b", new)
 
 
 CLASS = Rule(r"\b(_?)Async(?=[A-Z])", r"\1")
-STORE = "first needed by the store"
-REDIS = "first needed by datapatterns/redis"
 
 # Applied from top to bottom. `--check` fails on a rule that matched nothing, so that the table says
-# what the tree really uses; a rule that is ahead of its first user gives its reason in `optional`.
+# what the tree really uses; add a rule together with the first source that needs it.
 RULES = (
     # In prose `await` is also a noun, so there it goes only in front of a call.
-    Rule(r"\bawait\b\s*", "", prose=r"\bawait (?=[\w.]+\()", optional=STORE),
+    Rule(r"\bawait\b\s*", "", prose=r"\bawait (?=[\w.]+\()"),
     Rule(r"\basync (?=(?:def|with|for)\b)", ""),
     CLASS,  # AsyncCounter, AsyncIterator, AsyncExitStack, _AsyncCursor, ...
-    name("AbstractAsyncContextManager", "AbstractContextManager", optional=REDIS),
-    name("asynccontextmanager", "contextmanager", optional=REDIS),
+    name("AbstractAsyncContextManager", "AbstractContextManager"),
+    name("asynccontextmanager", "contextmanager"),
     name("__aenter__", "__enter__"),
     name("__aexit__", "__exit__"),
-    name("__aiter__", "__iter__", optional=REDIS),
-    name("__anext__", "__next__", optional=REDIS),
-    name("StopAsyncIteration", "StopIteration", optional=REDIS),
-    name("aiter", "iter", optional=REDIS),
-    name("anext", "next", optional=REDIS),
-    name("aclose", "close", optional=REDIS),
-    name("redis.asyncio", "redis", optional=REDIS),
+    name("StopAsyncIteration", "StopIteration"),
+    name("aiter", "iter"),
+    name("anext", "next"),
+    name("aclose", "close"),
+    name("redis.asyncio", "redis"),
     # Anything else of asyncio has no plain twin; the type checkers then say so in the output.
-    name("import asyncio", "import time", optional=REDIS),
-    name("asyncio.sleep", "time.sleep", optional=REDIS),
-    name("_async", "_sync", optional=STORE),
-    Rule(r"\basync_(?=\w)", "", optional=REDIS),  # async_client, a fixture's name
+    name("import asyncio", "import time"),
+    name("asyncio.sleep", "time.sleep"),
+    name("_async", "_sync"),
+    Rule(r"\basync_(?=\w)", ""),  # async_client, a fixture's name
 )
 
 
@@ -205,7 +200,7 @@ def plan(root: Path, rules: Sequence[Rule] = RULES) -> Plan:
                 result.problems.append(f"{label}: {error}")
     result.orphans = [path for path in modules(root, "_sync") if path not in twins]
     for rule in rules if twins else ():
-        if rule not in translator.used and not rule.optional:
+        if rule not in translator.used:
             result.problems.append(f"the rule {rule.code!r} matched nothing: remove it")
     return result
 
