@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -203,4 +204,5 @@ def _forget_after_fork() -> None:
     _reserved.clear()
 
 
-os.register_at_fork(after_in_child=_forget_after_fork)
+if sys.platform != "win32":  # where no process forks
+    os.register_at_fork(after_in_child=_forget_after_fork)
