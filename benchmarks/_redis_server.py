@@ -1,4 +1,4 @@
-"""The one Redis server of a run, and what is measured on it."""
+"""The one Redis server of a run, and how round trips and rates are measured on it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Callable
 
 import redis
 
-from benchmarks import _queues
+from benchmarks._round_trips import ASKING, reads
 from benchmarks._runner import Bench
 from datapatterns.testing.servers import RedisServer
 
+PATIENCE = 120.0  # seconds for a peer's process
+
 
 class Server:
-    """The one server, empty at the beginning of each line."""
+    """The one server of the run; `running` is set by the program that starts it."""
 
     running: RedisServer
 
     def url(self) -> str:
-        """Its address, after everything in it is forgotten."""
+        """Empty the server and return its URL."""
         self.running.ask("FLUSHALL")
         self.running.ask("SCRIPT", "FLUSH")
-        _queues.port = self.running.port
         return self.running.url
 
 
@@ -29,22 +30,22 @@ server = Server()
 
 
 def client(bench: Bench, url: str) -> redis.Redis:
-    """A plain client, closed at the end."""
+    """Return a plain client, which is closed when the line ends."""
     made = redis.Redis.from_url(url)
     bench.stack.callback(made.close)
     return made
 
 
 def trips(work: Callable[[], object], count: int) -> float:
-    """The server's reads for each of them."""
-    before = _queues.reads()
+    """Return the server's reads for one call of `work`, over `count` calls."""
+    before = reads(server.running.port)
     for _ in range(count):
         work()
-    return (_queues.reads() - before - _queues.ASKING) / count
+    return (reads(server.running.port) - before - ASKING) / count
 
 
 def rate(work: Callable[[], object], count: int) -> float:
-    """How many a second."""
+    """Return how many calls of `work` are made a second, over `count` calls."""
     began = time.perf_counter()
     for _ in range(count):
         work()

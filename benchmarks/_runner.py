@@ -1,8 +1,9 @@
-"""Rounds, medians, ratios, a table and a plot: what the benchmarks share.
+"""What all benchmarks share: rounds, medians, ratios, a table and a plot.
 
-A line is one piece of work and who does it: ours first, then its peers. Every round runs each of
-them once, in alternating order, so that a load on the machine falls on all alike; the ratio is
-taken within a round, and its median over the rounds is what counts. Nothing is asserted.
+A line is one piece of work, done by several sides: ours first, then its peers. Every round runs
+each side once, in alternating order, so that other load on the machine affects all sides alike. The
+ratio is taken within a round, and its median over the rounds is compared with the goal. No figure
+is asserted.
 """
 
 from __future__ import annotations
@@ -27,18 +28,18 @@ Side = Callable[[], float]
 
 @dataclass(frozen=True)
 class Goal:
-    """What the ratio ours/peer shall be: at most the limit, or at least."""
+    """A bound for the ratio ours/peer: at most the limit, or at least."""
 
     limit: float
     at_most: bool = True
 
     def met(self, ratio: float) -> bool:
-        """Whether the ratio, rounded as it is printed, is good enough."""
+        """Return whether the ratio, rounded as it is printed, is within the bound."""
         shown = round(ratio, 2)
         return shown <= self.limit if self.at_most else shown >= self.limit
 
     def used(self, ratio: float) -> float:
-        """How much of the goal is used up: 1.0 is just met, above it is missed."""
+        """Return the share of the goal that is used: up to 1.0 it is met, above it is missed."""
         return _ratio(ratio, self.limit) if self.at_most else _ratio(self.limit, ratio)
 
     def __str__(self) -> str:
@@ -46,33 +47,33 @@ class Goal:
 
 
 def at_most(limit: float) -> Goal:
-    """The ratio ours/peer shall be no more than that."""
+    """Return the goal that the ratio ours/peer is no more than the limit."""
     return Goal(limit)
 
 
 def at_least(limit: float) -> Goal:
-    """The ratio ours/peer shall be no less than that."""
+    """Return the goal that the ratio ours/peer is no less than the limit."""
     return Goal(limit, at_most=False)
 
 
 @dataclass(frozen=True)
 class Line:
-    """One piece of work: who does it (ours first), in which unit, and the goals.
+    """One piece of work: its sides (ours first), the unit of their figures, and the goals.
 
-    `goals` are for the ratio to a peer, `own` for a side's figure itself. The docstring of the
-    function that makes the line is its title.
+    `goals` bound the ratio to a peer, `own` bounds a side's own figure. The title of the line is
+    the docstring of the function that makes it.
     """
 
     unit: str
     sides: Mapping[str, Side]
     goals: Mapping[str, Goal] = field(default_factory=dict[str, Goal])
     own: Mapping[str, Goal] = field(default_factory=dict[str, Goal])
-    rounds: int | None = None  # fewer than asked for, where the figure has no noise
+    rounds: int | None = None  # at most so many, for a figure that is the same in every round
     warm_up: bool = True
 
 
 class Bench:
-    """What a line needs to prepare its work: how much of it, a folder, and an end."""
+    """What a line needs to prepare its work: the amount, a folder, and a stack to clean up with."""
 
     def __init__(self, stack: ExitStack, quick: bool) -> None:
         self.stack = stack
@@ -81,18 +82,18 @@ class Bench:
         self._made = 0
 
     def new_path(self) -> str:
-        """A path nobody has used yet."""
+        """Return a path that does not exist yet."""
         self._made += 1
         return str(self.folder / str(self._made))
 
     def scaled(self, count: int) -> int:
-        """The count, or a tenth of it in a quick run."""
+        """Return the count, or a tenth of it in a quick run."""
         return max(1, count // 10) if self.quick else count
 
 
 @dataclass
 class Figures:
-    """What one line came to: a figure for each side and round."""
+    """The result of one line: a figure for each side and round."""
 
     title: str
     line: Line
@@ -100,7 +101,7 @@ class Figures:
     failed: dict[str, str] = field(default_factory=dict[str, str])
 
     def measure(self, rounds: int) -> None:
-        """Run a warm-up, unless the line wants none, and then the rounds."""
+        """Run the warm-up, if the line has one, and then the rounds."""
         names = list(self.line.sides)
         last = min(rounds, self.line.rounds or rounds)
         for number in range(0 if self.line.warm_up else 1, last + 1):
@@ -120,19 +121,19 @@ class Figures:
 
     @property
     def ours(self) -> str:
-        """The name of our side."""
+        """Return the name of our side."""
         return next(iter(self.line.sides))
 
     def of(self, name: str) -> list[float]:
-        """The side's figures."""
+        """Return the figures of a side."""
         return [found[name] for found in self.rounds if name in found]
 
     def ratios(self, peer: str) -> list[float]:
-        """Ours divided by the peer's, round by round."""
+        """Return our figure divided by the peer's, for each round."""
         return [_ratio(found[self.ours], found[peer]) for found in self.rounds if peer in found]
 
     def judged(self) -> Iterator[tuple[str, Goal, float]]:
-        """Each goal with whom it is about and the median of what was reached."""
+        """Yield each goal with the side it is about and the median of what was reached."""
         for peer, goal in self.line.goals.items():
             if ratios := self.ratios(peer):
                 yield peer, goal, statistics.median(ratios)
@@ -141,7 +142,7 @@ class Figures:
                 yield side, goal, statistics.median(figures)
 
     def table(self) -> Iterator[str]:
-        """The line as text."""
+        """Yield the lines of text that show the result."""
         yield f"{self.title} ({self.line.unit})"
         verdicts = {
             peer: f"goal {goal}: {'met' if goal.met(reached) else 'MISSED'}"
@@ -172,7 +173,7 @@ def _number(figure: float) -> str:
 
 
 def machine() -> str:
-    """The machine in one line."""
+    """Return a line that describes the machine."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -184,18 +185,18 @@ def machine() -> str:
 
 
 def versions(*names: str) -> str:
-    """The installed versions of these distributions."""
+    """Return the installed versions of these distributions."""
     return ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def main(
     about: str, lines: Iterable[Callable[[Bench], Line]], facts: Callable[[Bench], Iterable[str]]
 ) -> None:
-    """Run the lines as the command's options say, print the table, and draw the plot."""
+    """Run the lines that the command line selects, print the tables, and draw the plot."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--rounds", type=int, help="after a warm-up (default: 7; quick: 3)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw what was reached")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot")
     parser.add_argument("--only", default="", metavar="TEXT", help="lines whose title has the text")
     options = parser.parse_args()
     rounds = max(1, options.rounds or (3 if options.quick else 7))
@@ -252,7 +253,7 @@ _FULL = 2.0  # twice the goal is as long as a bar gets
 
 
 def plot(title: str, every: Sequence[Figures]) -> str:
-    """An SVG with one bar for each goal: how much of it was used up."""
+    """Return an SVG with one bar for each goal: the share of it that is used."""
     rows = [
         (f"{figures.title} / {peer}", goal, reached)
         for figures in every
@@ -286,4 +287,4 @@ def plot(title: str, every: Sequence[Figures]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit("run scripts/bench NAME")
+    sys.exit("this module runs no benchmark by itself: use scripts/bench NAME")

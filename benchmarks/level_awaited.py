@@ -1,54 +1,23 @@
-"""Single keys and batches, awaited, beside Node's classic-level, which is awaited too."""
+"""How do awaited puts, gets and batches compare with those of Node's classic-level?"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
-from benchmarks._level_keys import BATCH, RECORDS, micro, our_level, timed
+from benchmarks._classic_level import Node
+from benchmarks._level_data import BATCH, RECORDS, micro, our_level, timed
 from benchmarks._runner import Bench, Line, at_most
 from datapatterns.level import AsyncLevel
 
-
-class Node:
-    """The peer's process, which does one work after the other."""
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._process = bench.stack.enter_context(
-            subprocess.Popen(
-                ["node", Path(__file__).with_name("node_level.mjs")],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-        self.versions = self._answer()
-
-    def ask(self, work: str, path: str, count: int, *, keep: bool = False) -> float:
-        """Have the work done, and return microseconds for one record."""
-        assert self._process.stdin
-        request = {"work": work, "path": path, "records": count, "keep": keep}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return micro(self._answer()["seconds"], count)
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        assert line, "node ended"
-        return json.loads(line)
+VALUE = "v" * 100
 
 
 def awaited(
     bench: Bench, work: Callable[[AsyncLevel], Awaitable[None]], count: int
 ) -> Callable[[], float]:
-    """Our side of a work that writes to a fresh directory, with the defaults but for text."""
+    """Return our side of a line that writes to a new directory, with values as text."""
     loop = bench.stack.enter_context(asyncio.Runner())
 
     async def run() -> float:
@@ -58,9 +27,6 @@ def awaited(
             return micro(time.perf_counter() - began, count)
 
     return lambda: loop.run(run())
-
-
-VALUE = "v" * 100
 
 
 def async_put(bench: Bench) -> Line:

@@ -1,4 +1,4 @@
-"""Documents in Redis: our repository beside redis-om."""
+"""How fast is a repository on Redis beside redis-om, and how many round trips does it take?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from datapatterns.redis import Repository
 
 
 class Person(Document):
-    """What is stored."""
+    """A document of ours."""
 
     name: str
     email: str
@@ -23,7 +23,7 @@ class Person(Document):
 
 
 class OmPerson(HashModel, index=True):
-    """The same for redis-om, never searched: that needs a module of the server's."""
+    """The same for redis-om; it is never searched, which would need a module in the server."""
 
     name: str
     email: str
@@ -34,7 +34,7 @@ FIELDS: dict[str, Any] = {"name": "Alice Example", "email": "alice@example.org",
 
 
 def repositories(bench: Bench) -> dict[str, dict[str, Callable[[int], object]]]:
-    """By library and step, what does it to the document of that number."""
+    """Return, by library and step, a function that takes the number of a document."""
     url = server.url()
     indexes = [Index("by_age", "age"), Index("by_email", "email")]
     ours = Repository(client(bench, url), "people", Person, indexes=indexes)
@@ -65,7 +65,7 @@ def _repository_trips(bench: Bench, step: str) -> Line:
     found = repositories(bench)
     count = bench.scaled(500)
     for steps in found.values():
-        steps["create"](-1)  # connected, scripts loaded, indexes there
+        steps["create"](-1)  # connects, loads the scripts and makes the indexes
         for number in range(0 if step == "create" else count):
             steps["create"](number)
 

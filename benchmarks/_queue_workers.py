@@ -1,7 +1,8 @@
-"""One worker of each queue, as a process of its own that works off jobs which do nothing.
+"""One worker of each queue library, in a process of its own, on jobs that do nothing.
 
-It first queues the jobs, then works until the last one, and prints jobs a second and the server's
-round trips a job, both without the first tenth: starting costs no one. Run by benchmarks.redis.
+The process queues the jobs, works until the last one is done, and prints jobs a second and the
+server's round trips for one job. Both figures leave out the first tenth of the jobs, so that the
+time a worker needs to start counts for none of them. benchmarks.redis_queue runs it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from datapatterns.testing.servers import ask
+from benchmarks._round_trips import ASKING, reads
 
 total = 0  # jobs
 port = 0
@@ -23,35 +24,26 @@ _numbers = count(1)
 _first: tuple[float, int] = (0.0, 0)
 
 
-ASKING = 2  # reads that asking twice adds: the second question, and the end of the first
-
-
-def reads() -> int:
-    """How often the server has read from a client so far."""
-    stats = dict(line.split(":", 1) for line in ask(port, "INFO", "stats").split() if ":" in line)
-    return int(stats["total_reads_processed"])
-
-
 def job() -> None:
-    """Do nothing; the last one tells how it went and ends the process."""
+    """Do nothing; the last job prints the figures and ends the process."""
     global _first
     number = next(_numbers)  # atomic, also among threads
     if number == total // 10:
-        _first = time.perf_counter(), reads()
+        _first = time.perf_counter(), reads(port)
     elif number == total:
-        seconds, trips = time.perf_counter() - _first[0], reads() - _first[1] - ASKING
+        seconds, trips = time.perf_counter() - _first[0], reads(port) - _first[1] - ASKING
         jobs = total - total // 10
         print(json.dumps({"rate": jobs / seconds, "trips": trips / jobs}), flush=True)
-        os._exit(0)  # whatever the others still have to do
+        os._exit(0)  # at once: the worker's threads and tasks need not end in order
 
 
 async def async_job(*_: object) -> None:
-    """The same for queues that want a coroutine."""
+    """Do what `job` does, for queues that need a coroutine function."""
     job()
 
 
 async def run_ours(url: str, parallel: int) -> None:
-    """Our worker, async."""
+    """Run our async worker."""
     from redis.asyncio import Redis
 
     from datapatterns import AsyncWorker
@@ -64,7 +56,7 @@ async def run_ours(url: str, parallel: int) -> None:
 
 
 def run_ours_sync(url: str, parallel: int) -> None:
-    """Our worker, with threads."""
+    """Run our sync worker, which uses threads."""
     from redis import Redis
 
     from datapatterns import Worker
@@ -77,7 +69,7 @@ def run_ours_sync(url: str, parallel: int) -> None:
 
 
 def run_rq(url: str, parallel: int) -> None:
-    """Its fastest worker, which does not fork."""
+    """Run rq's fastest worker, the one that does not fork."""
     from redis import Redis
     from rq import Queue, SimpleWorker
 
@@ -89,7 +81,7 @@ def run_rq(url: str, parallel: int) -> None:
 
 
 def run_huey(url: str, parallel: int) -> None:
-    """Its threads."""
+    """Run huey's consumer with threads."""
     from huey import RedisHuey
 
     huey = RedisHuey("bench", url=url)
@@ -100,7 +92,7 @@ def run_huey(url: str, parallel: int) -> None:
 
 
 def run_dramatiq(url: str, parallel: int) -> None:
-    """Its threads."""
+    """Run dramatiq's worker with threads."""
     import dramatiq
     from dramatiq.brokers.redis import RedisBroker
 
@@ -113,7 +105,7 @@ def run_dramatiq(url: str, parallel: int) -> None:
 
 
 async def run_saq(url: str, parallel: int) -> None:
-    """Its worker."""
+    """Run saq's worker."""
     from saq import Queue, Worker
 
     queue = Queue.from_url(url)
@@ -124,7 +116,7 @@ async def run_saq(url: str, parallel: int) -> None:
 
 
 async def run_streaq(url: str, parallel: int) -> None:
-    """Its worker."""
+    """Run streaq's worker."""
     from streaq import Worker
 
     worker = Worker(redis_url=url, concurrency=parallel)
@@ -135,7 +127,7 @@ async def run_streaq(url: str, parallel: int) -> None:
 
 
 async def run_taskiq(url: str, parallel: int) -> None:
-    """Its broker that acks, on a stream; the one on a list loses what a killed worker holds."""
+    """Run taskiq on its stream broker, which acks; its list broker loses a killed worker's jobs."""
     from taskiq.api import run_receiver_task
     from taskiq_redis import RedisStreamBroker
 
@@ -161,10 +153,10 @@ RUNS: dict[str, Callable[[str, int], object]] = {
 
 
 def main(name: str, url: str, parallel: int, jobs: int) -> None:
-    """Run that queue's worker; what it prints last is the result."""
+    """Run the worker of the named queue; `job` prints the result and ends the process."""
     global total, port
     total, port = jobs, int(url.rsplit(":", 1)[1].split("/")[0])
     running = RUNS[name](url, parallel)
     if asyncio.iscoroutine(running):
         asyncio.run(running)
-    sys.exit(f"{name} ended before its jobs")
+    sys.exit(f"the worker of {name} ended before all jobs were done")

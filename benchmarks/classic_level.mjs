@@ -1,10 +1,10 @@
-// The peer on Node: does the same work with classic-level as level.py does, on request.
-// One JSON object a line comes in ({work, path, records}), and one goes out ({seconds}).
+// The peer on Node: does the work of level_awaited.py with classic-level, on request.
+// Reads one JSON object a line ({work, path, records, keep}), and answers with one ({seconds}).
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
-// The packages of the tests, wherever this file lies.
+// classic-level is installed with the Node packages of the tests.
 const require = createRequire(new URL('../tests/node/package.json', import.meta.url))
 const { ClassicLevel } = require('classic-level')
 const manifest = require.resolve('classic-level/package.json')
@@ -25,7 +25,7 @@ const works = {
   async put (store, records) {
     for (let number = 0; number < records; number++) await store.put(key(number), value)
   },
-  // The keys in an order that jumps about: the multiplier has no factor in common with 10.
+  // The keys in a scattered order that visits each once: the multiplier is prime to 10.
   async get (store, records) {
     for (let number = 0; number < records; number++) {
       const found = await store.get(key((number * 7919) % records))

@@ -1,7 +1,7 @@
-"""A listener of each kind, as a process of its own, and how to emit to it.
+"""A listener of each kind, in a process of its own, and the function that emits to it.
 
-Events carry a number and the time they were sent at, on a clock that both processes share. The
-listener prints a line when it listens, and after the last event what it heard.
+Events carry a number and the time of sending, on a clock that both processes share. The listener
+prints one line as soon as it listens, and one with its figures after the last event.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 Emit = Callable[[dict[str, int]], Awaitable[object]]
 EVENT = "tick"
-SILENCE = 5.0  # seconds without an event after which a listener must be deaf
+SILENCE = 5.0  # seconds without an event after which a listener has lost its connection for good
 
 
 class Heard:
-    """What a listener heard: all of it, with what was missing and whether that was announced."""
+    """The events that a listener received, those it missed, and whether it was told of the loss."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -35,12 +35,12 @@ class Heard:
         self._times: list[int] = []
 
     def gap(self, *_: object) -> None:
-        """Events may have been missed."""
+        """Note that the emitter announced a possible loss."""
         self.gaps += 1
         self._gap = True
 
     def event(self, payload: dict[str, int], *_: object) -> None:
-        """An event has come; the one numbered -1 is the last."""
+        """Count an event; the one numbered -1 is the last."""
         if payload["number"] < 0:
             self.done.set()
             return
@@ -56,8 +56,8 @@ class Heard:
         self._last, self._gap = max(number, self._last), False
 
     def report(self, count: int) -> dict[str, float]:
-        """What came of that many events."""
-        self._count(count)  # a deaf listener reports nothing, and never hears of the end
+        """Return the figures, when `count` events were sent."""
+        self._count(count)  # what is missing at the end counts too
         return {
             "received": self.received,
             "rate": self.received / (self.ended - self._began) * 1e9,
@@ -68,7 +68,7 @@ class Heard:
 
 
 async def hear_ours(url: str, heard: Heard, ready: Callable[[], None], **options: bool) -> None:
-    """Our emitter, which listens once `on` has returned."""
+    """Listen with our emitter, which is subscribed when `on` returns."""
     from redis.asyncio import Redis
 
     from datapatterns.redis import AsyncEmitter
@@ -85,7 +85,7 @@ async def hear_ours(url: str, heard: Heard, ready: Callable[[], None], **options
 
 
 async def hear_redis_py(url: str, heard: Heard, ready: Callable[[], None]) -> None:
-    """Plain pub/sub, subscribing anew after an error, as people write it."""
+    """Listen with redis-py's pub/sub, and subscribe again after an error, as is usual."""
     from redis.asyncio import Redis
     from redis.exceptions import ConnectionError
 
@@ -103,7 +103,7 @@ async def hear_redis_py(url: str, heard: Heard, ready: Callable[[], None]) -> No
 
 
 async def hear_broadcaster(url: str, heard: Heard, ready: Callable[[], None]) -> None:
-    """Its subscriber; it says nothing when it is ready, so it gets a second."""
+    """Listen with broadcaster; it does not tell when it is subscribed, so wait a second."""
     from broadcaster import Broadcast
 
     async with Broadcast(url) as broadcast, broadcast.subscribe(EVENT) as subscriber:
@@ -115,7 +115,7 @@ async def hear_broadcaster(url: str, heard: Heard, ready: Callable[[], None]) ->
 
 @asynccontextmanager
 async def emit_ours(url: str, **options: bool) -> AsyncIterator[Emit]:
-    """Our emit."""
+    """Emit with our emitter."""
     from redis.asyncio import Redis
 
     from datapatterns.redis import AsyncEmitter
@@ -130,7 +130,7 @@ async def emit_ours(url: str, **options: bool) -> AsyncIterator[Emit]:
 
 @asynccontextmanager
 async def emit_redis_py(url: str) -> AsyncIterator[Emit]:
-    """Plain PUBLISH."""
+    """Emit with redis-py's PUBLISH."""
     from redis.asyncio import Redis
 
     async with Redis.from_url(url) as client:
@@ -139,7 +139,7 @@ async def emit_redis_py(url: str) -> AsyncIterator[Emit]:
 
 @asynccontextmanager
 async def emit_broadcaster(url: str) -> AsyncIterator[Emit]:
-    """Its publish."""
+    """Emit with broadcaster."""
     from broadcaster import Broadcast
 
     async with Broadcast(url) as broadcast:
@@ -161,7 +161,7 @@ EMIT: dict[str, Any] = {
 
 
 async def listen(name: str, url: str, count: int) -> None:
-    """Listen until the last event, or until nothing comes any more, and print what was heard."""
+    """Listen until the last event or until SILENCE, and print the figures."""
     heard, subscribed = Heard(), asyncio.Event()
     listening = asyncio.ensure_future(HEAR[name](url, heard, subscribed.set))
     await subscribed.wait()
@@ -176,5 +176,5 @@ async def listen(name: str, url: str, count: int) -> None:
 
 
 def main(name: str, url: str, count: int) -> None:
-    """Run the listener to that many events."""
+    """Run the named listener until `count` events are sent."""
     asyncio.run(listen(name, url, count))

@@ -1,7 +1,7 @@
-"""A process that reads a feed and reports: `-m benchmarks._couch_feed WHO URL DATABASE COUNT`.
+"""A process that reads a changes feed: `python -m benchmarks._feed_readers WHO URL DATABASE COUNT`.
 
-Each reader has a process of its own, so that none has to share its interpreter with another, and
-memory is its own.
+Each reader has a process of its own, so that it shares neither its interpreter nor its memory with
+another reader.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PAUSE = 0.5  # milliseconds the slow consumer takes for a change
 
 
 async def ours(url: str, database: str, count: int) -> int:
-    """Our feed, until it has read so many."""
+    """Read with our feed until it has seen `count` changes, and return that number."""
     from datapatterns.couch import AsyncChangesFeed, AsyncCouch
 
     found = 0
@@ -31,7 +31,7 @@ async def ours(url: str, database: str, count: int) -> int:
 
 
 async def slow(url: str, database: str, count: int) -> int:
-    """Our feed with a consumer that takes its time; what it adds to the process, in MB."""
+    """Read with our feed and a slow consumer; return the memory that this needs, in MB."""
     from datapatterns.couch import AsyncChangesFeed, AsyncCouch
 
     found = 0
@@ -49,13 +49,13 @@ async def slow(url: str, database: str, count: int) -> int:
 
 
 def _peak() -> int:
-    """The most memory so far, in MB; getrusage would count that of who started this process."""
+    """Return the peak memory of this process in MB; getrusage counts its parent's as well."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 async def cloudant(url: str, database: str, count: int) -> int:
-    """The follower of ibmcloudant, which ends by itself."""
+    """Read with the follower of ibmcloudant until its end, and return the number of changes."""
     from ibm_cloud_sdk_core.authenticators import BasicAuthenticator
     from ibmcloudant import ChangesFollower
     from ibmcloudant.cloudant_v1 import CloudantV1
@@ -68,9 +68,10 @@ async def cloudant(url: str, database: str, count: int) -> int:
 
 
 def main(who: str, url: str, database: str, count: str) -> None:
-    """Say what was found and how long it took, less the imports."""
+    """Print what the reader returned and how long it took, without the imports."""
     reader = {"ours": ours, "slow": slow, "cloudant": cloudant}[who]
-    asyncio.run(reader(url, database, 1)) if who == "ours" else None  # what loads lazily
+    if who == "ours":
+        asyncio.run(reader(url, database, 1))  # imports what is imported at first use
     began = time.perf_counter()
     found = asyncio.run(reader(url, database, int(count)))
     print(json.dumps({"found": found, "seconds": time.perf_counter() - began}))
