@@ -69,6 +69,7 @@ class _ChangesFeed(Generic[M]):
         self._listeners.append(fn)
 
     def tell(self, name: str, **details: Any) -> None:
+        """Call the listeners; one that fails is logged."""
         for listener in self._listeners:
             try:
                 listener(name, details)

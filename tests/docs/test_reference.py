@@ -140,6 +140,48 @@ def test_a_constant_in_a_signature_is_told() -> None:
     assert untold == []
 
 
+# --- docstrings
+
+
+def shown_modules() -> Iterator[Any]:
+    """Yield every module that a page of the reference shows."""
+    for page in sorted(REFERENCE.glob("*.md")):
+        for name in re.findall(r"^::: (\S+)$", page.read_text("utf-8"), re.MULTILINE):
+            yield importlib.import_module(name)
+
+
+def public_methods(kind: type) -> Iterator[str]:
+    """Yield the public methods and properties of a class, those of our base classes included."""
+    for base in kind.__mro__:
+        if base.__module__.startswith("datapatterns"):
+            for name, member in vars(base).items():
+                known = inspect.isroutine(member) or isinstance(
+                    member, property | classmethod | staticmethod
+                )
+                if known and not name.startswith("_"):
+                    yield name
+
+
+def test_every_method_in_the_reference_has_text() -> None:
+    """A method's own docstring, or the one of the contract that it implements."""
+    silent = {
+        f"{kind.__module__}.{kind.__name__}.{name}"
+        for module in shown_modules()
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
+        for name in public_methods(kind)
+        if not inspect.getdoc(getattr(kind, name))
+    }
+    assert silent == set()
+
+
+def test_the_reference_inherits_docstrings() -> None:
+    """The pages show what `help()` shows: mkdocstrings does neither of these by itself."""
+    settings = (DOCS.parent / "mkdocs.yml").read_text("utf-8")
+    assert "- griffe_inherited_docstrings" in settings
+    assert "inherited_members: true" in settings
+
+
 # --- the types for annotations, and what is not awaited
 
 
