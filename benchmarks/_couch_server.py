@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from benchmarks._runner import Bench
 from datapatterns import Document
 from datapatterns.couch import Couch, Database
-from datapatterns.testing.couch_servers import CouchServer
+from datapatterns.testing.servers.couch import CouchServer
 
 TASKS = 100
 

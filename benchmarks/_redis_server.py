@@ -9,7 +9,7 @@ import redis
 
 from benchmarks._round_trips import ASKING, reads
 from benchmarks._runner import Bench
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 PATIENCE = 120.0  # seconds for a peer's process
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datapatterns.testing.servers import ask
+from datapatterns.testing.servers.redis import ask
 
 ASKING = 2  # what two calls of reads() add: the second INFO, and the end of the first connection
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from benchmarks import couch_cancelled, couch_depth, couch_feed, couch_many, couch_single
 from benchmarks._couch_server import server
 from benchmarks._runner import Bench, main, versions
-from datapatterns.testing.couch_servers import CouchServer
+from datapatterns.testing.servers.couch import CouchServer
 
 LINES = [
     couch_many.concurrent_gets, couch_many.concurrent_creates, couch_single.single_gets,

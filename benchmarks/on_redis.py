@@ -11,7 +11,7 @@ from contextlib import suppress
 from benchmarks import redis_emitter, redis_limiter, redis_queue, redis_repository
 from benchmarks._redis_server import server
 from benchmarks._runner import Bench, main, versions
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 LINES = [
     redis_limiter.limiter_trips, redis_limiter.limiter_admitted, redis_limiter.limiter_refused,

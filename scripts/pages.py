@@ -57,8 +57,8 @@ PUBLIC = (
     "datapatterns.web.flask",
     "datapatterns.web.django",
     "datapatterns.web.litestar",
-    "datapatterns.testing.servers",
-    "datapatterns.testing.proxy",
+    "datapatterns.testing.servers.redis",
+    "datapatterns.testing.faults.proxy",
 )
 
 

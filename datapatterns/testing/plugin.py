@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from datapatterns.testing.couch_at_hand import Couch, CouchAtHand
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import (
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.couch_at_hand import Couch, CouchAtHand
+from datapatterns.testing.servers.redis import (
     RedisClusterServers,
     RedisServer,
     SentinelServers,
@@ -34,7 +34,7 @@ from datapatterns.testing.servers import (
 )
 
 if TYPE_CHECKING:
-    from datapatterns.testing.redis_container import RedisContainer
+    from datapatterns.testing.servers.redis_container import RedisContainer
 
 REDIS_URL = "DATAPATTERNS_REDIS_URL"
 REDIS_CONTAINER = "DATAPATTERNS_REDIS_CONTAINER"  # an image's name, as redis:7
@@ -120,7 +120,7 @@ def redis_server() -> Iterator[RedisServer | RedisContainer]:
 
 def _make_redis() -> RedisServer | RedisContainer:
     if image := os.environ.get(REDIS_CONTAINER):
-        from datapatterns.testing.redis_container import RedisContainer
+        from datapatterns.testing.servers.redis_container import RedisContainer
 
         return RedisContainer(image)
     return RedisServer(find_redis() or find_valkey())

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from datapatterns import Document
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 URL = os.environ.get("COUCHDB_URL", "http://admin:password@127.0.0.1:5984")
 server = urlsplit(URL)

@@ -11,7 +11,7 @@ import pytest
 from datapatterns import InvalidArgument
 from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step
 from datapatterns.names import check_name
-from datapatterns.testing._sync.counter import CounterConformance
+from datapatterns.testing.conformance._sync.counter import CounterConformance
 
 
 class DictStore:

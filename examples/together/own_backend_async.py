@@ -10,7 +10,7 @@ import pytest
 from datapatterns import InvalidArgument
 from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step
 from datapatterns.names import check_name
-from datapatterns.testing._async.counter import AsyncCounterConformance
+from datapatterns.testing.conformance._async.counter import AsyncCounterConformance
 
 
 class DictStore:

@@ -8,7 +8,7 @@ import redis
 
 from datapatterns import OutcomeUnknown, Store
 from datapatterns.redis import Counter
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 
 def register_visit(store: Store, user: str) -> int:

@@ -8,7 +8,7 @@ import redis.asyncio as redis
 
 from datapatterns import AsyncStore, OutcomeUnknown
 from datapatterns.redis import AsyncCounter
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.anyio  # AnyIO, of datapatterns[testing], runs async tests
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from datapatterns import Store
-from datapatterns.testing.samples import Person
+from datapatterns.testing.conformance.samples import Person
 
 from .conftest import Run
 

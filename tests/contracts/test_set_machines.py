@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from datapatterns import Store
-from datapatterns.testing.set_machines import GroupsMachine, LeaderboardMachine
+from datapatterns.testing.machines.sets import GroupsMachine, LeaderboardMachine
 
 EXAMPLES = settings(
     max_examples=40,

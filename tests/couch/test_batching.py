@@ -16,8 +16,8 @@ from datapatterns.couch._async.batching import AsyncBatching
 from datapatterns.couch._async.repository import AsyncRepository
 from datapatterns.couch.batches import MOST, MOST_BYTES, Sizes, again, parts
 from datapatterns.errors import TooLarge
-from datapatterns.testing import couch_at_hand
-from datapatterns.testing.samples import Item
+from datapatterns.testing.conformance.samples import Item
+from datapatterns.testing.servers import couch_at_hand
 
 Outcome = dict[str, Any] | DataError | None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datapatterns.couch import Couch
-from datapatterns.testing.couch_at_hand import Couch as Server
+from datapatterns.testing.servers.couch_at_hand import Couch as Server
 
 PROGRAM = Path(__file__).parent / "programs" / "ensure.py"
 

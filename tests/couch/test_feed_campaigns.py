@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch, ChangesFeed, Couch
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 pytestmark = [pytest.mark.couchdb3, pytest.mark.slow]
 

@@ -14,8 +14,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from datapatterns import Store
 from datapatterns.couch import Couch
 from datapatterns.couch.paths import database_name
-from datapatterns.testing import couch_at_hand
-from datapatterns.testing.repository_machine import BY_BOTH, BY_VALUE, RepositoryMachine
+from datapatterns.testing.machines.repository import BY_BOTH, BY_VALUE, RepositoryMachine
+from datapatterns.testing.servers import couch_at_hand
 from datapatterns.tuples import collate
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from datapatterns.testing import couch_at_hand
-from datapatterns.testing.couch_at_hand import Couch, CouchAtHand, GivenCouch
-from datapatterns.testing.couch_servers import (
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers import couch_at_hand
+from datapatterns.testing.servers.couch import (
     PASSWORD,
     USER,
     CouchServer,
@@ -26,8 +26,8 @@ from datapatterns.testing.couch_servers import (
     request,
     version_of_couchdb,
 )
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, ServerFailed, free_port, wait_until
+from datapatterns.testing.servers.couch_at_hand import Couch, CouchAtHand, GivenCouch
+from datapatterns.testing.servers.redis import HOST, ServerFailed, free_port, wait_until
 
 STANDIN = Path(__file__).parent.parent / "node-couch"
 HEARTBEAT = b"1\r\n\n\r\n"  # a chunk of one newline

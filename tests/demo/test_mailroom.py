@@ -29,7 +29,7 @@ from datapatterns.demo.mailroom.stage import Stage
 from datapatterns.demo.mailroom.workers import NOTIFIER
 from datapatterns.demo.tour import promise
 from datapatterns.level import AsyncEmitter, AsyncLevel
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 
 def demo(*arguments: str, documents: str = "", fast: str = "") -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from datapatterns.testing.plugin import in_ci_or_skip
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from datapatterns.testing.plugin import in_ci_or_skip
-from datapatterns.testing.servers import RedisServer, ServerFailed, free_port, wait_until
+from datapatterns.testing.servers.redis import RedisServer, ServerFailed, free_port, wait_until
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 STEP = re.compile(

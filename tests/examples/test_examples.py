@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from datapatterns import Unsupported
-from datapatterns.testing.couch_at_hand import Couch
 from datapatterns.testing.plugin import in_ci_or_skip
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.couch_at_hand import Couch
+from datapatterns.testing.servers.redis import RedisServer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = sorted(path for path in EXAMPLES.glob("*/*.py") if not path.stem.startswith("needs_"))

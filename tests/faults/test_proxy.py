@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 LINE = b'{"seq":%d}\n'
 HEARTBEAT = b"1\r\n\n\r\n"

@@ -23,7 +23,7 @@ from datapatterns.level import Level
 from datapatterns.level.work_queue import WorkQueue as LevelQueue
 from datapatterns.queues import QueueStats
 from datapatterns.redis._sync.work_queue import WorkQueue
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 PROGRAMS = Path(__file__).parent / "queue_programs.py"
 OPTIONS: Any = {"lease": 1.0, "max_attempts": 50, "backoff": 0.02}

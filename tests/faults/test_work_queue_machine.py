@@ -29,7 +29,7 @@ from datapatterns.level import Level
 from datapatterns.level.work_queue import WorkQueue as LevelQueue
 from datapatterns.queues import QueueStats
 from datapatterns.redis._sync.work_queue import WorkQueue
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 IDS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
 PRIORITIES = st.sampled_from([0, 0, 0, 1, -1, 7])

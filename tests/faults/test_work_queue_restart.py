@@ -22,7 +22,7 @@ from datapatterns.level.work_queue import AsyncWorkQueue as AsyncLevelQueue
 from datapatterns.queues import QueueStats
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 PATIENCE = 60.0
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from hypothesis import HealthCheck, settings
 
 from datapatterns import Store
-from datapatterns.testing.repository_machine import RepositoryMachine
+from datapatterns.testing.machines.repository import RepositoryMachine
 
 
 class Machine(RepositoryMachine):

@@ -15,7 +15,7 @@ from datapatterns.testing.plugin import (  # noqa: F401 - fixtures are found by 
     redis_url,
     valkey_server,
 )
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 PASSWORD = "secret-password"
 

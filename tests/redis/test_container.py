@@ -28,7 +28,7 @@ def use(url: str) -> None:
 
 def test_a_container_is_a_server_like_any_other() -> None:
     """It starts, ends, is killed and starts again, each time where its URL says; then it ends."""
-    from datapatterns.testing.redis_container import RedisContainer
+    from datapatterns.testing.servers.redis_container import RedisContainer
 
     with RedisContainer(IMAGE or "") as server:
         assert " in the container " in server.version

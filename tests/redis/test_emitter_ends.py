@@ -22,7 +22,7 @@ from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.redis._sync.subscriber import Subscriber
 from datapatterns.redis.channels import Channels
 from datapatterns.redis.keys import Keys
-from datapatterns.testing.servers import HOST, RedisServer, wait_until
+from datapatterns.testing.servers.redis import HOST, RedisServer, wait_until
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
 

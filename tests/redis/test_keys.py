@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from datapatterns import InvalidArgument
 from datapatterns.redis.keys import Keys
-from datapatterns.testing.samples import HOSTILE, NO_NAMES
+from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
 odd = st.text(alphabet=st.sampled_from("{}:%!ab\x00 7BD3A\N{SLICE OF PIZZA}"), min_size=1)
 names = st.one_of(odd, st.text(st.characters(exclude_categories=["Cs"]), min_size=1))

@@ -11,7 +11,7 @@ from redis import Redis
 
 import datapatterns.redis
 from datapatterns.limits import Policy, decide, make_policy
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 CLOCK = "local now = clock[1] * 1000000 + clock[2]"
 EXPIRY = "redis.call('PEXPIRE', key, math.ceil(micros / 1000) + 1)"

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from datapatterns import Store
-from datapatterns.testing.repository_machine import RepositoryMachine
+from datapatterns.testing.machines.repository import RepositoryMachine
 
 
 @pytest.mark.parametrize("server", ["redis_server", "valkey_server"])

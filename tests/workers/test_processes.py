@@ -14,7 +14,7 @@ import pytest
 from datapatterns import InvalidArgument
 from datapatterns.processes import Processes
 from datapatterns.shards import shard_of
-from datapatterns.testing.servers import wait_until
+from datapatterns.testing.servers.redis import wait_until
 
 PROGRAM = Path(__file__).with_name("processes_program.py")
 COUNT = 300

@@ -1,1 +1,1 @@
-"""The conformance suite in the async face: the source from which the sync one is generated."""
+"""Helpers for tests in the async face: the source from which the sync ones are generated."""

@@ -1,2 +1,2 @@
 # Generated from datapatterns/testing/_async/__init__.py by scripts/unasync.py; do not edit.
-"""The conformance suite in the async face: the source from which the sync one is generated."""
+"""Helpers for tests in the async face: the source from which the sync ones are generated."""

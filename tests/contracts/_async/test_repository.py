@@ -7,11 +7,11 @@ from typing import Any
 
 from datapatterns import AsyncStore
 from datapatterns.names import escape
-from datapatterns.testing._async.indexes import AsyncIndexesConformance
-from datapatterns.testing._async.misfits import AsyncMisfitsConformance
-from datapatterns.testing._async.moments import AsyncMomentsConformance
-from datapatterns.testing._async.paging import AsyncPagesConformance
-from datapatterns.testing._async.repository import AsyncRepositoryConformance
+from datapatterns.testing.conformance._async.indexes import AsyncIndexesConformance
+from datapatterns.testing.conformance._async.misfits import AsyncMisfitsConformance
+from datapatterns.testing.conformance._async.moments import AsyncMomentsConformance
+from datapatterns.testing.conformance._async.paging import AsyncPagesConformance
+from datapatterns.testing.conformance._async.repository import AsyncRepositoryConformance
 
 
 class TestRepository(AsyncRepositoryConformance):

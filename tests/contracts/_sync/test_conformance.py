@@ -3,21 +3,23 @@
 
 from __future__ import annotations
 
-from datapatterns.testing._sync.calendar_counter import CalendarCounterConformance
-from datapatterns.testing._sync.capabilities import CapabilitiesConformance
-from datapatterns.testing._sync.changes import (
+from datapatterns.testing.conformance._sync.calendar_counter import CalendarCounterConformance
+from datapatterns.testing.conformance._sync.capabilities import CapabilitiesConformance
+from datapatterns.testing.conformance._sync.changes import (
     ChangesFeedConformance,
     ChangesWorkerConformance,
 )
-from datapatterns.testing._sync.concurrency_limiter import ConcurrencyLimiterConformance
-from datapatterns.testing._sync.counter import CounterConformance
-from datapatterns.testing._sync.deliveries import DeliveriesConformance
-from datapatterns.testing._sync.emitter import EmitterConformance
-from datapatterns.testing._sync.groups import GroupsConformance
-from datapatterns.testing._sync.leaderboard import LeaderboardConformance
-from datapatterns.testing._sync.queue_worker import QueueWorkerConformance
-from datapatterns.testing._sync.rate_limiter import RateLimiterConformance
-from datapatterns.testing._sync.work_queue import WorkQueueConformance
+from datapatterns.testing.conformance._sync.concurrency_limiter import (
+    ConcurrencyLimiterConformance,
+)
+from datapatterns.testing.conformance._sync.counter import CounterConformance
+from datapatterns.testing.conformance._sync.deliveries import DeliveriesConformance
+from datapatterns.testing.conformance._sync.emitter import EmitterConformance
+from datapatterns.testing.conformance._sync.groups import GroupsConformance
+from datapatterns.testing.conformance._sync.leaderboard import LeaderboardConformance
+from datapatterns.testing.conformance._sync.queue_worker import QueueWorkerConformance
+from datapatterns.testing.conformance._sync.rate_limiter import RateLimiterConformance
+from datapatterns.testing.conformance._sync.work_queue import WorkQueueConformance
 
 
 class TestCapabilities(CapabilitiesConformance):

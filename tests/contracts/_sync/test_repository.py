@@ -8,11 +8,11 @@ from typing import Any
 
 from datapatterns import Store
 from datapatterns.names import escape
-from datapatterns.testing._sync.indexes import IndexesConformance
-from datapatterns.testing._sync.misfits import MisfitsConformance
-from datapatterns.testing._sync.moments import MomentsConformance
-from datapatterns.testing._sync.paging import PagesConformance
-from datapatterns.testing._sync.repository import RepositoryConformance
+from datapatterns.testing.conformance._sync.indexes import IndexesConformance
+from datapatterns.testing.conformance._sync.misfits import MisfitsConformance
+from datapatterns.testing.conformance._sync.moments import MomentsConformance
+from datapatterns.testing.conformance._sync.paging import PagesConformance
+from datapatterns.testing.conformance._sync.repository import RepositoryConformance
 
 
 class TestRepository(RepositoryConformance):

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from datapatterns import Closed, InvalidArgument, Store
-from datapatterns.testing.samples import Person
+from datapatterns.testing.conformance.samples import Person
 
 Call = Callable[[], Awaitable[Any]]
 

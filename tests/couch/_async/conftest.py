@@ -17,7 +17,7 @@ from datapatterns import AsyncStore
 from datapatterns.couch import AsyncCouch, AsyncDatabase
 from datapatterns.couch._async.backend import AsyncBackend
 from datapatterns.errors import NotFound
-from datapatterns.testing import couch_at_hand
+from datapatterns.testing.servers import couch_at_hand
 
 
 class AsyncLent(AsyncBackend):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datapatterns.testing._async.capabilities import AsyncCapabilitiesConformance
+from datapatterns.testing.conformance._async.capabilities import AsyncCapabilitiesConformance
 
 
 class TestCapabilities(AsyncCapabilitiesConformance):

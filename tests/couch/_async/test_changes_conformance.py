@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datapatterns.testing._async.changes import (
+from datapatterns.testing.conformance._async.changes import (
     AsyncChangesFeedConformance,
     AsyncChangesWorkerConformance,
 )

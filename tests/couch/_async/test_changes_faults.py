@@ -23,7 +23,7 @@ from datapatterns import (
 from datapatterns._async.concurrency import AsyncEvent, ending
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch, AsyncDatabase
 from datapatterns.testing._async.concurrently import meanwhile
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.couchdb3
 

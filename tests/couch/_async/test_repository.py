@@ -9,11 +9,11 @@ import pytest
 
 from datapatterns import AsyncStore
 from datapatterns.couch.paths import database_name
-from datapatterns.testing._async.indexes import AsyncIndexesConformance
-from datapatterns.testing._async.misfits import AsyncMisfitsConformance
-from datapatterns.testing._async.moments import AsyncMomentsConformance
-from datapatterns.testing._async.paging import AsyncPagesConformance
-from datapatterns.testing._async.repository import AsyncRepositoryConformance
+from datapatterns.testing.conformance._async.indexes import AsyncIndexesConformance
+from datapatterns.testing.conformance._async.misfits import AsyncMisfitsConformance
+from datapatterns.testing.conformance._async.moments import AsyncMomentsConformance
+from datapatterns.testing.conformance._async.paging import AsyncPagesConformance
+from datapatterns.testing.conformance._async.repository import AsyncRepositoryConformance
 
 
 # Every kind of client, but not every test over each of them.

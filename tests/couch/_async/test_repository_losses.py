@@ -20,11 +20,11 @@ from datapatterns import (
 )
 from datapatterns.couch import AsyncCouch, AsyncDatabase
 from datapatterns.couch._async.repository import AsyncRepository
-from datapatterns.testing import couch_at_hand
 from datapatterns.testing._async.concurrently import concurrently
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.samples import BY_AGE, Person
-from datapatterns.testing.servers import HOST, free_port
+from datapatterns.testing.conformance.samples import BY_AGE, Person
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers import couch_at_hand
+from datapatterns.testing.servers.redis import HOST, free_port
 
 Proxy = Callable[[str, int], FaultProxy]
 

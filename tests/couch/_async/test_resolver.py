@@ -11,7 +11,7 @@ from datapatterns import Conflict, DecodeFailed, NotFound
 from datapatterns.couch import AsyncDatabase
 from datapatterns.couch._async.resolver import AsyncConflictResolver
 from datapatterns.testing._async.concurrently import concurrently
-from datapatterns.testing.samples import Person
+from datapatterns.testing.conformance.samples import Person
 
 pytestmark = pytest.mark.couchdb3
 

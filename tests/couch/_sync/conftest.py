@@ -18,7 +18,7 @@ from datapatterns import Store
 from datapatterns.couch import Couch, Database
 from datapatterns.couch._sync.backend import Backend
 from datapatterns.errors import NotFound
-from datapatterns.testing import couch_at_hand
+from datapatterns.testing.servers import couch_at_hand
 
 
 class Lent(Backend):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datapatterns.testing._sync.capabilities import CapabilitiesConformance
+from datapatterns.testing.conformance._sync.capabilities import CapabilitiesConformance
 
 
 class TestCapabilities(CapabilitiesConformance):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from datapatterns.testing._sync.changes import (
+from datapatterns.testing.conformance._sync.changes import (
     ChangesFeedConformance,
     ChangesWorkerConformance,
 )

@@ -24,7 +24,7 @@ from datapatterns import (
 from datapatterns._sync.concurrency import Event, ending
 from datapatterns.couch import ChangesFeed, Couch, Database
 from datapatterns.testing._sync.concurrently import meanwhile
-from datapatterns.testing.proxy import FaultProxy
+from datapatterns.testing.faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.couchdb3
 

@@ -10,11 +10,11 @@ import pytest
 
 from datapatterns import Store
 from datapatterns.couch.paths import database_name
-from datapatterns.testing._sync.indexes import IndexesConformance
-from datapatterns.testing._sync.misfits import MisfitsConformance
-from datapatterns.testing._sync.moments import MomentsConformance
-from datapatterns.testing._sync.paging import PagesConformance
-from datapatterns.testing._sync.repository import RepositoryConformance
+from datapatterns.testing.conformance._sync.indexes import IndexesConformance
+from datapatterns.testing.conformance._sync.misfits import MisfitsConformance
+from datapatterns.testing.conformance._sync.moments import MomentsConformance
+from datapatterns.testing.conformance._sync.paging import PagesConformance
+from datapatterns.testing.conformance._sync.repository import RepositoryConformance
 
 
 # Every kind of client, but not every test over each of them.

@@ -13,9 +13,9 @@ from datapatterns import Conflict, DecodeFailed, Document, Index, InvalidData, N
 from datapatterns.couch import Couch, Database
 from datapatterns.couch._sync.repository import Repository
 from datapatterns.errors import InvalidArgument
-from datapatterns.testing import couch_at_hand
 from datapatterns.testing._sync.concurrently import concurrently
-from datapatterns.testing.samples import BY_AGE, BY_VALUE, WIDE, Item, Person, Wide
+from datapatterns.testing.conformance.samples import BY_AGE, BY_VALUE, WIDE, Item, Person, Wide
+from datapatterns.testing.servers import couch_at_hand
 
 STRANGE = (
     'a"]]; emit(doc, 1); //', "'", "\\", "\\'", "\u2028", "\n", "*/", "</script>", "%s", "\x00",

@@ -12,7 +12,7 @@ from datapatterns import Conflict, DecodeFailed, NotFound
 from datapatterns.couch import Database
 from datapatterns.couch._sync.resolver import ConflictResolver
 from datapatterns.testing._sync.concurrently import concurrently
-from datapatterns.testing.samples import Person
+from datapatterns.testing.conformance.samples import Person
 
 pytestmark = pytest.mark.couchdb3
 

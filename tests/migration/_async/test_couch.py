@@ -8,7 +8,7 @@ from datapatterns import AsyncStore
 from datapatterns._async.migration import async_migrate
 from datapatterns.couch._async.backend import AsyncBackend
 from datapatterns.errors import InvalidArgument, Unsupported
-from datapatterns.testing.samples import BY_AGE, Person
+from datapatterns.testing.conformance.samples import BY_AGE, Person
 from datapatterns.transfers import Unit
 
 from .conftest import Open

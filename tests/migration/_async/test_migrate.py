@@ -14,7 +14,7 @@ from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.level.kit import AsyncBackend as LevelBackend
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.transfer import AsyncTransfer as RedisTransfer
-from datapatterns.testing.samples import BY_AGE, Person
+from datapatterns.testing.conformance.samples import BY_AGE, Person
 from datapatterns.transfers import KINDS, Record, Unit
 
 from .conftest import Open

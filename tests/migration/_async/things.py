@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from datapatterns import AsyncStore
-from datapatterns.testing.samples import BY_AGE, BY_NICK, HOSTILE, Person
+from datapatterns.testing.conformance.samples import BY_AGE, BY_NICK, HOSTILE, Person
 
 INDEXES = (BY_AGE, BY_NICK)
 NAMES = HOSTILE[::4]

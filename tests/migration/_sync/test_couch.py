@@ -9,7 +9,7 @@ from datapatterns import Store
 from datapatterns._sync.migration import migrate
 from datapatterns.couch._sync.backend import Backend
 from datapatterns.errors import InvalidArgument, Unsupported
-from datapatterns.testing.samples import BY_AGE, Person
+from datapatterns.testing.conformance.samples import BY_AGE, Person
 from datapatterns.transfers import Unit
 
 from .conftest import Open

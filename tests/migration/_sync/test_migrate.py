@@ -15,7 +15,7 @@ from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.level.kit import Backend as LevelBackend
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.transfer import Transfer as RedisTransfer
-from datapatterns.testing.samples import BY_AGE, Person
+from datapatterns.testing.conformance.samples import BY_AGE, Person
 from datapatterns.transfers import KINDS, Record, Unit
 
 from .conftest import Open

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from datapatterns import AsyncStore
 from datapatterns.capabilities import REDIS
 from datapatterns.redis._async.backend import AsyncBackend
-from datapatterns.testing.servers import RedisClusterServers
+from datapatterns.testing.servers.redis import RedisClusterServers
 
 HOST = "127.0.0.1"
 

@@ -17,8 +17,8 @@ from redis.exceptions import ConnectionError as LostConnection
 from datapatterns import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis._async.commands import read, write
 from datapatterns.testing._async.concurrently import concurrently
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import (
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import (
     HOST,
     RedisClusterServers,
     RedisServer,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datapatterns.testing._async.calendar_counter import AsyncCalendarCounterConformance
-from datapatterns.testing._async.capabilities import AsyncCapabilitiesConformance
-from datapatterns.testing._async.concurrency_limiter import AsyncConcurrencyLimiterConformance
-from datapatterns.testing._async.counter import AsyncCounterConformance
-from datapatterns.testing._async.deliveries import AsyncDeliveriesConformance
-from datapatterns.testing._async.emitter import AsyncEmitterConformance
-from datapatterns.testing._async.groups import AsyncGroupsConformance
-from datapatterns.testing._async.leaderboard import AsyncLeaderboardConformance
-from datapatterns.testing._async.queue_worker import AsyncQueueWorkerConformance
-from datapatterns.testing._async.rate_limiter import AsyncRateLimiterConformance
-from datapatterns.testing._async.work_queue import AsyncWorkQueueConformance
+from datapatterns.testing.conformance._async.calendar_counter import AsyncCalendarCounterConformance
+from datapatterns.testing.conformance._async.capabilities import AsyncCapabilitiesConformance
+from datapatterns.testing.conformance._async.concurrency_limiter import (
+    AsyncConcurrencyLimiterConformance,
+)
+from datapatterns.testing.conformance._async.counter import AsyncCounterConformance
+from datapatterns.testing.conformance._async.deliveries import AsyncDeliveriesConformance
+from datapatterns.testing.conformance._async.emitter import AsyncEmitterConformance
+from datapatterns.testing.conformance._async.groups import AsyncGroupsConformance
+from datapatterns.testing.conformance._async.leaderboard import AsyncLeaderboardConformance
+from datapatterns.testing.conformance._async.queue_worker import AsyncQueueWorkerConformance
+from datapatterns.testing.conformance._async.rate_limiter import AsyncRateLimiterConformance
+from datapatterns.testing.conformance._async.work_queue import AsyncWorkQueueConformance
 
 
 class TestCapabilities(AsyncCapabilitiesConformance):

@@ -27,8 +27,13 @@ from datapatterns import (
 from datapatterns.events import Gap
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.testing._async.concurrently import meanwhile
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisClusterServers, RedisServer, SentinelServers
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import (
+    HOST,
+    RedisClusterServers,
+    RedisServer,
+    SentinelServers,
+)
 
 Proxy = Callable[[str, int], FaultProxy]
 Story = list[

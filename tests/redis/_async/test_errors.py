@@ -21,7 +21,7 @@ from datapatterns import (
     Unavailable,
 )
 from datapatterns.redis.errors import redis_errors, translate
-from datapatterns.testing.servers import HOST, RedisServer, SentinelServers, free_port
+from datapatterns.testing.servers.redis import HOST, RedisServer, SentinelServers, free_port
 
 NAME, SUBJECT, PASSWORD = "secret-name", "secret-subject", "secret-password"
 Call = Callable[[AsyncStore], Awaitable[Any]]

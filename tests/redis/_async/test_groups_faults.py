@@ -16,8 +16,8 @@ from datapatterns.rankings import Ranked
 from datapatterns.redis._async import groups as module
 from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 Proxy = Callable[[str, int], FaultProxy]
 

@@ -11,10 +11,10 @@ import pytest
 
 from datapatterns import Index, OutcomeUnknown, Unavailable
 from datapatterns.redis._async.repository import AsyncRepository
-from datapatterns.testing._async.consistency import check_indexes
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.samples import BY_AGE, BY_NICK, Person
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.conformance._async.consistency import check_indexes
+from datapatterns.testing.conformance.samples import BY_AGE, BY_NICK, Person
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 Proxy = Callable[[str, int], FaultProxy]
 EVERYTHING = [BY_AGE, BY_NICK]

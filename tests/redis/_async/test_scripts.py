@@ -11,8 +11,8 @@ import pytest
 from datapatterns import Conflict, InvalidArgument, OutcomeUnknown
 from datapatterns.redis import AsyncScripts
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 ADD = """-- Returns the new value, a text and some bytes.
 if ARGV[1] == 'no' then return redis.error_reply('DP_STALE changed meanwhile') end

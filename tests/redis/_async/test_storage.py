@@ -13,7 +13,7 @@ from datapatterns import AsyncStore
 from datapatterns.calendars import BUCKETS
 from datapatterns.redis import AsyncCalendarCounter, AsyncConcurrencyLimiter, AsyncCounter
 from datapatterns.redis._async import work_queue
-from datapatterns.testing.servers import RedisServer
+from datapatterns.testing.servers.redis import RedisServer
 
 MOMENT = datetime(2014, 1, 15, 9, tzinfo=UTC)
 

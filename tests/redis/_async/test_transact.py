@@ -13,8 +13,8 @@ from redis.backoff import NoBackoff
 from datapatterns import Conflict, DataCorrupted, InvalidArgument, OutcomeUnknown, Unavailable
 from datapatterns.redis import async_transact
 from datapatterns.testing._async.concurrently import concurrently
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 
 def adding(key: str) -> Any:

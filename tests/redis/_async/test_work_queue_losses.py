@@ -13,9 +13,9 @@ from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns.errors import DataCorrupted
 from datapatterns.queues import QueueStats, WorkSummary
 from datapatterns.testing._async.concurrently import meanwhile
-from datapatterns.testing._async.work_queue import eventually, take
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.conformance._async.work_queue import eventually, take
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 TRIES = 3  # how often one call sends its request
 

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from datapatterns import Store
 from datapatterns.capabilities import REDIS
 from datapatterns.redis._sync.backend import Backend
-from datapatterns.testing.servers import RedisClusterServers
+from datapatterns.testing.servers.redis import RedisClusterServers
 
 HOST = "127.0.0.1"
 

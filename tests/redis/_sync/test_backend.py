@@ -12,7 +12,7 @@ import pytest
 from datapatterns import Closed, InvalidArgument, Store, Unauthorized, Unavailable
 from datapatterns.redis import transact
 from datapatterns.redis.urls import parse_url
-from datapatterns.testing.servers import (
+from datapatterns.testing.servers.redis import (
     HOST,
     RedisClusterServers,
     RedisServer,

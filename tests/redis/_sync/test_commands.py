@@ -17,8 +17,8 @@ from redis.sentinel import Sentinel
 from datapatterns import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis._sync.commands import read, write
 from datapatterns.testing._sync.concurrently import concurrently
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import (
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import (
     HOST,
     RedisClusterServers,
     RedisServer,

@@ -17,8 +17,8 @@ from datapatterns.rankings import Ranked
 from datapatterns.redis._sync import groups as module
 from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 Proxy = Callable[[str, int], FaultProxy]
 

@@ -14,8 +14,8 @@ import pytest
 from datapatterns import TimedOut, Unavailable
 from datapatterns.redis import RateLimiter
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 LIMIT, WINDOW = 20, 0.15
 

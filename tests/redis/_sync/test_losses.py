@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from datapatterns import DataError, OutcomeUnknown, Store
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 MOMENT = datetime(2014, 1, 15, tzinfo=UTC)
 

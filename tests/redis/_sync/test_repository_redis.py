@@ -23,9 +23,9 @@ from datapatterns.redis._sync.repository import Repository
 from datapatterns.redis.hashes import values_of
 from datapatterns.redis.keys import Keys
 from datapatterns.testing._sync.concurrently import concurrently
-from datapatterns.testing._sync.consistency import check_indexes
-from datapatterns.testing.samples import BY_AGE, BY_NICK, Item, Person
-from datapatterns.testing.servers import RedisServer, find_redis, find_valkey
+from datapatterns.testing.conformance._sync.consistency import check_indexes
+from datapatterns.testing.conformance.samples import BY_AGE, BY_NICK, Item, Person
+from datapatterns.testing.servers.redis import RedisServer, find_redis, find_valkey
 
 EVERYTHING = [BY_AGE, BY_NICK]
 

@@ -14,8 +14,8 @@ from redis.retry import Retry
 from datapatterns import Conflict, DataCorrupted, InvalidArgument, OutcomeUnknown, Unavailable
 from datapatterns.redis import transact
 from datapatterns.testing._sync.concurrently import concurrently
-from datapatterns.testing.proxy import FaultProxy
-from datapatterns.testing.servers import HOST, RedisServer
+from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.servers.redis import HOST, RedisServer
 
 
 def adding(key: str) -> Any:

@@ -1,0 +1,157 @@
+"""What every concurrency limiter promises."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import AsyncStore, InvalidArgument
+from datapatterns._async.contracts import AsyncConcurrencyLimiter, AsyncLease
+from datapatterns.testing._async.concurrently import concurrently
+from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+
+PATIENCE = 30.0  # seconds until something that should have happened counts as missing
+LONG = 600.0  # a lease that does not end within a test
+SHORT = 0.3
+
+
+async def acquired(limiter: AsyncConcurrencyLimiter, subject: str) -> AsyncLease:
+    """A lease, as soon as there is one."""
+    ends = time.monotonic() + PATIENCE
+    while (lease := await limiter.acquire(subject)) is None:
+        assert time.monotonic() < ends, "no place came back"
+        await asyncio.sleep(0.02)
+    return lease
+
+
+async def _release(lease: AsyncLease) -> bool:
+    return await lease.release()
+
+
+class AsyncConcurrencyLimiterConformance:
+    """`target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
+
+    pattern: ClassVar[str] = "concurrency_limiter"
+
+    async def test_there_are_as_many_places_as_the_limit(self, target: AsyncStore) -> None:
+        """`acquire` gives `limit` leases, then None, and again one for each released."""
+        jobs = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        first, second = await jobs.acquire("ann"), await jobs.acquire("ann")
+        assert first is not None
+        assert second is not None
+        assert await jobs.acquire("ann") is None
+        assert await first.release()
+        assert await jobs.acquire("ann") is not None
+        assert await jobs.acquire("ann") is None
+
+    async def test_a_place_is_given_back_once(self, target: AsyncStore) -> None:
+        """A second release returns False and frees nothing."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
+        lease = await acquired(jobs, "ann")
+        assert await lease.release() is True
+        assert await jobs.acquire("ann") is not None
+        assert await lease.release() is False
+        assert await lease.renew() is False
+        assert await jobs.acquire("ann") is None
+
+    async def test_a_dead_holders_place_comes_back(self, target: AsyncStore) -> None:
+        """A lease that nobody releases ends by itself, and not before its time."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
+        begun = time.monotonic()
+        lost = await acquired(jobs, "ann")
+        await acquired(jobs, "ann")
+        assert time.monotonic() - begun > SHORT - 0.01
+        assert await lost.renew() is False
+        assert await lost.release() is False
+
+    async def test_the_late_release_of_a_lost_place_frees_nothing(self, target: AsyncStore) -> None:
+        """It is another holder's by now."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
+        lost = await acquired(jobs, "ann")
+        kept = await acquired(target.concurrency_limiter("jobs", limit=1, lease=LONG), "ann")
+        assert await lost.release() is False
+        assert await jobs.acquire("ann") is None
+        assert await kept.release() is True
+
+    async def test_a_renewed_place_is_kept(self, target: AsyncStore) -> None:
+        """Renewing in time holds the place for several leases; each counts from its renewal."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=3.0)
+        lease = await acquired(jobs, "ann")
+        begun = time.monotonic()
+        while time.monotonic() - begun < 4.0:
+            assert await lease.renew() is True
+            assert await jobs.acquire("ann") is None
+            await asyncio.sleep(0.2)
+        assert await lease.release() is True
+
+    async def test_a_short_lease_does_not_end_a_long_one(self, target: AsyncStore) -> None:
+        """Each place has its own time, whatever is acquired and released beside it."""
+        long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        short = target.concurrency_limiter("jobs", limit=2, lease=SHORT)
+        kept = await acquired(long, "ann")
+        await acquired(short, "ann")
+        await acquired(short, "ann")  # the first short one is over
+        assert await short.acquire("ann") is None
+        assert await kept.release() is True
+
+    async def test_a_lease_that_has_ended_stays_ended(self, target: AsyncStore) -> None:
+        """Renewing too late returns False, also when nobody else has come."""
+        long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        kept = await acquired(long, "ann")
+        late = await acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
+        unused = await acquired(target.concurrency_limiter("jobs", limit=3, lease=SHORT), "ann")
+        await asyncio.sleep(SHORT + 0.1)
+        assert await late.renew() is False
+        assert await unused.release() is False
+        assert await kept.renew() is True
+
+    async def test_a_lease_is_a_context(self, target: AsyncStore) -> None:
+        """Leaving the block gives the place back, also by an error."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
+        async with await acquired(jobs, "ann"):
+            assert await jobs.acquire("ann") is None
+        lease = await acquired(jobs, "ann")
+        with pytest.raises(KeyError):
+            async with lease:
+                raise KeyError
+        assert await jobs.acquire("ann") is not None
+
+    async def test_many_callers_share_the_places(self, target: AsyncStore) -> None:
+        """Of forty at once exactly `limit` hold a place."""
+        jobs = target.concurrency_limiter("jobs", limit=3, lease=LONG)
+        leases = await concurrently(jobs.acquire, [("ann",) for _ in range(40)])
+        held = [lease for lease in leases if lease is not None]
+        assert len(held) == 3
+        assert await concurrently(_release, [(lease,) for lease in held]) == [True] * 3
+
+    async def test_subjects_and_names_stay_apart(self, target: AsyncStore) -> None:
+        """No subject and no limiter, however odd its name, holds another's place."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
+        for name in HOSTILE:
+            assert await jobs.acquire("x" + name) is not None
+            other = target.concurrency_limiter("x" + name, limit=1, lease=LONG)
+            assert await other.acquire("ann") is not None
+        assert await jobs.acquire("ann") is not None
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
+        """A name or a subject that is no name is InvalidArgument."""
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter(name, limit=1, lease=LONG)
+        with pytest.raises(InvalidArgument):
+            await target.concurrency_limiter("jobs", limit=1, lease=LONG).acquire(name)
+
+    @pytest.mark.parametrize("limit", [0, -1, 1.0, True, "1", None])
+    async def test_bad_limits_are_refused(self, target: AsyncStore, limit: Any) -> None:
+        """A limit is a whole number above 0."""
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter("jobs", limit=limit, lease=LONG)
+
+    @pytest.mark.parametrize("lease", [0, -1.0, float("nan"), float("inf"), True, "1", None])
+    async def test_bad_leases_are_refused(self, target: AsyncStore, lease: Any) -> None:
+        """A lease is a time above 0."""
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter("jobs", limit=1, lease=lease)

@@ -1,0 +1,234 @@
+"""What groups promise, on every backend that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import AsyncStore, InvalidArgument
+from datapatterns._async.contracts import AsyncGroups
+from datapatterns.testing._async.concurrently import concurrently
+from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+
+MANY = 2_500  # members: several pages, on any backend
+
+
+async def listed(groups: AsyncGroups, group: str) -> list[str]:
+    """The members in the order in which they come."""
+    found: list[str] = []
+    async for member in groups.members(group):
+        found += [member]
+    return found
+
+
+class AsyncGroupsConformance:
+    """`target.groups` on a backend that declares `groups`."""
+
+    pattern: ClassVar[str] = "groups"
+
+    async def test_what_is_not_there_is_empty(self, target: AsyncStore) -> None:
+        """A group that nothing was added to has no members, and its size is 0."""
+        groups = target.groups("teams")
+        assert await listed(groups, "red") == []
+        assert await groups.size("red") == 0
+        assert not await groups.contains("red", "ann")
+        assert await groups.groups_of("ann") == set()
+        assert await groups.intersection("red", "blue") == set()
+        assert await groups.intersection_size("red") == 0
+
+    async def test_add_counts_the_new_ones(self, target: AsyncStore) -> None:
+        """Those there already, and those given twice, count once."""
+        groups = target.groups("teams")
+        assert await groups.add("red", "ann", "bob") == 2
+        assert await groups.add("red", "bob", "cid", "cid") == 1
+        assert await groups.add("red") == 0
+        assert await groups.size("red") == 3
+        assert sorted(await listed(groups, "red")) == ["ann", "bob", "cid"]
+
+    async def test_remove_counts_those_that_were_there(self, target: AsyncStore) -> None:
+        """A removed member is in the group no more, nor the group among its groups."""
+        groups = target.groups("teams")
+        await groups.add("red", "ann", "bob", "cid")
+        assert await groups.remove("red", "ann", "bob", "bob", "dan") == 2
+        assert await groups.remove("red") == 0
+        assert await groups.remove("blue", "ann") == 0
+        assert not await groups.contains("red", "ann")
+        assert await groups.groups_of("ann") == set()
+        assert await listed(groups, "red") == ["cid"]
+        assert await groups.size("red") == 1
+
+    async def test_contains(self, target: AsyncStore) -> None:
+        """True for a member of that group, and for nothing else."""
+        groups = target.groups("teams")
+        await groups.add("red", "ann")
+        assert await groups.contains("red", "ann") is True
+        assert await groups.contains("red", "an") is False
+        assert await groups.contains("blue", "ann") is False
+        assert await groups.contains("ann", "red") is False
+
+    async def test_groups_of_a_member(self, target: AsyncStore) -> None:
+        """All groups that it was added to, as long as it is in them."""
+        groups = target.groups("teams")
+        for group in ("red", "blue", "green"):
+            await groups.add(group, "ann", group)
+        await groups.remove("blue", "ann")
+        assert await groups.groups_of("ann") == {"red", "green"}
+        assert await groups.groups_of("blue") == {"blue"}
+
+    async def test_sets_of_groups(self, target: AsyncStore) -> None:
+        """Intersection, union and difference are those of sets, of one group too."""
+        groups = target.groups("teams")
+        await groups.add("red", "a", "b", "c", "d")
+        await groups.add("blue", "b", "c", "x")
+        await groups.add("green", "c", "d", "x", "y")
+        assert await groups.intersection("red", "blue") == {"b", "c"}
+        assert await groups.intersection("red", "blue", "green") == {"c"}
+        assert await groups.union("red", "blue") == {"a", "b", "c", "d", "x"}
+        assert await groups.difference("red", "blue") == {"a", "d"}
+        assert await groups.difference("red", "blue", "green") == {"a"}
+        assert await groups.difference("blue", "red") == {"x"}
+        for of_one in (groups.intersection, groups.union, groups.difference):
+            assert await of_one("blue") == {"b", "c", "x"}
+        assert await groups.intersection("red", "none") == set()
+        assert await groups.union("none", "blue") == {"b", "c", "x"}
+        assert await groups.difference("none", "blue") == set()
+        assert await groups.difference("blue", "none") == {"b", "c", "x"}
+        assert await groups.intersection("red", "red") == {"a", "b", "c", "d"}
+        assert await groups.difference("red", "red") == set()
+
+    async def test_intersection_size(self, target: AsyncStore) -> None:
+        """How many there are, and no more than `at_most`."""
+        groups = target.groups("teams")
+        await groups.add("red", *"abcdef")
+        await groups.add("blue", *"bcdefg")
+        assert await groups.intersection_size("red", "blue") == 5
+        expected = {0: 0, 1: 1, 4: 4, 5: 5, 6: 5, 2**70: 5}
+        for at_most, size in expected.items():
+            assert await groups.intersection_size("red", "blue", at_most=at_most) == size
+        assert await groups.intersection_size("red") == 6
+
+    async def test_members_come_once_each(self, target: AsyncStore) -> None:
+        """All members of a large group, each exactly once."""
+        groups = target.groups("teams")
+        names = [f"member-{n}" for n in range(MANY)]
+        assert await groups.add("red", *names) == MANY
+        found = await listed(groups, "red")
+        assert len(found) == MANY
+        assert set(found) == set(names)
+        assert await groups.size("red") == MANY
+
+    async def test_members_there_throughout_come_once(self, target: AsyncStore) -> None:
+        """While others come and go in the middle of the iteration, nobody is lost or repeated."""
+        groups = target.groups("teams")
+        stay = {f"stay-{n}" for n in range(MANY)}
+        await groups.add("red", *stay, *(f"go-{n}" for n in range(MANY)))
+        found: list[str] = []
+        async for member in groups.members("red"):
+            if len(found) == 700:
+                await groups.add("red", *(f"come-{n}" for n in range(4 * MANY)))
+            if len(found) == 1_400:
+                await groups.remove("red", *(f"go-{n}" for n in range(MANY)))
+                await groups.remove("red", *(f"come-{n}" for n in range(4 * MANY)))
+            found.append(member)
+        kept = [member for member in found if member in stay]
+        assert len(kept) == MANY
+        assert set(kept) == stay
+        assert len(set(found)) == len(found)
+
+    async def test_hostile_names(self, target: AsyncStore) -> None:
+        """Any string is a name, and reaches only what belongs to it."""
+        groups = target.groups("teams")
+        await groups.add("all", *HOSTILE)
+        for name in HOSTILE:
+            await groups.add(name, "one", name)
+        assert set(await listed(groups, "all")) == set(HOSTILE)
+        for name in HOSTILE:
+            assert sorted(await listed(groups, name)) == sorted({"one", name})
+            assert await groups.groups_of(name) == {"all", name}
+            assert await groups.intersection("all", name) == {name}
+        assert await groups.groups_of("one") == set(HOSTILE)
+
+    async def test_names_of_groups_do_not_meet(self, target: AsyncStore) -> None:
+        """Structures of different names have nothing in common, however the names look."""
+        names = ["teams", *HOSTILE]
+        for name in names:
+            await target.groups(name).add("red", name)
+        for name in names:
+            groups = target.groups(name)
+            assert await listed(groups, "red") == [name]
+            assert await groups.groups_of(name) == {"red"}
+
+    async def test_two_objects_of_one_name(self, target: AsyncStore) -> None:
+        """What one wrote the other reads."""
+        await target.groups("teams").add("red", "ann")
+        assert await target.groups("teams").contains("red", "ann")
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    async def test_no_names(self, target: AsyncStore, name: Any) -> None:
+        """What is no name is InvalidArgument, and nothing is written."""
+        groups = target.groups("teams")
+        calls: list[Callable[[], Any]] = [
+            lambda: groups.add(name, "ann"),
+            lambda: groups.add("red", "ann", name),
+            lambda: groups.remove(name, "ann"),
+            lambda: groups.remove("red", name),
+            lambda: groups.contains(name, "ann"),
+            lambda: groups.contains("red", name),
+            lambda: groups.size(name),
+            lambda: groups.groups_of(name),
+            lambda: groups.intersection("red", name),
+            lambda: groups.union("red", name),
+            lambda: groups.difference("red", name),
+            lambda: groups.intersection_size(name),
+            lambda: listed(groups, name),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidArgument):
+                await call()
+        with pytest.raises(InvalidArgument):
+            target.groups(name)
+        assert await groups.size("red") == 0
+        assert await groups.groups_of("ann") == set()
+
+    async def test_bad_arguments(self, target: AsyncStore) -> None:
+        """No groups at all, and a bound that is no whole number from 0 on, are refused."""
+        groups = target.groups("teams")
+        for of_none in (groups.intersection, groups.union, groups.difference):
+            with pytest.raises(InvalidArgument):
+                await of_none()
+        with pytest.raises(InvalidArgument):
+            await groups.intersection_size()
+        for at_most in (-1, 1.5, "1", True):
+            with pytest.raises(InvalidArgument):
+                await groups.intersection_size("red", at_most=at_most)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what an untyped caller may do
+
+    async def test_added_at_once_counted_once(self, target: AsyncStore) -> None:
+        """Of many callers that add the same member, one is told that it was new."""
+
+        async def add(caller: int) -> int:
+            return await target.groups("teams").add("red", "ann", f"own-{caller}")
+
+        counts = await concurrently(add, [(caller,) for caller in range(8)])
+        assert sorted(counts) == [1] * 7 + [2]
+        assert await target.groups("teams").size("red") == 9
+
+    async def test_both_sides_agree_under_contention(self, target: AsyncStore) -> None:
+        """After members were added and removed at once, groups and members agree."""
+        names = [f"m{n}" for n in range(10)]
+
+        async def churn(caller: int) -> None:
+            groups = target.groups("teams")
+            for step in range(10):
+                change = groups.remove if (caller + step) % 3 == 0 else groups.add
+                await change(f"g{step % 3}", *names[caller : caller + 3])
+
+        await concurrently(churn, [(caller,) for caller in range(8)])
+        groups = target.groups("teams")
+        for group in ("g0", "g1", "g2"):
+            members = set(await listed(groups, group))
+            assert await groups.size(group) == len(members)
+            for name in names:
+                assert (group in await groups.groups_of(name)) == (name in members)
+                assert await groups.contains(group, name) == (name in members)

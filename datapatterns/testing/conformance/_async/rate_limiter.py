@@ -1,0 +1,356 @@
+"""What every rate limiter promises."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import AsyncStore, Decision, InvalidArgument, TooManyRequests
+from datapatterns._async.contracts import AsyncRateLimiter
+from datapatterns.testing._async.concurrently import concurrently
+from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+
+ALGORITHMS = ("sliding", "fixed", "gcra")
+LONG = 86_400.0  # a window in which a test is a moment
+PATIENCE = 30.0  # seconds until something that should have happened counts as missing
+CLOCKS = 0.01  # seconds by which two clocks of one machine may run apart within a window
+
+each_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
+
+
+async def until_admitted(limiter: AsyncRateLimiter, subject: str, cost: int = 1) -> float:
+    """Hit until admitted; return when that was."""
+    ends = time.monotonic() + PATIENCE
+    while not (await limiter.hit(subject, cost)).allowed:
+        assert time.monotonic() < ends, "the quota never came back"
+        await asyncio.sleep(0.002)
+    return time.monotonic()
+
+
+class AsyncRateLimiterConformance:
+    """`target.rate_limiter` on a backend that declares `rate_limiter`."""
+
+    pattern: ClassVar[str] = "rate_limiter"
+
+    @each_algorithm
+    async def test_it_admits_the_limit_and_no_more(
+        self, target: AsyncStore, algorithm: str
+    ) -> None:
+        """`limit` hits pass, counting down; the next ones are refused and told when to come."""
+        api = target.rate_limiter("api", limit=5, window=LONG, algorithm=algorithm)
+        for remaining in (4, 3, 2, 1, 0):
+            decision = await api.hit("ann")
+            assert decision.allowed
+            assert (decision.limit, decision.remaining) == (5, remaining)
+            assert decision.retry_after == 0
+            assert 0 < decision.reset_after <= 2 * LONG
+        for _ in range(3):
+            refused = await api.hit("ann")
+            assert not refused.allowed
+            assert (refused.limit, refused.remaining) == (5, 0)
+            assert 0 < refused.retry_after <= refused.reset_after <= 2 * LONG
+            assert not refused.degraded
+
+    async def test_sliding_is_the_default(self, target: AsyncStore) -> None:
+        """Without an algorithm it is the one that holds: full quota after at most 1.1 windows."""
+        api = target.rate_limiter("api", limit=1, window=LONG)
+        assert LONG < (await api.hit("ann")).reset_after <= 1.1 * LONG
+        named = target.rate_limiter("api", limit=1, window=LONG, algorithm="sliding")
+        assert not (await named.hit("ann")).allowed
+
+    @each_algorithm
+    async def test_a_cost_counts_in_full_or_not_at_all(
+        self, target: AsyncStore, algorithm: str
+    ) -> None:
+        """A refused hit charges nothing, however often; what is left can still be used."""
+        api = target.rate_limiter("api", limit=10, window=LONG, algorithm=algorithm)
+        assert (await api.hit("ann", 7)).remaining == 3
+        for _ in range(20):
+            assert not (await api.hit("ann", 4)).allowed
+        assert (await api.hit("ann", 3)).allowed
+        assert not (await api.hit("ann")).allowed
+
+    @each_algorithm
+    async def test_peek_counts_nothing(self, target: AsyncStore, algorithm: str) -> None:
+        """It gives the decision that a hit would get, as often as one likes."""
+        api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
+        for _ in range(5):
+            assert (await api.peek("ann")).allowed
+        peeked, hit = await api.peek("ann", 2), await api.hit("ann", 2)
+        assert (peeked.allowed, peeked.remaining) == (hit.allowed, hit.remaining) == (True, 0)
+        peeked, hit = await api.peek("ann"), await api.hit("ann")
+        assert (peeked.allowed, peeked.remaining) == (hit.allowed, hit.remaining) == (False, 0)
+        assert peeked.retry_after == pytest.approx(hit.retry_after, abs=5)
+
+    @each_algorithm
+    async def test_check_raises_when_refused(self, target: AsyncStore, algorithm: str) -> None:
+        """TooManyRequests brings the decision, and the headers that tell it."""
+        api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
+        decision = await api.check("ann")
+        assert decision.allowed
+        assert decision.headers()["RateLimit-Policy"] == '"api";q=1;w=86400'
+        assert "Retry-After" not in decision.headers()
+        with pytest.raises(TooManyRequests) as raised:
+            await api.check("ann")
+        told = raised.value.decision
+        assert told is not None
+        assert not told.allowed
+        assert raised.value.retry_after == told.retry_after > 0
+        assert int(raised.value.headers["Retry-After"]) >= told.retry_after
+        assert "ann" not in str(raised.value)
+
+    @each_algorithm
+    async def test_reset_gives_the_full_quota(self, target: AsyncStore, algorithm: str) -> None:
+        """What the subject has used is forgotten; others keep theirs."""
+        api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
+        await concurrently(api.hit, [("ann", 2), ("bob", 2)])
+        await api.reset("ann")
+        await api.reset("nobody")
+        assert (await api.hit("ann", 2)).allowed
+        assert not (await api.hit("bob")).allowed
+
+    @each_algorithm
+    async def test_many_callers_share_the_quota(self, target: AsyncStore, algorithm: str) -> None:
+        """Of a hundred hits at once exactly `limit` pass."""
+        api = target.rate_limiter("api", limit=17, window=LONG, algorithm=algorithm)
+        decisions = await concurrently(api.hit, [("ann",) for _ in range(100)])
+        admitted = [decision for decision in decisions if decision.allowed]
+        assert sorted(decision.remaining for decision in admitted) == list(range(17))
+
+    @each_algorithm
+    async def test_subjects_and_names_stay_apart(self, target: AsyncStore, algorithm: str) -> None:
+        """No subject and no limiter, however odd its name, uses another's quota."""
+        api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
+        for name in HOSTILE:
+            assert (await api.hit("x" + name)).allowed
+            other = target.rate_limiter("x" + name, limit=1, window=LONG, algorithm=algorithm)
+            assert (await other.hit("ann")).allowed
+            assert not (await other.hit("ann")).allowed
+        assert (await api.hit("ann")).allowed
+
+    async def test_sliding_keeps_its_distance(self, target: AsyncStore) -> None:
+        """After a full quota nothing passes for a whole window, and all of it within 1.1."""
+        window = 0.5
+        api = target.rate_limiter("api", limit=3, window=window)
+        begun = time.monotonic()
+        refused = await api.hit("ann", 3)
+        assert refused.allowed
+        again = await until_admitted(api, "ann", 3)
+        assert again - begun > window - CLOCKS
+        refused = await api.hit("ann")
+        assert window - CLOCKS - 0.2 < refused.retry_after <= 1.1 * window + CLOCKS
+
+    async def test_retry_after_is_kept(self, target: AsyncStore) -> None:
+        """After the time that a refusal named, the cost is admitted."""
+        for algorithm in ALGORITHMS:
+            api = target.rate_limiter("api", limit=4, window=0.3, algorithm=algorithm)
+            for cost in (1, 2, 1):
+                await api.hit("ann", cost)
+            refused = await api.peek("ann", 3)
+            assert not refused.allowed
+            await asyncio.sleep(refused.retry_after + CLOCKS)
+            assert (await api.hit("ann", 3)).allowed
+
+    async def test_reset_after_is_kept(self, target: AsyncStore) -> None:
+        """After the time that a decision named, the full quota is back."""
+        for algorithm in ALGORITHMS:
+            api = target.rate_limiter("api", limit=4, window=0.3, algorithm=algorithm)
+            decision = await api.hit("ann", 3)
+            await asyncio.sleep(decision.reset_after + CLOCKS)
+            assert (await api.hit("ann", 4)).allowed
+
+    async def test_sliding_holds_in_every_window(self, target: AsyncStore) -> None:
+        """Whatever the timing, no interval of the window's length has more than the limit."""
+        limit, window = 5, 0.2
+        for buckets in (1, 3, 10):
+            name = f"api{buckets}"
+            api = target.rate_limiter(name, limit=limit, window=window, buckets=buckets)
+            admitted = await _attack(api, "ann", window, rounds=6)
+            assert len(admitted) > limit
+            # An admission lies between the two times; so this interval has the hits for certain.
+            for first, last in zip(admitted, admitted[limit:], strict=False):
+                assert last[1] - first[0] > window - CLOCKS
+
+    async def test_sliding_admits_most_of_the_quota(self, target: AsyncStore) -> None:
+        """Under steady overload with 10 sub-buckets at least ten elevenths of it pass."""
+        limit, window, windows = 10, 0.3, 6
+        api = target.rate_limiter("api", limit=limit, window=window)
+        begun = time.monotonic()
+        admitted = 0
+        while time.monotonic() - begun < windows * window:
+            admitted += (await api.hit("ann")).allowed
+        # The last horizon may be under way still.
+        assert admitted >= (windows - 1.1) * limit * 10 / 11
+
+    async def test_fixed_windows_start_at_the_first_hit(self, target: AsyncStore) -> None:
+        """The window is not the clock's: its end is told from the first hit on."""
+        api = target.rate_limiter("api", limit=2, window=LONG, algorithm="fixed")
+        first, second = await api.hit("ann"), await api.hit("ann")
+        assert first.reset_after == pytest.approx(LONG, abs=1)
+        assert second.reset_after <= first.reset_after
+        assert (await api.hit("ann")).retry_after <= second.reset_after
+
+    async def test_gcra_paces(self, target: AsyncStore) -> None:
+        """With a burst of 1 each hit waits for window/limit after the one before."""
+        api = target.rate_limiter("api", limit=10, window=2.0, algorithm="gcra", burst=1)
+        times = [await until_admitted(api, "ann") for _ in range(4)]
+        assert times[3] - times[0] > 3 * 0.2 - 0.2  # `times` are taken after the admissions
+        refused = await api.hit("ann")
+        assert 0 < refused.retry_after <= 0.2
+        with pytest.raises(InvalidArgument):
+            await api.hit("ann", 2)
+
+    async def test_gcra_has_a_burst(self, target: AsyncStore) -> None:
+        """So many pass at once, then one each window/limit; the quota is told in units."""
+        api = target.rate_limiter("api", limit=100, window=LONG, algorithm="gcra", burst=3)
+        decisions = [await api.hit("ann") for _ in range(4)]
+        assert [decision.remaining for decision in decisions] == [2, 1, 0, 0]
+        assert [decision.allowed for decision in decisions] == [True, True, True, False]
+        assert decisions[3].retry_after == pytest.approx(LONG / 100, abs=5)
+
+    async def test_wait_waits_until_admitted(self, target: AsyncStore) -> None:
+        """It returns the admitted decision, and no sooner than the limit allows."""
+        window = 0.3
+        api = target.rate_limiter("api", limit=2, window=window)
+        assert (await api.wait("ann", timeout=0)).allowed
+        begun = time.monotonic()
+        await api.reset("ann")
+        await api.hit("ann", 2)
+        decision = await api.wait("ann", 2, timeout=PATIENCE)
+        assert decision.allowed
+        assert time.monotonic() - begun > window - CLOCKS
+        assert not (await api.hit("ann")).allowed
+
+    async def test_wait_gives_up_at_once_when_it_would_be_in_vain(self, target: AsyncStore) -> None:
+        """If the quota cannot be back in time it raises now, and charges nothing."""
+        api = target.rate_limiter("api", limit=2, window=LONG)
+        await api.hit("ann")
+        begun = time.monotonic()
+        with pytest.raises(TooManyRequests) as raised:
+            await api.wait("ann", 2, timeout=60)
+        assert time.monotonic() - begun < 30
+        assert raised.value.decision is not None
+        assert (await api.hit("ann")).allowed
+
+    async def test_several_that_wait_are_admitted_one_by_one(self, target: AsyncStore) -> None:
+        """Waiting callers share the quota like all others."""
+        window = 0.2
+        api = target.rate_limiter("api", limit=2, window=window)
+
+        async def wait(_: int) -> float:
+            await api.wait("ann", timeout=PATIENCE)
+            return time.monotonic()
+
+        begun = time.monotonic()
+        times = sorted(await concurrently(wait, [(turn,) for turn in range(6)]))
+        assert times[-1] - begun > 2 * window - CLOCKS
+
+    async def test_all_of_charges_all_or_none(self, target: AsyncStore) -> None:
+        """A refusal by one limit leaves the others untouched, and is told as that limit's."""
+        second = target.rate_limiter("second", limit=2, window=LONG)
+        day = target.rate_limiter("day", limit=3, window=7 * LONG, algorithm="fixed")
+        kind: Any = type(second)
+        both = kind.all_of([second, day])
+        decisions: list[Decision] = [await both.hit("ann") for _ in range(4)]
+        assert [decision.allowed for decision in decisions] == [True, True, False, False]
+        assert [decision.name for decision in decisions] == ["second"] * 4
+        assert (await day.hit("ann")).remaining == 0
+        assert not (await both.hit("ann")).allowed
+        await second.reset("ann")
+        assert (await both.peek("ann")).name == "day"
+        assert (await both.hit("ann")).name == "day"
+        assert (await second.peek("ann")).remaining == 1
+        await both.reset("ann")
+        assert (await both.check("ann", 2)).allowed
+        with pytest.raises(TooManyRequests):
+            await both.check("ann", 2)
+        with pytest.raises(InvalidArgument):
+            await both.hit("ann", 3)
+
+    async def test_all_of_holds_under_contention(self, target: AsyncStore) -> None:
+        """Of fifty at once the strictest limit passes, and each limit is charged as much."""
+        first = target.rate_limiter("first", limit=30, window=LONG, algorithm="gcra")
+        second = target.rate_limiter("second", limit=20, window=LONG)
+        kind: Any = type(first)
+        both = kind.all_of([first, second])
+        decisions = await concurrently(both.hit, [("ann",) for _ in range(50)])
+        assert sum(decision.allowed for decision in decisions) == 20
+        assert (await first.hit("ann")).remaining == 9
+
+    async def test_all_of_takes_limiters_that_go_together(self, target: AsyncStore) -> None:
+        """None at all, or the same one twice, is InvalidArgument."""
+        api = target.rate_limiter("api", limit=1, window=LONG)
+        kind: Any = type(api)
+        with pytest.raises(InvalidArgument):
+            kind.all_of([])
+        with pytest.raises(InvalidArgument):
+            kind.all_of([api, target.rate_limiter("api", limit=1, window=LONG)])
+
+    @each_algorithm
+    @pytest.mark.parametrize("cost", [0, -1, 4, 2**70, 1.0, True, "1", None])
+    async def test_bad_costs_are_refused(
+        self, target: AsyncStore, algorithm: str, cost: Any
+    ) -> None:
+        """A cost above the limit could never be admitted; nothing is charged."""
+        api = target.rate_limiter("api", limit=3, window=LONG, algorithm=algorithm)
+        for call in (api.hit, api.peek, api.check):
+            with pytest.raises(InvalidArgument):
+                await call("ann", cost)
+        with pytest.raises(InvalidArgument):
+            await api.wait("ann", cost, timeout=1)
+        assert (await api.hit("ann", 3)).allowed
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
+        """A name or a subject that is no name is InvalidArgument."""
+        with pytest.raises(InvalidArgument):
+            target.rate_limiter(name, limit=1, window=LONG)
+        api = target.rate_limiter("api", limit=1, window=LONG)
+        for call in (api.hit, api.peek, api.check, api.reset):
+            with pytest.raises(InvalidArgument):
+                await call(name)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"limit": 0}, {"limit": -1}, {"limit": 1.5}, {"limit": True}, {"limit": "1"},
+            {"window": 0}, {"window": -1.0}, {"window": float("nan")}, {"window": float("inf")},
+            {"window": "1"}, {"window": None}, {"algorithm": "leaky"}, {"algorithm": None},
+            {"buckets": 0}, {"buckets": 1.5}, {"burst": 3}, {"algorithm": "gcra", "burst": 0},
+            {"algorithm": "gcra", "burst": 6}, {"algorithm": "fixed", "burst": 2},
+        ],
+    )  # fmt: skip
+    async def test_bad_options_are_refused(self, target: AsyncStore, options: Any) -> None:
+        """What is not a limit is InvalidArgument when the limiter is made."""
+        given: dict[str, Any] = {"limit": 5, "window": LONG, **options}
+        with pytest.raises(InvalidArgument):
+            target.rate_limiter("api", **given)
+
+    @pytest.mark.parametrize("timeout", [-1, float("nan"), "1", None])
+    async def test_bad_timeouts_are_refused(self, target: AsyncStore, timeout: Any) -> None:
+        """A time to wait is 0 or more seconds."""
+        api = target.rate_limiter("api", limit=1, window=LONG)
+        with pytest.raises(InvalidArgument):
+            await api.wait("ann", timeout=timeout)
+        assert (await api.hit("ann")).allowed
+
+
+async def _attack(
+    api: AsyncRateLimiter, subject: str, window: float, *, rounds: int
+) -> list[tuple[float, float]]:
+    """Hit with random timing, and in bursts right after quiet spells; when which was admitted."""
+    chance = random.Random(1)
+    admitted: list[tuple[float, float]] = []
+    for _ in range(rounds):
+        await asyncio.sleep(chance.choice([0.0, 0.5, 0.9, 1.0, 1.05]) * window)
+        begun = time.monotonic()
+        while time.monotonic() - begun < chance.random() * 1.5 * window:
+            before = time.monotonic()
+            if (await api.hit(subject)).allowed:
+                admitted.append((before, time.monotonic()))
+            await asyncio.sleep(chance.choice([0.0, 0.0, 0.001, window / 10]))
+    return admitted

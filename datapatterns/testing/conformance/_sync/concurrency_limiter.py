@@ -1,0 +1,157 @@
+# Generated from datapatterns/testing/conformance/_async/concurrency_limiter.py by scripts/unasync.py; do not edit.
+"""What every concurrency limiter promises."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import InvalidArgument, Store
+from datapatterns._sync.contracts import ConcurrencyLimiter, Lease
+from datapatterns.testing._sync.concurrently import concurrently
+from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+
+PATIENCE = 30.0  # seconds until something that should have happened counts as missing
+LONG = 600.0  # a lease that does not end within a test
+SHORT = 0.3
+
+
+def acquired(limiter: ConcurrencyLimiter, subject: str) -> Lease:
+    """A lease, as soon as there is one."""
+    ends = time.monotonic() + PATIENCE
+    while (lease := limiter.acquire(subject)) is None:
+        assert time.monotonic() < ends, "no place came back"
+        time.sleep(0.02)
+    return lease
+
+
+def _release(lease: Lease) -> bool:
+    return lease.release()
+
+
+class ConcurrencyLimiterConformance:
+    """`target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
+
+    pattern: ClassVar[str] = "concurrency_limiter"
+
+    def test_there_are_as_many_places_as_the_limit(self, target: Store) -> None:
+        """`acquire` gives `limit` leases, then None, and again one for each released."""
+        jobs = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        first, second = jobs.acquire("ann"), jobs.acquire("ann")
+        assert first is not None
+        assert second is not None
+        assert jobs.acquire("ann") is None
+        assert first.release()
+        assert jobs.acquire("ann") is not None
+        assert jobs.acquire("ann") is None
+
+    def test_a_place_is_given_back_once(self, target: Store) -> None:
+        """A second release returns False and frees nothing."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
+        lease = acquired(jobs, "ann")
+        assert lease.release() is True
+        assert jobs.acquire("ann") is not None
+        assert lease.release() is False
+        assert lease.renew() is False
+        assert jobs.acquire("ann") is None
+
+    def test_a_dead_holders_place_comes_back(self, target: Store) -> None:
+        """A lease that nobody releases ends by itself, and not before its time."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
+        begun = time.monotonic()
+        lost = acquired(jobs, "ann")
+        acquired(jobs, "ann")
+        assert time.monotonic() - begun > SHORT - 0.01
+        assert lost.renew() is False
+        assert lost.release() is False
+
+    def test_the_late_release_of_a_lost_place_frees_nothing(self, target: Store) -> None:
+        """It is another holder's by now."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
+        lost = acquired(jobs, "ann")
+        kept = acquired(target.concurrency_limiter("jobs", limit=1, lease=LONG), "ann")
+        assert lost.release() is False
+        assert jobs.acquire("ann") is None
+        assert kept.release() is True
+
+    def test_a_renewed_place_is_kept(self, target: Store) -> None:
+        """Renewing in time holds the place for several leases; each counts from its renewal."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=3.0)
+        lease = acquired(jobs, "ann")
+        begun = time.monotonic()
+        while time.monotonic() - begun < 4.0:
+            assert lease.renew() is True
+            assert jobs.acquire("ann") is None
+            time.sleep(0.2)
+        assert lease.release() is True
+
+    def test_a_short_lease_does_not_end_a_long_one(self, target: Store) -> None:
+        """Each place has its own time, whatever is acquired and released beside it."""
+        long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        short = target.concurrency_limiter("jobs", limit=2, lease=SHORT)
+        kept = acquired(long, "ann")
+        acquired(short, "ann")
+        acquired(short, "ann")  # the first short one is over
+        assert short.acquire("ann") is None
+        assert kept.release() is True
+
+    def test_a_lease_that_has_ended_stays_ended(self, target: Store) -> None:
+        """Renewing too late returns False, also when nobody else has come."""
+        long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
+        kept = acquired(long, "ann")
+        late = acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
+        unused = acquired(target.concurrency_limiter("jobs", limit=3, lease=SHORT), "ann")
+        time.sleep(SHORT + 0.1)
+        assert late.renew() is False
+        assert unused.release() is False
+        assert kept.renew() is True
+
+    def test_a_lease_is_a_context(self, target: Store) -> None:
+        """Leaving the block gives the place back, also by an error."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
+        with acquired(jobs, "ann"):
+            assert jobs.acquire("ann") is None
+        lease = acquired(jobs, "ann")
+        with pytest.raises(KeyError):
+            with lease:
+                raise KeyError
+        assert jobs.acquire("ann") is not None
+
+    def test_many_callers_share_the_places(self, target: Store) -> None:
+        """Of forty at once exactly `limit` hold a place."""
+        jobs = target.concurrency_limiter("jobs", limit=3, lease=LONG)
+        leases = concurrently(jobs.acquire, [("ann",) for _ in range(40)])
+        held = [lease for lease in leases if lease is not None]
+        assert len(held) == 3
+        assert concurrently(_release, [(lease,) for lease in held]) == [True] * 3
+
+    def test_subjects_and_names_stay_apart(self, target: Store) -> None:
+        """No subject and no limiter, however odd its name, holds another's place."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
+        for name in HOSTILE:
+            assert jobs.acquire("x" + name) is not None
+            other = target.concurrency_limiter("x" + name, limit=1, lease=LONG)
+            assert other.acquire("ann") is not None
+        assert jobs.acquire("ann") is not None
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    def test_bad_names_are_refused(self, target: Store, name: Any) -> None:
+        """A name or a subject that is no name is InvalidArgument."""
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter(name, limit=1, lease=LONG)
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter("jobs", limit=1, lease=LONG).acquire(name)
+
+    @pytest.mark.parametrize("limit", [0, -1, 1.0, True, "1", None])
+    def test_bad_limits_are_refused(self, target: Store, limit: Any) -> None:
+        """A limit is a whole number above 0."""
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter("jobs", limit=limit, lease=LONG)
+
+    @pytest.mark.parametrize("lease", [0, -1.0, float("nan"), float("inf"), True, "1", None])
+    def test_bad_leases_are_refused(self, target: Store, lease: Any) -> None:
+        """A lease is a time above 0."""
+        with pytest.raises(InvalidArgument):
+            target.concurrency_limiter("jobs", limit=1, lease=lease)

@@ -1,0 +1,19 @@
+# Generated from datapatterns/testing/conformance/_async/consistency.py by scripts/unasync.py; do not edit.
+"""Whether a repository's indexes are what its documents say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def check_indexes(repository: Any, fields: dict[str, str]) -> None:
+    """Assert that each index (its name: its one field) has every document, and nothing else."""
+    everything = [one for one in repository.iterate()]
+    assert repository.count() == len(everything)
+    for index, field in fields.items():
+        found = [one for one in repository.iterate(index)]
+        assert sorted(found, key=lambda one: str(one.id)) == everything
+        assert repository.count(index) == len(everything)
+        values = [getattr(one, field) for one in everything]
+        counts = repository.counts(index)
+        assert counts == {value: values.count(value) for value in values}

@@ -1,0 +1,378 @@
+# Generated from datapatterns/testing/conformance/_async/deliveries.py by scripts/unasync.py; do not edit.
+"""What every work queue promises of deliveries: settling, leases, dead letters, stats, pauses."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import Store
+from datapatterns.errors import Conflict, InvalidArgument
+from datapatterns.queues import QueueStats
+from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing.conformance._sync.work_queue import (
+    PATIENCE,
+    SHORT,
+    Mail,
+    assert_lost,
+    drained,
+    eventually,
+    take,
+)
+
+
+class DeliveriesConformance:
+    """Deliveries of `target.work_queue`, and what becomes of them."""
+
+    pattern: ClassVar[str] = "work_queue"
+
+    # --- settling
+
+    def test_ack_may_be_repeated(self, target: Store) -> None:
+        """The second one is harmless; anything else afterwards is lease_lost."""
+        queue = target.work_queue("mail")
+        queue.push(1)
+        delivery = take(queue)
+        delivery.ack()
+        delivery.ack()
+        assert_lost(delivery.retry)
+        assert_lost(delivery.bury, "no")
+        assert_lost(delivery.extend, 5)
+        assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+    def test_retry_hands_it_out_again(self, target: Store) -> None:
+        """After the delay, as the next attempt, with the time of its push."""
+        queue = target.work_queue("mail")
+        queue.push("x")
+        first = take(queue)
+        began = time.monotonic()
+        first.retry(delay=0.4, error="it rained")
+        assert queue.take() is None
+        second = take(queue)
+        assert time.monotonic() - began >= 0.35
+        assert (second.id, second.attempt, second.pushed_at) == (first.id, 2, first.pushed_at)
+        assert_lost(first.ack)
+        second.ack()
+
+    def test_retry_waits_by_the_backoff(self, target: Store) -> None:
+        """Without a delay it is asked, with the number of the failed attempt."""
+        asked: list[int] = []
+
+        def backoff(attempt: int) -> float:
+            asked.append(attempt)
+            return 0.0
+
+        queue = target.work_queue("mail", backoff=backoff)
+        queue.push("x")
+        (take(queue)).retry()
+        (take(queue)).retry(error="again")
+        assert asked == [1, 2]
+        assert (take(queue)).attempt == 3
+
+    def test_used_up_it_is_a_dead_letter(self, target: Store) -> None:
+        """After `max_attempts` deliveries, with its last error."""
+        queue = target.work_queue("mail", max_attempts=3, backoff=lambda attempt: 0.0)
+        id = queue.push({"to": "a"})
+        for attempt in (1, 2, 3):
+            delivery = take(queue)
+            assert delivery.attempt == attempt
+            delivery.retry(error=f"error {attempt}")
+        assert queue.take() is None
+        [letter] = queue.dead_letters()
+        assert (letter.id, letter.item, letter.attempts) == (id, {"to": "a"}, 3)
+        assert letter.error == "error 3"
+        assert letter.pushed_at == delivery.pushed_at <= letter.died_at
+        assert queue.stats() == QueueStats(0, 0, 0, 1, 0)
+
+    def test_the_last_error_is_kept(self, target: Store) -> None:
+        """A retry that names none keeps the one before."""
+        queue = target.work_queue("mail", max_attempts=2)
+        queue.push(1)
+        (take(queue)).retry(delay=0, error="it rained")
+        (take(queue)).retry(delay=0)
+        assert [letter.error for letter in queue.dead_letters()] == ["it rained"]
+
+    def test_bury_gives_up(self, target: Store) -> None:
+        """At once, with the reason."""
+        queue = target.work_queue("mail")
+        queue.push("x")
+        delivery = take(queue)
+        delivery.bury("no such address é")
+        assert queue.take() is None
+        [letter] = queue.dead_letters()
+        assert (letter.attempts, letter.error) == (1, "no such address é")
+        assert_lost(delivery.ack)
+
+    def test_release_puts_it_back(self, target: Store) -> None:
+        """At its old place, first of all, and the attempt does not count."""
+        queue = target.work_queue("mail")
+        queue.push_many(["x", "y"])
+        first = take(queue)
+        first.release()
+        second = take(queue)
+        assert (second.item, second.attempt) == ("x", 1)
+        assert_lost(first.ack)
+        second.ack()
+
+    def test_a_delivery_knows_what_became_of_it(self, target: Store) -> None:
+        """`settled` names it; `lost` is true once the lease has lapsed, and not before."""
+        queue = target.work_queue("mail", max_attempts=1)
+        queue.push_many(["a", "b", "c", "d"])
+        deliveries = [take(queue) for _ in range(4)]
+        assert {(each.settled, each.lost) for each in deliveries} == {(None, False)}
+        deliveries[0].ack()
+        deliveries[1].bury("no")
+        deliveries[2].retry()  # its last attempt was this one
+        deliveries[3].release()
+        assert [each.settled for each in deliveries] == ["ack", "bury", "bury", "release"]
+        assert not any(each.lost for each in deliveries)
+        lapsing = take(target.work_queue("mail", lease=SHORT))
+
+        def is_lost() -> bool:
+            return lapsing.lost
+
+        eventually(is_lost)
+        assert lapsing.settled is None
+        assert_lost(lapsing.ack)
+
+    def test_a_block_acks_on_success(self, target: Store) -> None:
+        """Leaving the block acks."""
+        queue = target.work_queue("mail")
+        queue.push("x")
+        with take(queue) as delivery:
+            assert delivery.item == "x"
+        assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+    def test_a_block_retries_on_an_exception(self, target: Store) -> None:
+        """The exception goes on, and is the item's last error."""
+        queue = target.work_queue("mail", max_attempts=1)
+        queue.push("x")
+        with pytest.raises(ZeroDivisionError):
+            with take(queue):
+                raise ZeroDivisionError("by nothing")
+        [letter] = queue.dead_letters()
+        assert "ZeroDivisionError" in letter.error
+        assert "by nothing" in letter.error
+
+    def test_a_block_may_settle_by_itself(self, target: Store) -> None:
+        """What was settled inside is left alone, whether the block succeeds or not."""
+        queue = target.work_queue("mail")
+        queue.push_many(["a", "b", "c"])
+        with take(queue) as delivery:
+            delivery.bury("no")
+        with take(queue) as delivery:
+            delivery.ack()
+        with pytest.raises(ZeroDivisionError):
+            with take(queue) as delivery:
+                delivery.ack()
+                raise ZeroDivisionError
+        assert queue.stats() == QueueStats(0, 0, 0, 1, 0)
+
+    # --- leases
+
+    def test_a_lost_item_comes_back(self, target: Store) -> None:
+        """After its lease, on an idle queue too, to who waits; never before; it is counted."""
+        queue = target.work_queue("mail", lease=SHORT)
+        queue.push("x")
+        began = time.monotonic()  # before the lease does
+        first = take(queue)
+        second = take(queue)
+        assert SHORT - 0.05 <= time.monotonic() - began < SHORT + 5 + PATIENCE / 3
+        assert (second.id, second.attempt) == (first.id, 2)
+        stats = queue.stats()
+        assert (stats.leased, stats.requeued) == (1, 1)
+
+    def test_who_lost_the_lease_changes_nothing(self, target: Store) -> None:
+        """Every call raises lease_lost, and the new holder's is untouched."""
+        target.work_queue("mail").push("x")
+        first = take(target.work_queue("mail", lease=SHORT))
+        queue = target.work_queue("mail", lease=60.0)
+        second = take(queue)
+        assert_lost(first.ack)
+        assert_lost(first.retry, 0)
+        assert_lost(first.bury, "no")
+        assert_lost(first.extend, 60)
+        assert queue.stats() == QueueStats(0, 0, 1, 0, 1)
+        second.extend(60)
+        second.ack()
+        assert queue.stats() == QueueStats(0, 0, 0, 0, 1)
+
+    def test_a_lapsed_lease_is_lost(self, target: Store) -> None:
+        """Even if nobody has taken the item since: who waited too long cannot tell."""
+        queue = target.work_queue("mail", lease=SHORT)
+        queue.push_many(["x", "y"])
+        first, second = take(queue), take(queue)
+        time.sleep(SHORT + 0.05)
+        assert_lost(first.ack)
+        assert_lost(second.extend, 60)
+        assert queue.stats() == QueueStats(2, 0, 0, 0, 2)
+
+    def test_a_block_that_lost_the_lease_says_so(self, target: Store) -> None:
+        """Its ack raises lease_lost; an exception inside is not hidden by it."""
+        target.work_queue("mail").push("x")
+        queue, other = target.work_queue("mail", lease=SHORT), target.work_queue("mail", lease=60.0)
+        taken: list[Any] = []
+        with pytest.raises(Conflict):
+            with take(queue):
+                taken.append(take(other))
+        taken[0].retry(delay=0)
+        with pytest.raises(ZeroDivisionError):
+            with take(queue):
+                take(other)
+                raise ZeroDivisionError
+
+    def test_extend_holds_it_longer(self, target: Store) -> None:
+        """For so long from now: it does not come back meanwhile, and can be acked."""
+        queue = target.work_queue("mail", lease=1.0)
+        queue.push("x")
+        delivery = take(queue)
+        delivery.extend(60)
+        assert queue.take(wait=1.5) is None
+        delivery.ack()
+        assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+    def test_extend_can_shorten(self, target: Store) -> None:
+        """It is from now, not on top."""
+        queue = target.work_queue("mail", lease=600.0)
+        queue.push("x")
+        delivery = take(queue)
+        delivery.extend(SHORT)
+        assert (take(queue)).attempt == 2
+
+    def test_a_lost_item_can_be_used_up(self, target: Store) -> None:
+        """Losing its holder on the last attempt makes it a dead letter, with its last error."""
+        queue = target.work_queue("mail", lease=SHORT, max_attempts=2)
+        queue.push("x")
+        (take(queue)).retry(delay=0, error="it rained")
+        assert (take(queue)).attempt == 2
+
+        def dead() -> Any:
+            assert queue.take() is None
+            return queue.dead_letters()
+
+        [letter] = eventually(dead)
+        assert letter.attempts == 2
+        assert "lease" in letter.error
+        assert "it rained" in letter.error
+        assert (queue.stats()).requeued == 1
+
+    def test_a_lost_item_keeps_its_place(self, target: Store) -> None:
+        """It comes before what was pushed after it."""
+        queue = target.work_queue("mail", lease=SHORT)
+        queue.push_many(["a", "b"])
+        assert (take(queue)).item == "a"
+        time.sleep(SHORT + 0.1)
+        assert drained(queue) == ["a", "b"]
+
+    # --- looking after it
+
+    def test_stats_tell_what_is_where(self, target: Store) -> None:
+        """Ready, delayed, leased, dead."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(6))
+        queue.push(6, delay=3600)
+        (take(queue)).bury("no")
+        take(queue)
+        take(queue)
+        assert queue.stats() == QueueStats(3, 1, 2, 1, 0)
+
+    def test_dead_letters_come_oldest_first(self, target: Store) -> None:
+        """At most `limit` of them."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(5))
+        for _ in range(5):
+            (take(queue)).bury("no")
+        assert [letter.item for letter in queue.dead_letters()] == [0, 1, 2, 3, 4]
+        assert [letter.item for letter in queue.dead_letters(limit=2)] == [0, 1]
+        with pytest.raises(InvalidArgument):
+            queue.dead_letters(limit=0)
+
+    def test_dead_letters_show_models(self, target: Store) -> None:
+        """As instances, where they fit."""
+        queue = target.work_queue("mail", Mail)
+        queue.push(Mail(to="a"))
+        (take(queue)).bury("no")
+        assert [letter.item for letter in queue.dead_letters()] == [Mail(to="a")]
+
+    def test_requeued_dead_start_afresh(self, target: Store) -> None:
+        """All, or those of the ids; unknown ids count nothing; behind what is ready."""
+        queue = target.work_queue("mail", max_attempts=1)
+        ids = queue.push_many(range(4))
+        for _ in range(4):
+            (take(queue)).retry(error="it rained")
+        queue.push(9)
+        assert queue.requeue_dead([ids[2], "unknown", ids[2]]) == 1
+        assert queue.requeue_dead([]) == 0
+        assert (queue.stats()).dead == 3
+        assert queue.requeue_dead() == 3
+        assert queue.requeue_dead() == 0
+        (take(queue)).ack()
+        delivery = take(queue)
+        assert (delivery.item, delivery.attempt) == (2, 1)
+        delivery.retry()
+        [letter] = queue.dead_letters()
+        assert letter.error == ""
+        assert drained(queue) == [0, 1, 3]
+
+    def test_only_dead_ones_are_requeued(self, target: Store) -> None:
+        """An id that is ready or leased is left alone."""
+        queue = target.work_queue("mail")
+        ids = queue.push_many(range(2))
+        delivery = take(queue)
+        assert queue.requeue_dead(ids) == 0
+        delivery.ack()
+        assert drained(queue) == [1]
+
+    def test_purge_leaves_what_is_worked_on(self, target: Store) -> None:
+        """Everything else goes, and is counted; its ids are free again."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(4))
+        queue.push(4, id="a", delay=3600, priority=7)
+        leased, dead = take(queue), take(queue)
+        dead.bury("no")
+        assert queue.purge() == 4
+        assert queue.purge() == 0
+        assert queue.stats() == QueueStats(0, 0, 1, 0, 0)
+        assert queue.dead_letters() == []
+        leased.retry(delay=0)
+        queue.push(5, id="a")
+        assert drained(queue) == [0, 5]
+
+    def test_a_paused_queue_hands_out_nothing(self, target: Store) -> None:
+        """To nobody; pushing and settling go on; `resume` wakes who waits. Twice is as once."""
+        queue, other = target.work_queue("mail"), target.work_queue("mail")
+        queue.push_many(["a", "b"])
+        delivery = take(queue)
+        queue.pause()
+        queue.pause()
+        assert other.take() is None
+        assert other.take(wait=0.2) is None
+        delivery.ack()
+        other.push("c")
+        assert (queue.stats()).ready == 2
+        got: list[Any] = []
+
+        def wait() -> None:
+            got.append((take(other)).item)
+
+        with meanwhile(wait):
+            time.sleep(0.2)
+            assert got == []
+            queue.resume()
+        queue.resume()
+        assert got == ["b"]
+
+    def test_a_delivery_checks_its_arguments(self, target: Store) -> None:
+        """InvalidArgument, and the delivery is as before."""
+        queue = target.work_queue("mail")
+        queue.push(1)
+        delivery: Any = take(queue)
+        for method, argument in (
+            (delivery.retry, -1), (delivery.extend, 0), (delivery.extend, float("nan")),
+            (delivery.bury, None), (delivery.retry, "1"),
+        ):  # fmt: skip
+            with pytest.raises(InvalidArgument):
+                method(argument)
+        delivery.ack()

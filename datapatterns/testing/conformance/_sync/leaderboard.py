@@ -1,0 +1,280 @@
+# Generated from datapatterns/testing/conformance/_async/leaderboard.py by scripts/unasync.py; do not edit.
+"""What a leaderboard promises, on every backend that has one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import InvalidArgument, NotFound, Store
+from datapatterns._sync.contracts import Leaderboard
+from datapatterns.rankings import Ranked
+from datapatterns.testing._sync.concurrently import concurrently
+from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+
+
+def filled(target: Store, scores: dict[str, float]) -> Leaderboard:
+    """A board with these scores, set in this order."""
+    board = target.leaderboard("game")
+    for player, score in scores.items():
+        board.set(player, score)
+    return board
+
+
+def order(board: Leaderboard) -> list[str]:
+    """All players, the best first."""
+    return [ranked.player for ranked in board.top(1_000)]
+
+
+class LeaderboardConformance:
+    """`target.leaderboard` on a backend that declares `leaderboard`."""
+
+    pattern: ClassVar[str] = "leaderboard"
+
+    def test_an_empty_board(self, target: Store) -> None:
+        """Nobody has a score or a rank, and the lists are empty."""
+        board = target.leaderboard("game")
+        assert board.score("ann") is None
+        assert board.rank("ann") is None
+        assert board.top(10) == []
+        assert board.bottom(10) == []
+        assert board.size() == 0
+        assert board.remove("ann") is False
+        with pytest.raises(NotFound):
+            board.around("ann", 1)
+
+    def test_the_highest_ranks_first(self, target: Store) -> None:
+        """Rank 1 is the best; lists carry rank, player and score."""
+        board = filled(target, {"ann": 10, "bob": 30, "cid": -20, "dan": 20.5})
+        assert board.top(10) == [
+            Ranked(1, "bob", 30.0),
+            Ranked(2, "dan", 20.5),
+            Ranked(3, "ann", 10.0),
+            Ranked(4, "cid", -20.0),
+        ]
+        assert [board.rank(player) for player in ("bob", "dan", "ann", "cid")] == [1, 2, 3, 4]
+        assert board.score("dan") == 20.5
+        assert board.size() == 4
+
+    def test_add_returns_the_new_score(self, target: Store) -> None:
+        """A new player begins at 0; points may be negative, fractions, or nothing."""
+        board = target.leaderboard("game")
+        assert board.add("ann", 10) == 10
+        assert board.add("ann", 2.5) == 12.5
+        assert board.add("ann", -20) == -7.5
+        assert board.add("bob", 0) == 0
+        assert isinstance(board.add("bob", 1), float)
+        assert board.score("ann") == -7.5
+        assert order(board) == ["bob", "ann"]
+
+    def test_set_replaces(self, target: Store) -> None:
+        """A set score counts, whatever was there; the player is on the board once."""
+        board = filled(target, {"ann": 10, "bob": 20})
+        board.set("ann", 30)
+        board.set("bob", 5)
+        assert board.top(5) == [Ranked(1, "ann", 30.0), Ranked(2, "bob", 5.0)]
+
+    def test_ties_by_arrival(self, target: Store) -> None:
+        """Of equal scores the one reached first ranks higher, whatever the names."""
+        players = ["mia", "zoe", "abe", "bob", "Zed", "10", "9"]
+        board = filled(target, dict.fromkeys(players, 7.0))
+        assert order(board) == players
+        assert [board.rank(player) for player in players] == [1, 2, 3, 4, 5, 6, 7]
+        assert [ranked.player for ranked in board.bottom(7)] == players[::-1]
+
+    def test_reaching_a_score_anew_ranks_last(self, target: Store) -> None:
+        """Who left a score and comes back to it stands behind those who were there meanwhile."""
+        board = filled(target, {"ann": 10, "bob": 10, "cid": 10})
+        board.add("ann", 1)
+        assert order(board) == ["ann", "bob", "cid"]
+        board.add("ann", -1)
+        assert order(board) == ["bob", "cid", "ann"]
+        board.remove("bob")
+        board.set("bob", 10)
+        assert order(board) == ["cid", "ann", "bob"]
+
+    def test_the_same_score_again_does_not_move(self, target: Store) -> None:
+        """Setting the score one has, or adding 0, keeps the place."""
+        board = filled(target, {"ann": 10, "bob": 10, "cid": 0})
+        board.set("ann", 10)
+        assert board.add("ann", 0) == 10
+        board.set("ann", 10.0)
+        assert order(board) == ["ann", "bob", "cid"]
+        filled(target, {"dan": 0})
+        board.set("cid", -0.0)
+        assert order(board) == ["ann", "bob", "cid", "dan"]
+
+    def test_top_skips_and_ends(self, target: Store) -> None:
+        """`start` skips, ranks go on counting, and past the end there is nothing."""
+        board = filled(target, {f"p{n}": 100 - n for n in range(10)})
+        assert [r.player for r in board.top(3)] == ["p0", "p1", "p2"]
+        assert board.top(2, start=4) == [Ranked(5, "p4", 96.0), Ranked(6, "p5", 95.0)]
+        assert [r.rank for r in board.top(100, start=8)] == [9, 10]
+        assert board.top(5, start=10) == []
+        assert board.top(0) == []
+        assert len(board.top(2**60)) == 10
+        assert board.top(1, start=2**60) == []
+
+    def test_bottom_comes_last_first(self, target: Store) -> None:
+        """The last `n`, the last one first, with their ranks."""
+        board = filled(target, {f"p{n}": 100 - n for n in range(5)})
+        assert board.bottom(2) == [Ranked(5, "p4", 96.0), Ranked(4, "p3", 97.0)]
+        assert [r.rank for r in board.bottom(100)] == [5, 4, 3, 2, 1]
+        assert board.bottom(0) == []
+
+    def test_around(self, target: Store) -> None:
+        """The neighbours on either side, as many as there are."""
+        board = filled(target, {f"p{n}": 100 - n for n in range(7)})
+        assert [r.player for r in board.around("p3", 1)] == ["p2", "p3", "p4"]
+        assert [r.rank for r in board.around("p3", 2)] == [2, 3, 4, 5, 6]
+        assert [r.player for r in board.around("p0", 2)] == ["p0", "p1", "p2"]
+        assert [r.player for r in board.around("p6", 2)] == ["p4", "p5", "p6"]
+        assert board.around("p5", 0) == [Ranked(6, "p5", 95.0)]
+        assert len(board.around("p5", 2**60)) == 7
+        with pytest.raises(NotFound):
+            board.around("p7", 1)
+
+    def test_remove(self, target: Store) -> None:
+        """A removed player has no score and no rank, and those behind move up."""
+        board = filled(target, {"ann": 3, "bob": 2, "cid": 1})
+        assert board.remove("ann") is True
+        assert board.remove("ann") is False
+        assert board.score("ann") is None
+        assert board.rank("ann") is None
+        assert board.rank("bob") == 1
+        assert board.size() == 2
+        assert board.remove("bob")
+        assert board.remove("cid")
+        assert board.size() == 0
+        filled(target, {"dan": 5, "eve": 5})
+        assert order(board) == ["dan", "eve"]
+
+    def test_large_and_small_scores_are_exact(self, target: Store) -> None:
+        """Whole numbers up to 2^53 and neighbouring doubles keep their value and their order."""
+        scores = [2.0**53, 2.0**53 - 1, 2.0**52 + 1, 0.1 + 0.2, 0.3, 5e-324, 0.0, -5e-324, -0.3]
+        scores += [-(2.0**53) + 1, -(2.0**53), -1.7976931348623157e308]
+        names = {f"p{score!r}": score for score in scores}
+        board = filled(target, dict(reversed(names.items())))
+        assert [(r.player, r.score) for r in board.top(100)] == list(names.items())
+        for player, score in names.items():
+            assert board.score(player) == score
+        board.set("huge", 2**53 - 1)
+        assert board.add("huge", 1) == 2**53
+        assert board.rank("huge") == 2
+
+    @pytest.mark.parametrize(
+        "score", [math.nan, math.inf, -math.inf, 2**53 + 1, 10**400, True, "1", None]
+    )
+    def test_what_is_no_score(self, target: Store, score: Any) -> None:
+        """NaN, infinities, whole numbers no double can hold, and other types write nothing."""
+        board = filled(target, {"ann": 1})
+        for call in (board.set, board.add):
+            for player in ("ann", "bob"):
+                with pytest.raises(InvalidArgument):
+                    call(player, score)
+        assert board.top(5) == [Ranked(1, "ann", 1.0)]
+
+    def test_a_sum_out_of_range(self, target: Store) -> None:
+        """A sum that would be infinite is refused and changes nothing."""
+        board = filled(target, {"ann": 1.7e308})
+        with pytest.raises(InvalidArgument):
+            board.add("ann", 1.7e308)
+        assert board.score("ann") == 1.7e308
+
+    def test_bad_places(self, target: Store) -> None:
+        """Counts that are no whole numbers from 0 on are refused."""
+        board = filled(target, {"ann": 1})
+        bad: tuple[Any, ...] = (-1, 1.5, "1", None, True)
+        for value in bad:
+            with pytest.raises(InvalidArgument):
+                board.top(value)
+            with pytest.raises(InvalidArgument):
+                board.top(1, start=value)
+            with pytest.raises(InvalidArgument):
+                board.bottom(value)
+            with pytest.raises(InvalidArgument):
+                board.around("ann", value)
+
+    def test_hostile_names(self, target: Store) -> None:
+        """Any string is a player, and reaches only what belongs to it."""
+        board = target.leaderboard("game")
+        for at, player in enumerate(HOSTILE):
+            board.set(player, -at)
+        assert [r.player for r in board.top(1_000)] == list(HOSTILE)
+        for at, player in enumerate(HOSTILE):
+            assert board.rank(player) == at + 1
+            assert board.score(player) == -at
+        for player in HOSTILE:
+            assert board.remove(player)
+        assert board.size() == 0
+
+    def test_players_that_look_like_places(self, target: Store) -> None:
+        """A player whose name begins like what a backend stores is its own player."""
+        board = filled(target, {"bob": 10})
+        number = 2**53
+        for name in (f"{number - 1:016}bob", f"{number - 2:016}bob", f"{1:016}bob"):
+            assert board.score(name) is None
+            assert board.add(name, 3) == 3
+        assert board.score("bob") == 10
+        assert board.size() == 4
+
+    def test_names_of_boards_do_not_meet(self, target: Store) -> None:
+        """Boards of different names have nothing in common, however the names look."""
+        names = ["game", *HOSTILE]
+        for at, name in enumerate(names):
+            target.leaderboard(name).set("ann", at)
+        for at, name in enumerate(names):
+            board = target.leaderboard(name)
+            assert board.top(5) == [Ranked(1, "ann", float(at))]
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    def test_no_names(self, target: Store, name: Any) -> None:
+        """What is no name is InvalidArgument, and nothing is written."""
+        board = target.leaderboard("game")
+        calls: list[Callable[[], Any]] = [
+            lambda: board.add(name, 1),
+            lambda: board.set(name, 1),
+            lambda: board.score(name),
+            lambda: board.rank(name),
+            lambda: board.around(name, 1),
+            lambda: board.remove(name),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidArgument):
+                call()
+        with pytest.raises(InvalidArgument):
+            target.leaderboard(name)
+        assert board.size() == 0
+
+    def test_adding_at_once(self, target: Store) -> None:
+        """No step of any number of callers is lost, and each sees another sum."""
+
+        def add(caller: int) -> list[float]:
+            board = target.leaderboard("game")
+            return [board.add("ann", 1) for _ in range(10)]
+
+        sums = concurrently(add, [(caller,) for caller in range(8)])
+        board = target.leaderboard("game")
+        assert board.score("ann") == 80
+        assert sorted(value for each in sums for value in each) == [float(n) for n in range(1, 81)]
+        assert board.size() == 1
+
+    def test_ranks_stay_whole_under_contention(self, target: Store) -> None:
+        """After many moved at once, ranks count from 1 and every player is there once."""
+
+        def play(caller: int) -> None:
+            board = target.leaderboard("game")
+            for step in range(12):
+                board.add(f"p{(caller * 5 + step) % 7}", (step % 3) - 1)
+
+        concurrently(play, [(caller,) for caller in range(6)])
+        board = target.leaderboard("game")
+        ranked = board.top(100)
+        assert [r.rank for r in ranked] == list(range(1, len(ranked) + 1))
+        assert sorted(r.player for r in ranked) == [f"p{n}" for n in range(7)]
+        assert [r.score for r in ranked] == sorted((r.score for r in ranked), reverse=True)
+        assert [board.rank(r.player) for r in ranked] == [r.rank for r in ranked]
+        assert board.size() == 7

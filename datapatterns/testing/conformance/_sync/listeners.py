@@ -1,0 +1,396 @@
+# Generated from datapatterns/testing/conformance/_async/listeners.py by scripts/unasync.py; do not edit.
+"""What an emitter promises to its listeners, however they come, go, lag and fail."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from datapatterns import InvalidArgument, Store, TimedOut, Unavailable
+from datapatterns._sync.concurrency import Event
+from datapatterns._sync.contracts import Emitter
+from datapatterns.events import Gap
+from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES
+
+PATIENCE = 30.0  # seconds until something that should have happened counts as missing
+END = "the end"  # an event that a test emits last, to know that all before it were heard
+
+each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
+
+
+@contextmanager
+def emitter(target: Store, name: str = "events", **options: Any) -> Generator[Emitter, None]:
+    """An emitter that is closed at the end of the block."""
+    made = target.emitter(name, **options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for something that listeners bring about."""
+    ends = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < ends, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def reached(heard: list[Any], n: int) -> bool:
+    """Whether so many were heard."""
+    return len(heard) >= n
+
+
+def pause(seconds: float) -> None:
+    """Take some time, as a listener may."""
+    time.sleep(seconds)
+
+
+def settle(events: Emitter) -> None:
+    """Wait until all that was emitted before this has been put before the emitter's listeners."""
+    done = Event()
+    events.on(END, lambda _: done.set())
+    events.emit(END)
+    assert done.wait(PATIENCE)
+    events.off(END)
+
+
+class ListenersConformance:
+    """The part of `EmitterConformance` that is about listeners."""
+
+    @each_kind
+    def test_once(self, target: Store, durable: bool) -> None:
+        """It is called for the next event only, however many come at once."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as events:
+            events.once("news", heard.append)
+            events.once("n*", lambda payload, event: heard.append([payload, event]))
+            assert events.listeners("news") == 1
+            for number in range(5):
+                events.emit("news", number)
+            until(lambda: len(heard) >= 2)
+            settle(events)
+            assert events.listeners("news") == events.listeners("n*") == 0
+        assert sorted(map(str, heard)) == ["0", "[0, 'news']"]
+
+    @each_kind
+    def test_off(self, target: Store, durable: bool) -> None:
+        """One listener, or all of the event's, hear no more; the others go on."""
+        heard: list[Any] = []
+
+        def first(payload: Any) -> None:
+            heard.append(("first", payload))
+
+        def second(payload: Any) -> None:
+            heard.append(("second", payload))
+
+        with emitter(target, durable=durable) as events:
+            events.on("news", first)
+            events.on("news", second)
+            events.on("other", first)
+            assert events.listeners("news") == 2
+            events.off("news", first)
+            assert events.listeners("news") == 1
+            events.emit("news", 1)
+            settle(events)
+            events.off("news")
+            assert events.listeners("news") == 0
+            events.emit("news", 2)
+            events.emit("other", 3)
+            settle(events)
+            events.off("other", second)
+            events.off("never")
+            assert events.listeners("other") == 1
+            events.on("news", second)
+            events.emit("news", 4)
+            settle(events)
+        assert heard == [("second", 1), ("first", 3), ("second", 4)]
+
+    def test_a_slow_listener(self, target: Store) -> None:
+        """One listener's calls never overlap and keep the order, even when it takes its time."""
+        heard: list[Any] = []
+        running: list[int] = []
+        with emitter(target) as events:
+
+            def slow(payload: int) -> None:
+                running.append(payload)
+                pause(0.005)
+                heard.append(list(running))
+                running.remove(payload)
+
+            events.on("count", slow)
+            for number in range(20):
+                events.emit("count", number)
+            until(lambda: len(heard) == 20)
+        assert heard == [[number] for number in range(20)]
+
+    def test_each_listener_has_its_own_payload(self, target: Store) -> None:
+        """What one listener does to its payload no other one sees."""
+        heard: list[Any] = []
+        with emitter(target) as events:
+            events.on("news", lambda payload: payload.update(spoilt=True))
+            events.on("news", heard.append)
+            events.emit("news", {"a": 1})
+            until(lambda: heard)
+        assert heard == [{"a": 1}]
+
+    @each_kind
+    def test_errors_go_to_their_listeners(self, target: Store, durable: bool) -> None:
+        """A listener that raises stops neither the others nor itself; `error` hears of it."""
+        heard: list[Any] = []
+        errors: list[Any] = []
+
+        def bad(payload: Any) -> None:
+            raise LookupError(payload)
+
+        with emitter(target, durable=durable) as events:
+            events.on("error", errors.append)
+            events.on("news", bad)
+            events.on("news", heard.append)
+            events.emit("news", 1)
+            events.emit("news", 2)
+            until(lambda: len(heard) == len(errors) == 2)
+        assert heard == [1, 2]
+        assert [type(error) for error in errors] == [LookupError, LookupError]
+        assert [error.args for error in errors] == [(1,), (2,)]
+
+    def test_errors_go_to_the_log(self, target: Store, caplog: pytest.LogCaptureFixture) -> None:
+        """Where nobody listens to `error`, and when a listener of `error` itself fails."""
+
+        def bad(payload: Any) -> None:
+            raise LookupError("first")
+
+        def worse(error: Exception) -> None:
+            raise ZeroDivisionError("second")
+
+        with caplog.at_level(logging.ERROR):
+            with emitter(target) as events:
+                events.on("news", bad)
+                events.emit("news")
+                settle(events)
+                until(lambda: len(caplog.records) == 1)
+                events.on("error", worse)
+                events.emit("news")
+                settle(events)
+                until(lambda: len(caplog.records) == 2)
+        logged = [record.exc_info[0] for record in caplog.records if record.exc_info]
+        assert logged == [LookupError, ZeroDivisionError]
+
+    @each_kind
+    def test_wait_for(self, target: Store, durable: bool) -> None:
+        """It returns the next payload, and leaves no listener."""
+        with emitter(target, durable=durable) as events:
+
+            def emit_until_heard() -> None:
+                while not got:
+                    events.emit("news", {"n": 1})
+                    events.emit("user.made", 2)
+                    pause(0.01)
+
+            got: list[Any] = []
+            with meanwhile(emit_until_heard):
+                try:
+                    first = events.wait_for("news", PATIENCE)
+                    second = events.wait_for("user.*", PATIENCE)
+                finally:
+                    got.append(True)
+            assert first == {"n": 1}
+            assert second == 2
+            assert events.listeners("news") == 0
+
+    @each_kind
+    def test_wait_for_in_vain(self, target: Store, durable: bool) -> None:
+        """TimedOut when no such event comes in time."""
+        with emitter(target, durable=durable) as events:
+            events.emit("news")
+            with pytest.raises(TimedOut):
+                events.wait_for("news", 0.05)
+            assert events.listeners("news") == 0
+            bad: tuple[Any, ...] = (0, -1, "1", None)
+            for timeout in bad:
+                with pytest.raises(InvalidArgument):
+                    events.wait_for("news", timeout)
+
+    @each_kind
+    def test_a_lagging_listener(self, target: Store, durable: bool) -> None:
+        """It loses its oldest messages, and a gap says how many before it hears the next one."""
+        story: list[Any] = []
+        go_on = Event()
+        with emitter(target, durable=durable, buffer=10) as events:
+
+            def slow(payload: int) -> None:
+                story.append(payload)
+                go_on.wait(PATIENCE)
+
+            def send() -> None:
+                for number in range(50):
+                    events.emit("count", number)
+                    if number == 0:
+                        until(lambda: story)  # it is busy with the first one
+                events.emit(END)
+
+            events.on("gap", story.append)
+            events.on("count", slow)
+            with meanwhile(send):
+                events.wait_for(END, PATIENCE)
+            go_on.set()
+            until(lambda: len(story) >= 12)
+        gap = story.pop(1)
+        assert story == [0, *range(40, 50)]
+        assert isinstance(gap, Gap)
+        assert (gap.events, gap.cause, gap.lost) == (("count",), "buffer", 39)
+        assert 0 <= gap.seconds < PATIENCE
+
+    def test_a_listener_that_keeps_up_has_no_gap(self, target: Store) -> None:
+        """A buffer that is never full loses nothing and announces nothing."""
+        heard: list[Any] = []
+        gaps: list[Any] = []
+        with emitter(target, buffer=1) as events:
+            events.on("gap", gaps.append)
+            events.on("count", heard.append)
+            for number in range(20):
+                events.emit("count", number)
+                until(partial(reached, heard, number + 1))
+            settle(events)
+        assert gaps == []
+
+    @each_kind
+    def test_listeners_may_use_the_emitter(self, target: Store, durable: bool) -> None:
+        """A listener may emit, listen, let go and wait, without anything coming to a halt."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as events:
+
+            def first(payload: Any) -> None:
+                events.on("second", heard.append)
+                events.off("first")
+                events.emit("second", payload + 1)
+                with pytest.raises(TimedOut):
+                    events.wait_for("never", 0.01)
+                heard.append("first is done")
+
+            events.on("first", first)
+            events.emit("first", 1)
+            until(lambda: len(heard) == 2)
+            assert events.listeners("first") == 0
+        assert sorted(map(str, heard)) == ["2", "first is done"]
+
+    @each_kind
+    def test_close(self, target: Store, durable: bool) -> None:
+        """Nobody is called any more; every use is Unavailable; closing again does nothing."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as other:
+            events = target.emitter(durable=durable)
+            events.on("news", heard.append)
+            events.close()
+            other.emit("news", 1)
+            settle(other)
+            assert heard == []
+            assert events.listeners("news") == 0
+            with pytest.raises(Unavailable):
+                events.on("news", heard.append)
+            with pytest.raises(Unavailable):
+                events.on("gap", heard.append)
+            with pytest.raises(Unavailable):
+                events.once("news", heard.append)
+            with pytest.raises(Unavailable):
+                events.emit("news")
+            with pytest.raises(Unavailable):
+                events.wait_for("news", 1)
+            events.off("news")
+            events.close()
+
+    @each_kind
+    def test_close_ends_waiting(self, target: Store, durable: bool) -> None:
+        """Who waits for an event is told at once that the emitter was closed."""
+        events = target.emitter(durable=durable)
+        begun = time.monotonic()
+
+        def close() -> None:
+            pause(0.1)
+            events.close()
+
+        with meanwhile(close):
+            with pytest.raises(Unavailable):
+                events.wait_for("news", PATIENCE)
+        assert time.monotonic() - begun < PATIENCE / 2
+
+    def test_a_listener_may_close(self, target: Store) -> None:
+        """Closing from within a listener ends the emitter, and the listener goes on."""
+        done: list[Any] = []
+        events = target.emitter()
+
+        def last(payload: Any) -> None:
+            events.close()
+            done.append(payload)
+
+        events.on("news", last)
+        events.emit("news", 1)
+        until(lambda: done)
+        with pytest.raises(Unavailable):
+            events.emit("news")
+
+    def test_closing_what_was_never_used(self, target: Store) -> None:
+        """It does nothing."""
+        target.emitter().close()
+
+    @pytest.mark.parametrize("name", NO_NAMES)
+    def test_no_names(self, target: Store, name: Any) -> None:
+        """What is no name is InvalidArgument, and nobody listens."""
+        with emitter(target) as events:
+            calls: list[Callable[[], Any]] = [
+                lambda: events.on(name, print),
+                lambda: events.once(name, print),
+                lambda: events.off(name),
+                lambda: events.emit(name),
+                lambda: events.wait_for(name, 1),
+            ]
+            for call in calls:
+                with pytest.raises(InvalidArgument):
+                    call()
+            with pytest.raises(InvalidArgument):
+                events.listeners(name)
+            with pytest.raises(InvalidArgument):
+                target.emitter(name)
+
+    @each_kind
+    def test_what_json_has_no_type_for(self, target: Store, durable: bool) -> None:
+        """Dates, numbers, ids, paths and tuples are heard as strings and lists."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as events:
+            events.on("news", heard.append)
+            for payload, _ in AS_JSON:
+                events.emit("news", payload)
+            settle(events)
+            until(lambda: len(heard) >= len(AS_JSON))
+        assert heard == [plain for _, plain in AS_JSON]
+
+    @each_kind
+    def test_bad_arguments(self, target: Store, durable: bool) -> None:
+        """Patterns and own events cannot be emitted; listeners are functions; payloads are JSON."""
+        heard: list[Any] = []
+        with emitter(target, durable=durable) as events:
+            events.on("*", lambda payload, event: heard.append(event))
+            for event in ("*", "user.*", "error", "gap"):
+                with pytest.raises(InvalidArgument):
+                    events.emit(event)
+            payloads: tuple[Any, ...] = (float("nan"), {1, 2}, b"bytes", object(), "\ud800")
+            for payload in payloads:
+                with pytest.raises(InvalidArgument):
+                    events.emit("news", payload)
+            nothing: Any = None
+            with pytest.raises(InvalidArgument):
+                events.on("news", nothing)
+            settle(events)
+            until(lambda: heard)
+        assert heard == [END]
+        sizes: tuple[Any, ...] = (0, -1, 1.5, None, True)
+        for size in sizes:
+            with pytest.raises(InvalidArgument):
+                target.emitter(buffer=size)

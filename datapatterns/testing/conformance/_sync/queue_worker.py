@@ -1,0 +1,354 @@
+# Generated from datapatterns/testing/conformance/_async/queue_worker.py by scripts/unasync.py; do not edit.
+"""What a worker on every work queue promises."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pytest
+
+from datapatterns import Store
+from datapatterns._sync.concurrency import Event
+from datapatterns._sync.queue_worker import Worker
+from datapatterns.errors import InvalidArgument
+from datapatterns.queues import QueueStats, WorkSummary
+from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing.conformance._sync.work_queue import (
+    PATIENCE,
+    SHORT,
+    Mail,
+    eventually,
+    take,
+)
+
+
+class _Run:
+    """A worker at work, and its summary afterwards."""
+
+    def __init__(self, worker: Worker[Any]) -> None:
+        self.worker = worker
+        self.summary: WorkSummary | None = None
+
+    def work(self) -> None:
+        """Run it."""
+        self.summary = self.worker.run()
+
+
+@contextmanager
+def working(queue: Any, handler: Any, **options: Any) -> Generator[_Run]:
+    """Run a worker beside the block; stop it at the end, and wait for it."""
+    run = _Run(Worker(queue, handler, signals=False, **options))
+    with meanwhile(run.work):
+        try:
+            yield run
+        finally:
+            run.worker.stop()
+
+
+class QueueWorkerConformance:
+    """`Worker` on `target.work_queue`."""
+
+    pattern: ClassVar[str] = "work_queue"
+
+    def test_it_handles_every_item(self, target: Store) -> None:
+        """Those there before and those pushed meanwhile, each once; the summary counts them."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(50))
+        seen: list[int] = []
+
+        def handle(item: int) -> None:
+            seen.append(item)
+
+        def all_seen() -> bool:
+            return len(seen) == 100
+
+        with working(queue, handle, parallel=4) as run:
+            queue.push_many(range(50, 100))
+            eventually(all_seen)
+        assert sorted(seen) == list(range(100))
+        assert run.summary == WorkSummary(acked=100)
+        assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+    def test_one_lane_keeps_the_order(self, target: Store) -> None:
+        """With parallel 1, items are handled one by one, in the queue's order."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(30))
+        queue.push(99, priority=1)
+        seen: list[int] = []
+
+        def handle(item: int) -> None:
+            seen.append(item)
+            if len(seen) == 31:
+                worker.stop()
+
+        worker = Worker(queue, handle, signals=False)
+        assert worker.run() == WorkSummary(acked=31)
+        assert seen == [99, *range(30)]
+
+    def test_it_wakes_for_a_push(self, target: Store) -> None:
+        """An idle worker handles what is pushed, delayed items included, soon."""
+        queue = target.work_queue("mail")
+        seen: list[str] = []
+
+        def handle(item: str) -> None:
+            seen.append(item)
+
+        def both() -> bool:
+            return seen == ["now", "later"]
+
+        with working(queue, handle, parallel=3):
+            time.sleep(0.3)
+            queue.push("later", delay=0.4)
+            queue.push("now")
+            eventually(both)
+
+    def test_parallel_bounds_the_handlers(self, target: Store) -> None:
+        """At most so many run at a time, and so many do when there is enough to do."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(30))
+        lock = threading.Lock()
+        running = most = done = 0
+
+        def handle(item: int) -> None:
+            nonlocal running, most, done
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.02)
+            with lock:
+                running -= 1
+                done += 1
+
+        def all_done() -> bool:
+            return done == 30
+
+        with working(queue, handle, parallel=5):
+            eventually(all_done)
+        assert most == 5
+
+    def test_a_handler_may_want_the_delivery(self, target: Store) -> None:
+        """With a second parameter it gets it, and may settle it."""
+        queue = target.work_queue("mail", Mail)
+        queue.push(Mail(to="a"), id="a")
+        queue.push(Mail(to="b"), id="b")
+        queue.push(Mail(to="c"), id="c")
+        seen: list[Any] = []
+
+        def handle(mail: Mail, delivery: Any) -> None:
+            seen.append((mail.to, delivery.id, delivery.attempt))
+            if mail.to == "a":
+                delivery.bury("not wanted")
+            if mail.to == "b":
+                delivery.ack()
+                raise ZeroDivisionError
+
+        def through() -> bool:
+            return len(seen) == 3
+
+        with working(queue, handle) as run:
+            eventually(through)
+        assert seen == [("a", "a", 1), ("b", "b", 1), ("c", "c", 1)]
+        assert run.summary == WorkSummary(acked=2, buried=1)
+        assert [letter.error for letter in queue.dead_letters()] == ["not wanted"]
+
+    def test_a_plain_function_may_handle(self, target: Store) -> None:
+        """In the async face too; further parameters with defaults are its own."""
+        queue = target.work_queue("mail")
+        queue.push("a")
+        seen: list[Any] = []
+
+        def handle(item: str, times: int = 2) -> None:
+            seen.append(item * times)
+            worker.stop()
+
+        worker = Worker(queue, handle, signals=False)
+        assert worker.run() == WorkSummary(acked=1)
+        assert seen == ["aa"]
+
+    def test_failures_are_tried_again(self, target: Store) -> None:
+        """After the backoff, up to max_attempts, then dead; and the worker goes on."""
+        queue = target.work_queue("mail", max_attempts=3, backoff=lambda attempt: 0.01)
+        queue.push("bad", id="bad")
+        queue.push("shaky")
+        queue.push("good")
+        attempts: list[tuple[str, int]] = []
+
+        def handle(item: str, delivery: Any) -> None:
+            attempts.append((item, delivery.attempt))
+            if item == "bad" or (item == "shaky" and delivery.attempt == 1):
+                raise ValueError(f"{item} {delivery.attempt}")
+
+        def settled() -> bool:
+            return queue.stats() == QueueStats(0, 0, 0, 1, 0)
+
+        with working(queue, handle, parallel=2) as run:
+            eventually(settled)
+        bad = [("bad", 1), ("bad", 2), ("bad", 3)]
+        assert sorted(attempts) == [*bad, ("good", 1), ("shaky", 1), ("shaky", 2)]
+        [letter] = queue.dead_letters()
+        assert (letter.id, letter.error, letter.attempts) == ("bad", "ValueError: bad 3", 3)
+        assert run.summary == WorkSummary(acked=2, retried=3, buried=1)
+
+    def test_what_does_not_fit_is_buried(self, target: Store) -> None:
+        """An item that fails the model never reaches the handler, nor stops the worker."""
+        target.work_queue("mail").push_many([{"to": ""}, {"to": "b"}])
+        queue = target.work_queue("mail", Mail)
+        seen: list[Mail] = []
+
+        def handle(mail: Mail) -> None:
+            seen.append(mail)
+            worker.stop()
+
+        worker = Worker(queue, handle, signals=False)
+        assert worker.run() == WorkSummary(acked=1, buried=1)
+        assert seen == [Mail(to="b")]
+        assert (queue.stats()).dead == 1
+
+    def test_a_slow_handler_runs_once(self, target: Store) -> None:
+        """The heartbeat renews the lease while it runs, for several leases' length."""
+        queue = target.work_queue("mail", lease=1.0)
+        queue.push("x")
+        runs: list[int] = []
+        done = Event()
+
+        def handle(item: str, delivery: Any) -> None:
+            runs.append(delivery.attempt)
+            time.sleep(3.0)
+            done.set()
+
+        with working(queue, handle, parallel=2), working(queue, handle) as other:
+            assert done.wait(PATIENCE)
+        assert runs == [1]
+        assert other.summary is not None
+        assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
+
+    def test_it_takes_over_from_a_lost_holder(self, target: Store) -> None:
+        """On an idle queue, within the lease and a reaping interval."""
+        holder = target.work_queue("mail", lease=SHORT)
+        holder.push("x")
+        take(holder)
+        queue = target.work_queue("mail")
+        seen: list[int] = []
+
+        def handle(item: str, delivery: Any) -> None:
+            seen.append(delivery.attempt)
+            worker.stop()
+
+        worker = Worker(queue, handle, signals=False)
+        assert worker.run() == WorkSummary(acked=1)
+        assert seen == [2]
+        assert (queue.stats()).requeued == 1
+
+    def test_stop_drains(self, target: Store) -> None:
+        """What is under way is finished and acked; nothing more is taken."""
+        queue = target.work_queue("mail")
+        queue.push_many(range(10))
+        begun: list[int] = []
+
+        def handle(item: int) -> None:
+            begun.append(item)
+            time.sleep(0.5)
+
+        def two() -> bool:
+            return len(begun) == 2
+
+        with working(queue, handle, parallel=2) as run:
+            eventually(two)
+        assert run.summary == WorkSummary(acked=2)
+        assert queue.stats() == QueueStats(8, 0, 0, 0, 0)
+
+    def test_what_is_not_drained_in_time_is_released(self, target: Store) -> None:
+        """At once, at its old place, and not counted as an attempt."""
+        queue = target.work_queue("mail", lease=600.0)
+        queue.push_many(["a", "b"])
+        begun, release = Event(), Event()
+
+        def handle(item: str) -> None:
+            begun.set()
+            release.wait(PATIENCE)
+
+        try:
+            with working(queue, handle, drain_timeout=0.2) as run:
+                assert begun.wait(PATIENCE)
+            assert run.summary == WorkSummary(released=1)
+            assert queue.stats() == QueueStats(2, 0, 0, 0, 0)
+            delivery = take(queue)
+            assert (delivery.item, delivery.attempt) == ("a", 1)
+        finally:
+            release.set()
+
+    def test_a_second_stop_abandons(self, target: Store) -> None:
+        """It does not wait for handlers; their items can be taken again."""
+        queue = target.work_queue("mail", lease=600.0)
+        queue.push("a")
+        begun, release = Event(), Event()
+
+        def handle(item: str) -> None:
+            begun.set()
+            release.wait(PATIENCE)
+
+        try:
+            began = time.monotonic()
+            with working(queue, handle, drain_timeout=600.0) as run:
+                assert begun.wait(PATIENCE)
+                run.worker.stop()
+            assert time.monotonic() - began < PATIENCE
+            assert run.summary == WorkSummary(released=1)
+            assert (take(queue)).item == "a"
+        finally:
+            release.set()
+
+    def test_a_paused_queue_lets_it_rest(self, target: Store) -> None:
+        """It handles nothing until the queue is resumed."""
+        queue = target.work_queue("mail")
+        queue.pause()
+        queue.push("a")
+        seen: list[str] = []
+
+        def handle(item: str) -> None:
+            seen.append(item)
+
+        def any_seen() -> bool:
+            return bool(seen)
+
+        with working(queue, handle):
+            time.sleep(0.3)
+            assert seen == []
+            queue.resume()
+            eventually(any_seen)
+
+    def test_it_can_run_again(self, target: Store) -> None:
+        """A stop ends one run; a stop before a run ends that one."""
+        queue = target.work_queue("mail")
+        seen: list[int] = []
+
+        def handle(item: int) -> None:
+            seen.append(item)
+            worker.stop()
+
+        worker = Worker(queue, handle, signals=False)
+        for item in (1, 2):
+            queue.push(item)
+            assert worker.run() == WorkSummary(acked=1)
+        assert seen == [1, 2]
+        queue.push(3)
+        worker.stop()
+        assert worker.run() == WorkSummary()
+        assert (queue.stats()).ready == 1
+
+    def test_arguments_are_checked(self, target: Store) -> None:
+        """Options that make no sense are InvalidArgument."""
+        queue: Any = target.work_queue("mail")
+        for name, value in (("parallel", 0), ("parallel", 1.5), ("drain_timeout", -1)):
+            options: dict[str, Any] = {name: value}
+            with pytest.raises(InvalidArgument):
+                Worker(queue, print, **options)
+        nothing: Any = None
+        with pytest.raises(InvalidArgument):
+            Worker(queue, nothing)
+        with pytest.raises(InvalidArgument):
+            Worker(nothing, print)

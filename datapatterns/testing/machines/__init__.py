@@ -1,0 +1,1 @@
+"""State machines of hypothesis that compare patterns with plain models."""

@@ -1,0 +1,1 @@
+"""Servers that tests start by themselves: Redis, Valkey, CouchDB, and containers of them."""
