@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
+from datapatterns.checks import Duration, seconds
 from datapatterns.errors import InvalidArgument
 
 BUCKETS = ("total", "year", "month", "day", "hour", "month_of_year")
@@ -44,20 +45,15 @@ def check_buckets(buckets: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_keep(
-    keep: Mapping[str, timedelta] | None, buckets: tuple[str, ...]
+    keep: Mapping[str, Duration] | None, buckets: tuple[str, ...]
 ) -> dict[str, timedelta]:
     """How long each bucket is kept after its end; InvalidArgument for one that has no end."""
-    kept = dict(keep or {})
-    for bucket, time in kept.items():
+    kept: dict[str, timedelta] = {}
+    for bucket, time in (keep or {}).items():
         if bucket not in buckets or bucket not in BOUNDABLE:
             raise InvalidArgument(f"keep can bound {', '.join(BOUNDABLE)}, where they are counted")
-        if not _is_positive(time):
-            raise InvalidArgument("keep must give a positive timedelta for each bucket")
+        kept[bucket] = timedelta(seconds=seconds(f"keep[{bucket!r}]", time, least=0.001))
     return kept
-
-
-def _is_positive(time: object) -> bool:
-    return isinstance(time, timedelta) and time > timedelta(0)
 
 
 def in_utc(moment: object) -> datetime:

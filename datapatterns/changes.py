@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from datapatterns.checks import seconds
 from datapatterns.errors import DataError
 
 M = TypeVar("M")
@@ -57,3 +58,8 @@ class ChangesSummary:
     handled: int = 0
     dead: int = 0
     checkpoint: str | None = None
+
+
+def check_pace(what: str, duration: object) -> float:
+    """Return the duration in seconds; raise InvalidArgument unless it is above 0."""
+    return seconds(what, duration, least=0.001)

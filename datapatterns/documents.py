@@ -17,6 +17,7 @@ from pydantic import (
     AwareDatetime,
     BaseModel,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
@@ -33,13 +34,21 @@ else:
 _OURS = {"id", "rev"}
 
 
+def new_id() -> str:
+    """Return a fresh id that sorts by the time of making (a UUID of version 7)."""
+    return str(uuid7())
+
+
 class Document(BaseModel):
-    """A schema with an identity: `id` and `rev` are opaque, and `rev` is given by the backend."""
+    """A schema with an identity: a fresh `id` unless one is given, and the backend's `rev`.
+
+    Both are opaque strings. A fresh id is a UUID of version 7, which sorts by the time of making.
+    """
 
     # By default a NaN in a field of any type would be stored as null; now it is seen and refused.
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
-    id: str | None = None
+    id: str = Field(default_factory=new_id)
     rev: str | None = None
 
 
@@ -84,15 +93,9 @@ many digits as there are, and any offset, which is no order. Naive datetimes are
 """
 
 
-def new_id() -> str:
-    """A fresh id that sorts by its time of making (a version 7 UUID)."""
-    return str(uuid7())
-
-
 def document_id(document: Document, id_from: str | None) -> str:
-    """The id to create the document under: from the field, else its own, else a fresh one."""
-    id = getattr(document, id_from) if id_from is not None else document.id
-    return check_name("an id", new_id() if id is None else id)
+    """Return the id to create the document under: the value of the field, or its own id."""
+    return check_name("an id", document.id if id_from is None else getattr(document, id_from))
 
 
 def fields_of(document: Document) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
+from datapatterns import checks
 from datapatterns.errors import InvalidArgument
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
-LONGEST = 10 * 365 * 86_400.0  # seconds: what is meant to end should end within ten years
 
 
 def check_step(by: object) -> int:
@@ -27,12 +25,8 @@ def check_count(what: str, value: object, *, most: int) -> int:
 
 
 def check_seconds(what: str, value: object, *, least: float = 0.001) -> float:
-    """A time in seconds from `least` to ten years."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InvalidArgument(f"{what} must be a number of seconds, not {type(value).__name__}")
-    if not math.isfinite(value) or not least <= value <= LONGEST:
-        raise InvalidArgument(f"{what} must be from {least:g} to {LONGEST:,.0f} seconds")
-    return float(value)
+    """Return the duration in seconds; raise InvalidArgument unless it is `least` to ten years."""
+    return checks.seconds(what, value, least=least, most=checks.TEN_YEARS)
 
 
 def microseconds(seconds: float) -> int:

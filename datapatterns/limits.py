@@ -4,7 +4,7 @@ Times are whole microseconds on the clock of the store, and a state is a few nam
 that every store decides alike: one with scripts (`redis/lua/rate_limiter.lua` is this module in
 Lua, and a test holds them together) and one without.
 
-- `sliding`: sub-buckets of a K-th of the window. The window reaches into K+1 of them, and the
+- `sliding`: sub-windows of a K-th of the window. The window reaches into K+1 of them, and the
   oldest, though partly over, counts in full: hence never more than `limit` in any interval of the
   length of the window. The price is that capacity returns up to window/K late.
 - `fixed`: windows that start at the first hit. Up to 2 x limit around the end of one.
@@ -19,13 +19,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from datapatterns.checks import Duration
 from datapatterns.decisions import Decision
-from datapatterns.errors import InvalidArgument
+from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.integers import check_count, check_seconds, microseconds
 
 ALGORITHMS = ("sliding", "fixed", "gcra")
 MOST = 10**9  # of a limit: sums of costs stay exact in a script's numbers
-MOST_BUCKETS = 1_000
+MOST_SUBWINDOWS = 1_000
 
 State = Mapping[str, int]
 
@@ -34,8 +35,8 @@ State = Mapping[str, int]
 class Policy:
     """A limit: `limit` a `window` (in microseconds), by an algorithm.
 
-    `step` is a sub-bucket's width (sliding), the window (fixed), or the time of one unit (gcra);
-    `room` how many sub-buckets there are, 1, or the burst.
+    `step` is a sub-window's width (sliding), the window (fixed), or the time of one unit (gcra);
+    `room` how many sub-windows there are, 1, or the burst.
     """
 
     name: str
@@ -54,16 +55,16 @@ class Policy:
 def make_policy(
     name: str,
     limit: int,
-    window: float,
+    window: Duration,
     algorithm: str = "sliding",
     *,
-    buckets: int = 10,
+    subwindows: int = 10,
     burst: int | None = None,
 ) -> Policy:
     """The policy; InvalidArgument for what is not a limit."""
     check_count("limit", limit, most=MOST)
     width = microseconds(check_seconds("window", window))
-    check_count("buckets", buckets, most=MOST_BUCKETS)
+    check_count("subwindows", subwindows, most=MOST_SUBWINDOWS)
     if algorithm not in ALGORITHMS:
         raise InvalidArgument(f"algorithm is one of {', '.join(ALGORITHMS)}")
     if burst is not None and algorithm != "gcra":
@@ -74,7 +75,7 @@ def make_policy(
     # Rounded up, so that a limit is never exceeded by rounding.
     match algorithm:
         case "sliding":
-            return Policy(name, algorithm, limit, width, -(-width // buckets), buckets)
+            return Policy(name, algorithm, limit, width, -(-width // subwindows), subwindows)
         case "fixed":
             return Policy(name, algorithm, limit, width, width, 1)
         case _:
@@ -118,7 +119,7 @@ def decide(policy: Policy, state: State, now: int, cost: int) -> Outcome:
 
 
 def _sliding(policy: Policy, state: State, now: int, cost: int) -> Outcome:
-    """The state has a sub-bucket's number and what was admitted in it."""
+    """The state has a sub-window's number and what was admitted in it."""
     here = now // policy.step
     counts = {int(number): count for number, count in state.items()}
     # What a clock that was set back has yet to reach: its hits are of now, unless it went back by
@@ -190,6 +191,11 @@ def make_decision(
         name=policy.name,
         window=policy.window / 1_000_000,
     )
+
+
+def lease_lost() -> Conflict:
+    """Return the error of a lease that had expired or was given back."""
+    return Conflict("the lease has expired or was given back", reason="lease_lost")
 
 
 def strictest(decisions: Sequence[Decision]) -> Decision:

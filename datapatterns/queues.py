@@ -12,13 +12,13 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
+from datapatterns import checks
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import DataError, DecodeFailed, InvalidArgument, InvalidData
 from datapatterns.names import check_name
 
 M = TypeVar("M")
 
-LONGEST = 100 * 365 * 86_400.0  # seconds: a delay or a lease beyond a century is a mistake
 HIGHEST_PRIORITY, LOWEST_PRIORITY = 2**31 - 1, -(2**31)
 TEXT_LENGTH = 1_000  # of an error that is kept: some drivers put whole documents into theirs
 
@@ -226,21 +226,17 @@ def check_priority(priority: object) -> int:
     return priority
 
 
-def micros(what: str, seconds: object, *, positive: bool = False) -> int:
-    """The seconds as whole microseconds; InvalidArgument if negative, endless or no number."""
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        raise InvalidArgument(f"{what} is a number of seconds")
-    if not 0 <= seconds <= LONGEST or (positive and not seconds > 0):
-        least = "above 0" if positive else "at least 0"
-        raise InvalidArgument(f"{what} must be {least} seconds and at most a century")
+def micros(what: str, duration: object, *, positive: bool = False) -> int:
+    """Return the duration in microseconds; raise InvalidArgument if it is negative or too long."""
+    seconds = checks.seconds(what, duration)
+    if positive and not seconds > 0:
+        raise InvalidArgument(f"{what} must be above 0 seconds")
     return max(round(seconds * 1_000_000), 1 if positive else 0)
 
 
-def check_wait(wait: object) -> float:
-    """The seconds to wait as they came, endless ones too; InvalidArgument if negative."""
-    if not isinstance(wait, int | float) or isinstance(wait, bool) or not wait >= 0:
-        raise InvalidArgument("wait is a number of seconds, not negative")
-    return wait
+def check_timeout(timeout: object) -> float:
+    """Return the timeout in seconds, which may be endless; raise InvalidArgument if negative."""
+    return checks.seconds("timeout", timeout, most=math.inf)
 
 
 def check_attempts(max_attempts: object) -> int:

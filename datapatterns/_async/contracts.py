@@ -7,7 +7,7 @@ A pattern takes a client first, then its own name, then keyword-only options. Fo
 - OutcomeUnknown is the only error after which a mutating call may have taken effect. Any other
   error of this library means that nothing was changed.
 - A call never reports its own lost effect as somebody else's.
-- Times are in seconds unless they are datetimes, which are UTC.
+- A duration is a number of seconds or a `timedelta`. Datetimes are UTC.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from datapatterns.changes import Change, ChangesSummary, DeadChange
+from datapatterns.checks import Duration
 from datapatterns.decisions import Decision
 from datapatterns.documents import Document
 from datapatterns.errors import DataError
@@ -110,7 +111,7 @@ class AsyncRateLimiter(Protocol):
         """Like `hit`, but raise TooManyRequests with the decision when refused."""
         ...
 
-    async def wait(self, subject: str, cost: int = 1, *, timeout: float) -> Decision:
+    async def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
         """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
         ...
 
@@ -126,8 +127,11 @@ class AsyncLease(Protocol):
         """Give the place back; return False if it had expired."""
         ...
 
-    async def renew(self) -> bool:
-        """Hold it for another lease; return False if it had expired."""
+    async def extend(self, seconds: Duration | None = None) -> None:
+        """Hold it for that long from now (default: the limiter's lease).
+
+        Raises Conflict (`lease_lost`), changing nothing, if it had expired or was given back.
+        """
         ...
 
     async def __aenter__(self) -> Self: ...
@@ -190,7 +194,7 @@ class AsyncDelivery(Protocol[M_co]):
         """Done: the item is gone. Harmless when repeated while its outcome is remembered."""
         ...
 
-    async def retry(self, delay: float | None = None, error: str | None = None) -> None:
+    async def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
         """Hand it out again after the delay (default: the backoff), or bury it if used up."""
         ...
 
@@ -202,7 +206,7 @@ class AsyncDelivery(Protocol[M_co]):
         """Put it back where it was, as if it had not been handed out."""
         ...
 
-    async def extend(self, seconds: float) -> None:
+    async def extend(self, seconds: Duration) -> None:
         """Hold the lease for that long from now."""
         ...
 
@@ -229,7 +233,7 @@ class AsyncWorkQueue(Protocol[M]):
     """
 
     async def push(
-        self, item: M, *, id: str | None = None, delay: float = 0.0, priority: int = 0
+        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
     ) -> str:
         """Queue the item and return its id; an id still in the queue is not queued twice.
 
@@ -249,8 +253,8 @@ class AsyncWorkQueue(Protocol[M]):
         """Queue all of the items, in order, or none."""
         ...
 
-    async def take(self, wait: float = 0.0) -> AsyncDelivery[M] | None:
-        """Return the next delivery, waiting up to `wait` seconds for one, or None."""
+    async def take(self, timeout: Duration = 0.0) -> AsyncDelivery[M] | None:
+        """Return the next delivery, waiting up to `timeout` for one, or None."""
         ...
 
     async def stats(self) -> QueueStats:
@@ -277,7 +281,7 @@ class AsyncWorkQueue(Protocol[M]):
         """Hand out again."""
         ...
 
-    async def once(self, key: str, ttl: float) -> bool:
+    async def once(self, key: str, ttl: Duration) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
         ...
 
@@ -323,7 +327,7 @@ class AsyncEmitter(Protocol):
         """
         ...
 
-    async def wait_for(self, event: str, timeout: float) -> Any:
+    async def wait_for(self, event: str, *, timeout: Duration) -> Any:
         """Return the next such event's payload; raise TimedOut if none comes in time."""
         ...
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncCourier, Call, attempt, check_listener
+from datapatterns.checks import Duration
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
 from datapatterns.events import (
     ERROR,
@@ -286,9 +287,9 @@ class AsyncListening:
     they come (`_begin`) and come no more (`_end`), sends (`_send`) and ends (`_stop`).
     """
 
-    def __init__(self, buffer: int, timeout: float) -> None:
+    def __init__(self, buffer: int, timeout: Duration) -> None:
         self._listeners = AsyncListeners(buffer, self._end)
-        self._timeout = check_seconds("the timeout", timeout)
+        self._timeout = check_seconds("timeout", timeout)
 
     async def _position(self) -> Position:
         return None
@@ -348,9 +349,10 @@ class AsyncListening:
             raise Closed("the emitter is closed")
         await self._send(event, data)
 
-    async def wait_for(self, event: str, timeout: float) -> Any:
+    async def wait_for(self, event: str, *, timeout: Duration) -> Any:
         """Return the next such event's payload; raise TimedOut if none comes in time."""
-        ends = time.monotonic() + check_seconds("the timeout", timeout)
+        timeout = check_seconds("timeout", timeout)
+        ends = time.monotonic() + timeout
         answer = _Answer()
         listener = _Listener(check_name("an event", event), _nothing, True, answer=answer)
         await self._join(listener, timeout)

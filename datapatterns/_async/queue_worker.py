@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import math
 import threading
 import time
 from collections import Counter, deque
@@ -30,6 +29,7 @@ from datapatterns._async.work_queue import (
     rest,
 )
 from datapatterns.backoff import Backoff
+from datapatterns.checks import Duration, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
 from datapatterns.queues import LOST, Request, Verdict, WorkSummary, describe, micros
 
@@ -74,7 +74,7 @@ class AsyncWorker(Generic[M]):
         handler: Callable[..., object],
         *,
         parallel: int = 1,
-        drain_timeout: float = 30.0,
+        drain_timeout: Duration = 30.0,
         signals: bool = True,
     ) -> None:
         if not isinstance(queue, AsyncBaseQueue):
@@ -82,12 +82,10 @@ class AsyncWorker(Generic[M]):
         AsyncHandler(handler)  # refuses what it could not call
         if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgument("parallel must be a whole number, at least 1")
-        if not 0 <= drain_timeout < math.inf:
-            raise InvalidArgument("drain_timeout must be a number of seconds, not negative")
         self.queue: AsyncBaseQueue[M] = queue
         self.handler = handler
         self.parallel = parallel
-        self.drain_timeout = drain_timeout
+        self.drain_timeout = seconds("drain_timeout", drain_timeout)
         self.signals = signals
         self.wants_delivery = _has_second_parameter(handler)
         self._busy = threading.Lock()

@@ -22,6 +22,7 @@ from datapatterns._async.contracts import (
 )
 from datapatterns._async.transfer import AsyncTransfer
 from datapatterns.capabilities import Capabilities, Pattern
+from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import Closed, InvalidArgument, Unsupported
 
@@ -125,7 +126,7 @@ class AsyncStore:
         return self._make("calendar_counter", name, **options)
 
     def rate_limiter(
-        self, name: str, *, limit: int, window: float, **options: Any
+        self, name: str, *, limit: int, window: Duration, **options: Any
     ) -> AsyncRateLimiter:
         """Return the rate limiter of that name: `limit` hits in `window` seconds.
 
@@ -134,7 +135,7 @@ class AsyncStore:
         return self._make("rate_limiter", name, limit=limit, window=window, **options)
 
     def concurrency_limiter(
-        self, name: str, *, limit: int, lease: float
+        self, name: str, *, limit: int, lease: Duration
     ) -> AsyncConcurrencyLimiter:
         """Return the concurrency limiter of that name: `limit` holders, `lease` seconds each."""
         return self._make("concurrency_limiter", name, limit=limit, lease=lease)

@@ -15,6 +15,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from datapatterns import signals
 from datapatterns.backoff import Backoff
+from datapatterns.checks import Duration
 from datapatterns.documents import new_id
 from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 from datapatterns.queues import (
@@ -31,7 +32,7 @@ from datapatterns.queues import (
     check_id,
     check_priority,
     check_text,
-    check_wait,
+    check_timeout,
     describe,
     micros,
     moment,
@@ -77,9 +78,9 @@ class AsyncBaseQueue(ABC, Generic[M]):
     def __init__(
         self,
         model: type[M] | None,
-        lease: float,
+        lease: Duration,
         max_attempts: int,
-        backoff: Callable[[int], float] | float,
+        backoff: Callable[[int], float] | Duration,
     ) -> None:
         self._items = Items(model)
         self.lease = micros("lease", lease, positive=True) / 1_000_000
@@ -107,7 +108,7 @@ class AsyncBaseQueue(ABC, Generic[M]):
     # --- what producers and consumers call
 
     async def push(
-        self, item: M, *, id: str | None = None, delay: float = 0.0, priority: int = 0
+        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
     ) -> str:
         """Queue the item and return its id; one that is queued, leased or dead already stays so.
 
@@ -134,14 +135,15 @@ class AsyncBaseQueue(ABC, Generic[M]):
             error.data["ids"] = [item.id for item in items]
             raise
 
-    async def take(self, wait: float = 0.0) -> AsyncDelivery[M] | None:
-        """Return the next delivery, waiting up to `wait` seconds for one, or None.
+    async def take(self, timeout: Duration = 0.0) -> AsyncDelivery[M] | None:
+        """Return the next delivery, waiting up to `timeout` for one, or None.
 
         Raises DecodeFailed for an item that does not fit, which is then a dead letter.
         """
-        deadline = time.monotonic() + check_wait(wait)
+        timeout = check_timeout(timeout)
+        deadline = time.monotonic() + timeout
         delivery, _ = await self._take()
-        if delivery is not None or not wait:
+        if delivery is not None or not timeout:
             return delivery
         async with self.bell() as bell:
             while True:
@@ -246,7 +248,7 @@ class AsyncDelivery(Generic[M]):
         """Done: the item is gone; harmless when repeated, Conflict (`lease_lost`) if lost."""
         await self.settle(self.verdict("ack"))
 
-    async def retry(self, delay: float | None = None, error: str | None = None) -> None:
+    async def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
         """Hand it out again after the delay (default: the backoff), or bury it if used up."""
         seconds = self._queue.backoff(self.attempt) if delay is None else delay
         await self.settle(self.verdict("retry", micros("delay", seconds), error or ""))
@@ -259,11 +261,11 @@ class AsyncDelivery(Generic[M]):
         """Put it back where it was, as if it had not been handed out."""
         await self.settle(self.verdict("release"))
 
-    async def extend(self, seconds: float) -> None:
+    async def extend(self, seconds: Duration) -> None:
         """Hold the lease for that long from now."""
         span = micros("seconds", seconds, positive=True)
         self._refuse_settled()
-        until = time.monotonic() + seconds
+        until = time.monotonic() + span / 1_000_000
         exchange = await self._queue.exchange(self._queue.request([self.verdict("extend", span)]))
         self._heed(exchange.outcomes[0])
         self.held_until = until

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -25,8 +24,10 @@ from datapatterns._sync.concurrency import (
 from datapatterns._sync.contracts import Checkpoints, WorkerFeed
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change, ChangesSummary, DeadChange
+from datapatterns.checks import Duration, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
 from datapatterns.names import check_name
+from datapatterns.queues import check_backoff
 from datapatterns.shards import shard_name, shard_of
 from datapatterns.watermark import Watermark
 
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("datapatterns.changes_worker")
 
+BACKOFF = Backoff()  # between the tries of a handler
 _AGAIN = Backoff(base=0.1, cap=10.0)  # between tries to store our own state
 _SAVES = 5  # tries to save the last position before it is left to be repeated
 _ERROR_LENGTH = 500  # of a dead letter's text: some drivers put whole documents into theirs
@@ -46,9 +48,9 @@ class ChangesWorker(Generic[M]):
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
     2. Send it down the lane of its document's id: at most `parallel` handlers run at a time, never
        two for one document, so order is kept where it matters. Reading waits while all are busy.
-    3. A handler that fails is called again after `backoff(attempt)` seconds, by default those of
-       `Backoff(0.1, 5)`; its lane waits. After `max_attempts` the change goes to the feed's
-       graveyard, which counts as done.
+    3. A handler that fails is called again after the `backoff`: a number of seconds, or a function
+       of the failed attempt (1 at the first), by default `Backoff(0.1, 5)`; its lane waits.
+       After `max_attempts` the change goes to the feed's graveyard, which counts as done.
     4. Save as checkpoint the watermark: the position up to which every arrival is done. It goes by
        arrival numbers, since positions are opaque. A crash thus repeats what was above and skips
        nothing. Saved after 50 changes or 1 s (`checkpoint_every`), whichever comes first.
@@ -76,24 +78,27 @@ class ChangesWorker(Generic[M]):
         parallel: int = 1,
         checkpoints: Checkpoints | None = None,
         max_attempts: int = 5,
-        backoff: Callable[[int], float] = Backoff(),  # noqa: B008  # immutable
+        backoff: Callable[[int], float] | Duration = BACKOFF,
         shard: tuple[int, int] = (0, 1),
-        drain_timeout: float = 30.0,
-        checkpoint_every: tuple[int, float] = (50, 1.0),
+        drain_timeout: Duration = 30.0,
+        checkpoint_every: tuple[int, Duration] = (50, 1.0),
         signals: bool = True,
     ) -> None:
         Handler(handler)  # refuses what it could not call
-        _check(parallel, max_attempts, shard, drain_timeout, checkpoint_every)
+        _check(parallel, max_attempts, shard, checkpoint_every)
         self.feed = feed
         self.handler = handler
         self.name = shard_name(check_name("name", name), *shard)
         self.parallel = parallel
         self.checkpoints = feed.checkpoints if checkpoints is None else checkpoints
         self.max_attempts = max_attempts
-        self.backoff = backoff
+        self.backoff = check_backoff(backoff)
         self.shard = shard
-        self.drain_timeout = drain_timeout
-        self.checkpoint_every = checkpoint_every
+        self.drain_timeout = seconds("drain_timeout", drain_timeout)
+        self.checkpoint_every = (
+            checkpoint_every[0],
+            seconds("checkpoint_every", checkpoint_every[1]),
+        )
         self.signals = signals
         self._busy = threading.Lock()
         self._run = _Run(self)  # the one under way, or the next
@@ -346,15 +351,12 @@ def _check(
     parallel: int,
     max_attempts: int,
     shard: tuple[int, int],
-    drain_timeout: float,
-    checkpoint_every: tuple[int, float],
+    checkpoint_every: tuple[int, Duration],
 ) -> None:
     """Raise InvalidArgument for options that make no sense."""
     if parallel < 1 or max_attempts < 1:
         raise InvalidArgument("parallel and max_attempts must be at least 1")
     if not 0 <= shard[0] < shard[1]:
         raise InvalidArgument("shard must be (i, n) with 0 <= i < n")
-    if not 0 <= drain_timeout < math.inf:
-        raise InvalidArgument("drain_timeout must be a number of seconds, not negative")
-    if checkpoint_every[0] < 1 or not 0 < checkpoint_every[1] < math.inf:
+    if checkpoint_every[0] < 1 or not seconds("checkpoint_every", checkpoint_every[1]) > 0:
         raise InvalidArgument("checkpoint_every must be (changes, seconds), both above 0")

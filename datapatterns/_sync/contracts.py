@@ -8,7 +8,7 @@ A pattern takes a client first, then its own name, then keyword-only options. Fo
 - OutcomeUnknown is the only error after which a mutating call may have taken effect. Any other
   error of this library means that nothing was changed.
 - A call never reports its own lost effect as somebody else's.
-- Times are in seconds unless they are datetimes, which are UTC.
+- A duration is a number of seconds or a `timedelta`. Datetimes are UTC.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from datapatterns.changes import Change, ChangesSummary, DeadChange
+from datapatterns.checks import Duration
 from datapatterns.decisions import Decision
 from datapatterns.documents import Document
 from datapatterns.errors import DataError
@@ -111,7 +112,7 @@ class RateLimiter(Protocol):
         """Like `hit`, but raise TooManyRequests with the decision when refused."""
         ...
 
-    def wait(self, subject: str, cost: int = 1, *, timeout: float) -> Decision:
+    def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
         """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
         ...
 
@@ -127,8 +128,11 @@ class Lease(Protocol):
         """Give the place back; return False if it had expired."""
         ...
 
-    def renew(self) -> bool:
-        """Hold it for another lease; return False if it had expired."""
+    def extend(self, seconds: Duration | None = None) -> None:
+        """Hold it for that long from now (default: the limiter's lease).
+
+        Raises Conflict (`lease_lost`), changing nothing, if it had expired or was given back.
+        """
         ...
 
     def __enter__(self) -> Self: ...
@@ -191,7 +195,7 @@ class Delivery(Protocol[M_co]):
         """Done: the item is gone. Harmless when repeated while its outcome is remembered."""
         ...
 
-    def retry(self, delay: float | None = None, error: str | None = None) -> None:
+    def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
         """Hand it out again after the delay (default: the backoff), or bury it if used up."""
         ...
 
@@ -203,7 +207,7 @@ class Delivery(Protocol[M_co]):
         """Put it back where it was, as if it had not been handed out."""
         ...
 
-    def extend(self, seconds: float) -> None:
+    def extend(self, seconds: Duration) -> None:
         """Hold the lease for that long from now."""
         ...
 
@@ -229,7 +233,9 @@ class WorkQueue(Protocol[M]):
     a function from the failed attempt (1 at the first) to seconds.
     """
 
-    def push(self, item: M, *, id: str | None = None, delay: float = 0.0, priority: int = 0) -> str:
+    def push(
+        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
+    ) -> str:
         """Queue the item and return its id; an id still in the queue is not queued twice.
 
         It is in the queue until it is acked or purged, also as a dead letter: a push with the id of
@@ -248,8 +254,8 @@ class WorkQueue(Protocol[M]):
         """Queue all of the items, in order, or none."""
         ...
 
-    def take(self, wait: float = 0.0) -> Delivery[M] | None:
-        """Return the next delivery, waiting up to `wait` seconds for one, or None."""
+    def take(self, timeout: Duration = 0.0) -> Delivery[M] | None:
+        """Return the next delivery, waiting up to `timeout` for one, or None."""
         ...
 
     def stats(self) -> QueueStats:
@@ -276,7 +282,7 @@ class WorkQueue(Protocol[M]):
         """Hand out again."""
         ...
 
-    def once(self, key: str, ttl: float) -> bool:
+    def once(self, key: str, ttl: Duration) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
         ...
 
@@ -322,7 +328,7 @@ class Emitter(Protocol):
         """
         ...
 
-    def wait_for(self, event: str, timeout: float) -> Any:
+    def wait_for(self, event: str, *, timeout: Duration) -> Any:
         """Return the next such event's payload; raise TimedOut if none comes in time."""
         ...
 

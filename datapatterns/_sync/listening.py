@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Call, Courier, attempt, check_listener
+from datapatterns.checks import Duration
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
 from datapatterns.events import (
     ERROR,
@@ -287,9 +288,9 @@ class Listening:
     they come (`_begin`) and come no more (`_end`), sends (`_send`) and ends (`_stop`).
     """
 
-    def __init__(self, buffer: int, timeout: float) -> None:
+    def __init__(self, buffer: int, timeout: Duration) -> None:
         self._listeners = Listeners(buffer, self._end)
-        self._timeout = check_seconds("the timeout", timeout)
+        self._timeout = check_seconds("timeout", timeout)
 
     def _position(self) -> Position:
         return None
@@ -349,9 +350,10 @@ class Listening:
             raise Closed("the emitter is closed")
         self._send(event, data)
 
-    def wait_for(self, event: str, timeout: float) -> Any:
+    def wait_for(self, event: str, *, timeout: Duration) -> Any:
         """Return the next such event's payload; raise TimedOut if none comes in time."""
-        ends = time.monotonic() + check_seconds("the timeout", timeout)
+        timeout = check_seconds("timeout", timeout)
+        ends = time.monotonic() + timeout
         answer = _Answer()
         listener = _Listener(check_name("an event", event), _nothing, True, answer=answer)
         self._join(listener, timeout)

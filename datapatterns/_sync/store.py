@@ -23,6 +23,7 @@ from datapatterns._sync.contracts import (
 )
 from datapatterns._sync.transfer import Transfer
 from datapatterns.capabilities import Capabilities, Pattern
+from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import Closed, InvalidArgument, Unsupported
 
@@ -125,14 +126,16 @@ class Store:
         """
         return self._make("calendar_counter", name, **options)
 
-    def rate_limiter(self, name: str, *, limit: int, window: float, **options: Any) -> RateLimiter:
+    def rate_limiter(
+        self, name: str, *, limit: int, window: Duration, **options: Any
+    ) -> RateLimiter:
         """Return the rate limiter of that name: `limit` hits in `window` seconds.
 
         Options: `algorithm` ("sliding"), `buckets` (10), `burst` (`limit`), `fail_open` (False).
         """
         return self._make("rate_limiter", name, limit=limit, window=window, **options)
 
-    def concurrency_limiter(self, name: str, *, limit: int, lease: float) -> ConcurrencyLimiter:
+    def concurrency_limiter(self, name: str, *, limit: int, lease: Duration) -> ConcurrencyLimiter:
         """Return the concurrency limiter of that name: `limit` holders, `lease` seconds each."""
         return self._make("concurrency_limiter", name, limit=limit, lease=lease)
 

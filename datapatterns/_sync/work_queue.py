@@ -16,6 +16,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from datapatterns import signals
 from datapatterns.backoff import Backoff
+from datapatterns.checks import Duration
 from datapatterns.documents import new_id
 from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 from datapatterns.queues import (
@@ -32,7 +33,7 @@ from datapatterns.queues import (
     check_id,
     check_priority,
     check_text,
-    check_wait,
+    check_timeout,
     describe,
     micros,
     moment,
@@ -78,9 +79,9 @@ class BaseQueue(ABC, Generic[M]):
     def __init__(
         self,
         model: type[M] | None,
-        lease: float,
+        lease: Duration,
         max_attempts: int,
-        backoff: Callable[[int], float] | float,
+        backoff: Callable[[int], float] | Duration,
     ) -> None:
         self._items = Items(model)
         self.lease = micros("lease", lease, positive=True) / 1_000_000
@@ -107,7 +108,9 @@ class BaseQueue(ABC, Generic[M]):
 
     # --- what producers and consumers call
 
-    def push(self, item: M, *, id: str | None = None, delay: float = 0.0, priority: int = 0) -> str:
+    def push(
+        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
+    ) -> str:
         """Queue the item and return its id; one that is queued, leased or dead already stays so.
 
         Raises InvalidData or InvalidArgument for what is no item.
@@ -133,14 +136,15 @@ class BaseQueue(ABC, Generic[M]):
             error.data["ids"] = [item.id for item in items]
             raise
 
-    def take(self, wait: float = 0.0) -> Delivery[M] | None:
-        """Return the next delivery, waiting up to `wait` seconds for one, or None.
+    def take(self, timeout: Duration = 0.0) -> Delivery[M] | None:
+        """Return the next delivery, waiting up to `timeout` for one, or None.
 
         Raises DecodeFailed for an item that does not fit, which is then a dead letter.
         """
-        deadline = time.monotonic() + check_wait(wait)
+        timeout = check_timeout(timeout)
+        deadline = time.monotonic() + timeout
         delivery, _ = self._take()
-        if delivery is not None or not wait:
+        if delivery is not None or not timeout:
             return delivery
         with self.bell() as bell:
             while True:
@@ -245,7 +249,7 @@ class Delivery(Generic[M]):
         """Done: the item is gone; harmless when repeated, Conflict (`lease_lost`) if lost."""
         self.settle(self.verdict("ack"))
 
-    def retry(self, delay: float | None = None, error: str | None = None) -> None:
+    def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
         """Hand it out again after the delay (default: the backoff), or bury it if used up."""
         seconds = self._queue.backoff(self.attempt) if delay is None else delay
         self.settle(self.verdict("retry", micros("delay", seconds), error or ""))
@@ -258,11 +262,11 @@ class Delivery(Generic[M]):
         """Put it back where it was, as if it had not been handed out."""
         self.settle(self.verdict("release"))
 
-    def extend(self, seconds: float) -> None:
+    def extend(self, seconds: Duration) -> None:
         """Hold the lease for that long from now."""
         span = micros("seconds", seconds, positive=True)
         self._refuse_settled()
-        until = time.monotonic() + seconds
+        until = time.monotonic() + span / 1_000_000
         exchange = self._queue.exchange(self._queue.request([self.verdict("extend", span)]))
         self._heed(exchange.outcomes[0])
         self.held_until = until

@@ -92,9 +92,6 @@ class Reading(Generic[M]):
     on_recreated: Policy = "restart"
 
     def __post_init__(self) -> None:
-        for name, seconds in {"inactivity": self.inactivity, "heartbeat": self.heartbeat}.items():
-            if seconds is not None and not seconds > 0:
-                raise InvalidArgument(f"{name} must be above 0 seconds")
         if self.on_recreated not in {"restart", "fail"}:
             raise InvalidArgument("on_recreated is 'restart' or 'fail'")
 

@@ -55,13 +55,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self._operations or ())
 
-    def put(self, key: Any, value: Any, sublevel: Level | AsyncLevel | None = None) -> Self:
+    def put(self, key: Any, value: Any, *, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a put, here or in a sublevel of the same directory."""
         to = self._target(sublevel)
         self._open().append((to.encode_key(key), to.encode_value(value)))
         return self
 
-    def delete(self, key: Any, sublevel: Level | AsyncLevel | None = None) -> Self:
+    def delete(self, key: Any, *, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a delete, here or in a sublevel of the same directory."""
         self._open().append((self._target(sublevel).encode_key(key), None))
         return self

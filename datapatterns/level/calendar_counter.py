@@ -17,6 +17,7 @@ from datapatterns.calendars import (
     keys_at,
     series_keys,
 )
+from datapatterns.checks import Duration
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import DataCorrupted, InvalidArgument
 from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step, microseconds
@@ -38,8 +39,8 @@ class _CalendarCounter:
         name: str,
         *,
         buckets: Iterable[str] = DEFAULT_BUCKETS,
-        keep: Mapping[str, timedelta] | None = None,
-        op_ttl: float = 3600.0,
+        keep: Mapping[str, Duration] | None = None,
+        op_ttl: Duration = 3600.0,
     ) -> None:
         self._space = client.space
         self._name = check_name("a calendar counter's name", name)

@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from datapatterns.changes import Change
+from datapatterns.changes import Change, check_pace
+from datapatterns.checks import Duration
 from datapatterns.documents import Document, load
 from datapatterns.errors import DataError, InvalidArgument, TimedOut
 from datapatterns.level.collection import REVISION, Collection, Entry, parse
@@ -47,16 +48,14 @@ class _ChangesFeed(Generic[M]):
         *,
         filter: Callable[[Change[M]], bool] | None = None,
         include_docs: bool = True,
-        inactivity: float | None = None,
-        heartbeat: float = 30.0,
+        inactivity: Duration | None = None,
+        heartbeat: Duration = 30.0,
     ) -> None:
-        for name, seconds in {"inactivity": inactivity, "heartbeat": heartbeat}.items():
-            if seconds is not None and not seconds > 0:
-                raise InvalidArgument(f"{name} must be above 0 seconds")
         self._space = client.space
         self._collection = Collection.of(client.space, collection)
         self._model, self._filter, self._include_docs = model, filter, include_docs
-        self._inactivity, self._heartbeat = inactivity, heartbeat
+        self._heartbeat = check_pace("heartbeat", heartbeat)
+        self._inactivity = None if inactivity is None else check_pace("inactivity", inactivity)
         self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
         self._paused = False
         self._stops = 0  # how often stop() was called: it ends only what was begun before
@@ -96,7 +95,9 @@ class _ChangesFeed(Generic[M]):
     def _batch(self, database: Database, after: int, limit: int) -> list[Change[M]]:
         """The next changes with their documents, all of one moment."""
         if self._collection.log is None:
-            raise InvalidArgument("this collection keeps no change log: changes=None")
+            raise InvalidArgument(
+                "this collection keeps no change log: its repository says change_log=None"
+            )
         snapshot = database.snapshot()
         try:
             entries = islice(self._collection.changes_after(snapshot, after), limit)
@@ -234,8 +235,8 @@ class _Pace:
 class ChangesFeed(_ChangesFeed[M]):
     """Notifies of every change of a collection, and never fails for what may pass.
 
-    The change log holds one entry a document, its latest (`changes="full"` on the repository keeps
-    all), written in the document's own batch. Following reads 100 entries at a time from one
+    The change log holds one entry a document, its latest (`change_log="full"` on the repository
+    keeps all), written in the document's own batch. Following reads 100 entries at a time from one
     snapshot and, when there are none, waits to be told of the next commit: nothing is polled.
     `since` is a `seq`, "now" or None for the beginning. Only this process can write here, so there
     is no connection to lose; closing the level ends every `follow` with Closed.

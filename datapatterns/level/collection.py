@@ -92,7 +92,7 @@ class Collection:
     def keep_log(self, log: Log) -> None:
         """Keep this kind of change log; InvalidArgument if a repository in use keeps another."""
         if self.log_chosen and log != self.log:
-            raise InvalidArgument("another repository of this collection has other `changes`")
+            raise InvalidArgument("another repository of this collection has another `change_log`")
         self.log, self.log_chosen = log, True
 
     def declare(self, indexes: Iterable[Index]) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from datapatterns import tuples
+from datapatterns.checks import Duration
 from datapatterns.codecs import dumps, loads
 from datapatterns.documents import new_id
 from datapatterns.errors import DataError
@@ -15,7 +16,7 @@ from datapatterns.integers import check_count, check_seconds, microseconds
 from datapatterns.level.expiry import Expiring, now
 from datapatterns.level.space import HasSpace, Space
 from datapatterns.level.transaction import Transaction
-from datapatterns.limits import MOST
+from datapatterns.limits import MOST, lease_lost
 from datapatterns.names import check_name
 
 logger = logging.getLogger("datapatterns.level")
@@ -44,14 +45,15 @@ class Places:
 
         return work
 
-    def renew(self, token: str) -> Callable[[Transaction], bool]:
-        """Hold the place for another lease, if it is still held."""
+    def extend(self, token: str, seconds: Duration | None) -> Callable[[Transaction], bool]:
+        """Hold the place for so long from now (default: the lease), if it is still held."""
+        span = self._lease if seconds is None else microseconds(check_seconds("seconds", seconds))
 
         def work(transaction: Transaction) -> bool:
             at = now()
             held = self._read(transaction, at)
             if token in held:
-                self._write(transaction, {**held, token: at + self._lease}, at)
+                self._write(transaction, {**held, token: at + span}, at)
             return token in held
 
         return work
@@ -93,9 +95,10 @@ class Lease:
         """Give the place back; return False if it had expired, or was given back already."""
         return self._places.space.write(self._places.give_back(self.token))
 
-    def renew(self) -> bool:
-        """Hold it for another lease from now; return False if it had expired."""
-        return self._places.space.write(self._places.renew(self.token))
+    def extend(self, seconds: Duration | None = None) -> None:
+        """Hold it for that long from now (default: the limiter's lease), or raise Conflict."""
+        if not self._places.space.write(self._places.extend(self.token, seconds)):
+            raise lease_lost()
 
     def __enter__(self) -> Self:
         return self
@@ -124,9 +127,10 @@ class AsyncLease:
         """Give the place back; return False if it had expired, or was given back already."""
         return await self._places.space.write_in_lane(self._places.give_back(self.token))
 
-    async def renew(self) -> bool:
-        """Hold it for another lease from now; return False if it had expired."""
-        return await self._places.space.write_in_lane(self._places.renew(self.token))
+    async def extend(self, seconds: Duration | None = None) -> None:
+        """Hold it for that long from now (default: the limiter's lease), or raise Conflict."""
+        if not await self._places.space.write_in_lane(self._places.extend(self.token, seconds)):
+            raise lease_lost()
 
     async def __aenter__(self) -> Self:
         return self
@@ -147,7 +151,7 @@ class AsyncLease:
 class _ConcurrencyLimiter:
     """What both faces are made of."""
 
-    def __init__(self, client: HasSpace, name: str, *, limit: int, lease: float) -> None:
+    def __init__(self, client: HasSpace, name: str, *, limit: int, lease: Duration) -> None:
         self._space = client.space
         self._name = check_name("a concurrency limiter's name", name)
         self._limit = check_count("limit", limit, most=MOST)
@@ -163,7 +167,7 @@ class ConcurrencyLimiter(_ConcurrencyLimiter):
 
     One value a subject holds a token for each holder and when its lease ends, by this machine's
     clock. Taking a place drops the leases that have ended, and adds one if fewer than `limit` are
-    left, in one step. A holder that works for longer than `lease` seconds calls `renew` in time;
+    left, in one step. A holder that works for longer than `lease` seconds calls `extend` in time;
     the places of a killed process are free at the end of their leases. O(limit) each.
     """
 

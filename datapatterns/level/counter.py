@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from datapatterns.checks import Duration
 from datapatterns.errors import DataCorrupted, InvalidArgument
 from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step, microseconds
 from datapatterns.level.driver import Reader
@@ -16,7 +17,7 @@ from datapatterns.names import check_name
 class _Counter:
     """What both faces are made of."""
 
-    def __init__(self, client: HasSpace, name: str, *, op_ttl: float = 3600.0) -> None:
+    def __init__(self, client: HasSpace, name: str, *, op_ttl: Duration = 3600.0) -> None:
         self._space = client.space
         name = check_name("a counter's name", name)
         self._key = self._space.within("$counters").prefix + name.encode()

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Self
 
 from datapatterns import tuples
+from datapatterns.checks import Duration
 from datapatterns.codecs import dumps, loads
 from datapatterns.decisions import Decision
 from datapatterns.errors import DataError, InvalidArgument, TooManyRequests, Unavailable
@@ -46,14 +47,14 @@ class _RateLimiter:
         name: str,
         *,
         limit: int,
-        window: float,
+        window: Duration,
         algorithm: str = "sliding",
-        buckets: int = 10,
+        subwindows: int = 10,
         burst: int | None = None,
         fail_open: bool = False,
     ) -> None:
         check_name("a rate limiter's name", name)
-        policy = make_policy(name, limit, window, algorithm, buckets=buckets, burst=burst)
+        policy = make_policy(name, limit, window, algorithm, subwindows=subwindows, burst=burst)
         self._policies: tuple[Policy, ...] = (policy,)
         self._space = client.space
         self._states = Expiring(self._space, self._space.within("$limits").prefix)
@@ -152,16 +153,16 @@ class RateLimiter(_RateLimiter):
     `datapatterns.limits` and writes it, in one step under the engine's write lock; a refused hit
     writes nothing.
 
-    - `sliding` (the default) counts in `buckets` sub-buckets of the window; the oldest one counts
+    - `sliding` (the default) counts in `subwindows` parts of the window; the oldest one counts
       in full as long as any of it is within the window. That is why the promise holds whatever the
-      timing, and why capacity returns up to window/buckets late: under steady overload at least
-      buckets/(buckets+1) of the quota is admitted.
+      timing, and why capacity returns up to window/subwindows late: under steady overload at least
+      subwindows/(subwindows+1) of the quota is admitted.
     - `fixed`: windows that start at the first hit. Up to 2 x limit around the end of one.
     - `gcra`: a steady pace of limit/window, and up to `burst` (default: limit) at once. Up to
       limit + burst in an interval of the length of the window.
 
     State that is worth nothing any more is removed by later writes. With `fail_open` a hit on a
-    closed level is admitted, marked `degraded`, and logged. Each call is O(buckets).
+    closed level is admitted, marked `degraded`, and logged. Each call is O(subwindows).
     """
 
     def hit(self, subject: str, cost: int = 1) -> Decision:
@@ -182,7 +183,7 @@ class RateLimiter(_RateLimiter):
         """Like `hit`, but raise TooManyRequests with the decision when refused."""
         return _admitted(self.hit(subject, cost))
 
-    def wait(self, subject: str, cost: int = 1, *, timeout: float) -> Decision:
+    def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
         """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
         ends = time.monotonic() + check_seconds("timeout", timeout, least=0.0)
         while True:
@@ -218,7 +219,7 @@ class AsyncRateLimiter(_RateLimiter):
         """Like `hit`, but raise TooManyRequests with the decision when refused."""
         return _admitted(await self.hit(subject, cost))
 
-    async def wait(self, subject: str, cost: int = 1, *, timeout: float) -> Decision:
+    async def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
         """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
         ends = time.monotonic() + check_seconds("timeout", timeout, least=0.0)
         while True:

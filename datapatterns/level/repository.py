@@ -36,14 +36,14 @@ class _Repository(Generic[D]):
         immutable: Iterable[str] = (),
         indexes: Iterable[Index] = (),
         update_model: type[BaseModel] | None = None,
-        changes: Log = "latest",
+        change_log: Log = "latest",
         ensure: bool = True,
     ) -> None:
-        if changes not in ("latest", "full", None):
-            raise InvalidArgument("changes is 'latest', 'full' or None")
+        if change_log not in ("latest", "full", None):
+            raise InvalidArgument("change_log must be 'latest', 'full' or None")
         schema = Schema(model, id_from, frozenset(immutable), update_model)
         self._space = client.space
-        self._documents = Documents(client.space, name, schema, indexes, changes)
+        self._documents = Documents(client.space, name, schema, indexes, change_log)
         self._collection = self._documents.stored
         own = self._documents.indexes
         self._ensure = ensure
@@ -81,8 +81,8 @@ class Repository(_Repository[D]):
     """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
 
     A write is one atomic batch: the document with its new `rev`, the index entries that it loses
-    and gains, and its entry in the change log, which replaces its last one (`changes="full"` keeps
-    all, None keeps none). Reading, checking the revision and writing are one step under the
+    and gains, and its entry in the change log, which replaces its last one (`change_log="full"`
+    keeps all, None keeps none). Reading, checking the revision and writing are one step under the
     engine's write lock, so `update` never finds another writer in between.
 
     The first write fills indexes that are new, and so does a question to one of them, unless

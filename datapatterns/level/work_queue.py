@@ -12,6 +12,7 @@ from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.work_queue import BaseQueue
+from datapatterns.checks import Duration
 from datapatterns.errors import DataError
 from datapatterns.level.driver import Database, DriverError, scan
 from datapatterns.level.expiry import Expiring, now
@@ -84,7 +85,7 @@ class _Steps(Generic[M]):
     def _pause(self, paused: bool) -> Callable[[Transaction], None]:
         return self._step(lambda step: step.set_paused(paused))
 
-    def _mark(self, key: str, ttl: float) -> Callable[[Transaction], bool]:
+    def _mark(self, key: str, ttl: Duration) -> Callable[[Transaction], bool]:
         """Leave a mark for so long, unless there is one."""
         name = check_name("a key", key).encode()
         span = micros("ttl", ttl, positive=True)
@@ -182,9 +183,9 @@ class WorkQueue(_Steps[M], BaseQueue[M]):
         name: str,
         model: type[M] | None = None,
         *,
-        lease: float = LEASE,
+        lease: Duration = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
-        backoff: Callable[[int], float] | float = BACKOFF,
+        backoff: Callable[[int], float] | Duration = BACKOFF,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)
         self._prepare(client, name)
@@ -230,7 +231,7 @@ class WorkQueue(_Steps[M], BaseQueue[M]):
         """Hand out again."""
         self._space.write(self._pause(False), sync=True)
 
-    def once(self, key: str, ttl: float) -> bool:
+    def once(self, key: str, ttl: Duration) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
         return self._space.write(self._mark(key, ttl), sync=True)
 
@@ -244,9 +245,9 @@ class AsyncWorkQueue(_Steps[M], AsyncBaseQueue[M]):
         name: str,
         model: type[M] | None = None,
         *,
-        lease: float = LEASE,
+        lease: Duration = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
-        backoff: Callable[[int], float] | float = BACKOFF,
+        backoff: Callable[[int], float] | Duration = BACKOFF,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)
         self._prepare(client, name)
@@ -292,7 +293,7 @@ class AsyncWorkQueue(_Steps[M], AsyncBaseQueue[M]):
         """Hand out again."""
         await self._space.write_in_lane(self._pause(False), sync=True)
 
-    async def once(self, key: str, ttl: float) -> bool:
+    async def once(self, key: str, ttl: Duration) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
         return await self._space.write_in_lane(self._mark(key, ttl), sync=True)
 

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Collection
 from hashlib import sha256
 from itertools import count
-from typing import cast
 
 from pydantic import Field
 
 from datapatterns._async.contracts import AsyncRepository
 from datapatterns._async.store import AsyncStore
+from datapatterns.checks import Duration, seconds
 from datapatterns.documents import Document
 from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
 from datapatterns.indexes import Index
@@ -93,8 +93,8 @@ class IdempotencyMiddleware:
         subject: Callable[[Scope], str | None],
         methods: Collection[str] = ("POST", "PATCH"),
         required: bool = False,
-        ttl: float = 86_400.0,
-        lease: float = 60.0,
+        ttl: Duration = 86_400.0,
+        lease: Duration = 60.0,
         most: int = 1_048_576,
         keep: Callable[[int], bool] = lambda status: status not in (429, 503),
     ) -> None:
@@ -103,8 +103,8 @@ class IdempotencyMiddleware:
         self.subject = subject
         self.methods = frozenset(methods)
         self.required = required
-        self.ttl = ttl
-        self.lease = lease
+        self.ttl = seconds("ttl", ttl)
+        self.lease = seconds("lease", lease)
         self.most = most
         self.keep = keep
         self._made = count(1)
@@ -177,7 +177,7 @@ class IdempotencyMiddleware:
             return
         for old in await answers.query(UNTIL.name, end=now, limit=_SWEEP):
             try:
-                await answers.destroy(cast("str", old.id), rev=old.rev)
+                await answers.destroy(old.id, rev=old.rev)
             except (Conflict, NotFound):
                 continue
 
@@ -236,7 +236,7 @@ class _Run:
         record, middleware = self._record, self._middleware
         try:
             if not middleware.keep(status):
-                await self._answers.destroy(cast("str", record.id), rev=record.rev)
+                await self._answers.destroy(record.id, rev=record.rev)
                 return
             kept = {
                 "until": time.time() + middleware.ttl,

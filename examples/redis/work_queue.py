@@ -24,7 +24,7 @@ with Store.from_url(URL, namespace="work_queue") as store:
     dead = queue.take()  # this worker takes it and never comes back
     print("attempt", dead.attempt, "mail to", dead.item.to)
 
-    delivery = queue.take(wait=10)  # another one waits: it gets the job when the lease has lapsed
+    delivery = queue.take(timeout=10)  # waits until the lease has lapsed
     print("attempt", delivery.attempt, "mail to", delivery.item.to)
 
     try:
@@ -37,7 +37,7 @@ with Store.from_url(URL, namespace="work_queue") as store:
         print("send" if queue.once(f"mail {delivery.id}", ttl=3_600) else "was sent before")
 
     delivery.retry(error="the mail server was away")
-    with queue.take(wait=10) as last:  # an exception in the block means retry, its end means ack
+    with queue.take(timeout=10) as last:  # an exception in the block means retry, its end means ack
         last.bury("the third attempt failed as well")
     for letter in queue.dead_letters():
         print("dead after", letter.attempts, "attempts:", letter.error)

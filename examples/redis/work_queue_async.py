@@ -27,7 +27,7 @@ async def main() -> None:
         print("attempt", dead.attempt, "mail to", dead.item.to)
 
         # Another one waits: it gets the job when the lease has lapsed.
-        delivery = await queue.take(wait=10)
+        delivery = await queue.take(timeout=10)
         print("attempt", delivery.attempt, "mail to", delivery.item.to)
 
         try:
@@ -41,7 +41,7 @@ async def main() -> None:
             print("send" if first else "was sent before")
 
         await delivery.retry(error="the mail server was away")
-        async with await queue.take(wait=10) as last:  # an exception means retry, the end means ack
+        async with await queue.take(timeout=10) as last:  # retried if it raises, else acked
             await last.bury("the third attempt failed as well")
         for letter in await queue.dead_letters():
             print("dead after", letter.attempts, "attempts:", letter.error)

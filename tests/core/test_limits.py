@@ -11,7 +11,7 @@ from datapatterns.limits import Policy, decide, make_policy
 
 EPOCH = 1_700_000_000_000_000
 
-# In windows: steps on the spot, to the edges of sub-buckets and of windows, and beyond.
+# In windows: steps on the spot, to the edges of sub-subwindows and of windows, and beyond.
 passing = st.one_of(
     st.sampled_from([0.0, 0.0, 0.0, 1e-6, 0.1, 0.25, 0.5, 0.9, 0.999999, 1.0, 1.000001, 1.1, 2.0]),
     st.floats(0.0, 2.5, allow_nan=False),
@@ -52,10 +52,10 @@ def clock(shares: list[float], window: int) -> list[int]:
 @settings(max_examples=300)
 @given(st.integers(1, 8), st.sampled_from([1, 2, 3, 7, 10]), timings, st.integers(1, 3))
 def test_sliding_holds_in_any_window(
-    limit: int, buckets: int, shares: list[float], cost: int
+    limit: int, subwindows: int, shares: list[float], cost: int
 ) -> None:
     """Never more than the limit in any interval of the window's length, its ends included."""
-    policy = make_policy("x", limit, 1.0, buckets=buckets)
+    policy = make_policy("x", limit, 1.0, subwindows=subwindows)
     found = admitted(policy, clock(shares, policy.window), min(cost, limit))
     assert most_in_a_window(found, policy.window) <= limit
 
@@ -114,10 +114,10 @@ def test_what_it_promises_it_keeps(algorithm: str, shares: list[float], back: li
 
 
 @given(st.sampled_from([1, 2, 10]), st.integers(5, 40))
-def test_sliding_admits_most_of_the_quota(buckets: int, limit: int) -> None:
+def test_sliding_admits_most_of_the_quota(subwindows: int, limit: int) -> None:
     """Under steady overload at least K/(K+1) of it."""
-    policy = make_policy("x", limit, 1.0, buckets=buckets)
+    policy = make_policy("x", limit, 1.0, subwindows=subwindows)
     windows = 11
     times = [EPOCH + step * 5_000 for step in range(200 * windows)]
     found = len(admitted(policy, times))
-    assert found >= (windows - 1) * limit * buckets / (buckets + 1)
+    assert found >= (windows - 1) * limit * subwindows / (subwindows + 1)

@@ -74,7 +74,7 @@ def test_waits_and_attempts_of_a_queue(store: Store, collected: Collected) -> No
     for verbs in (["ack"], ["retry", "release", "retry"], ["bury"]):
         queue.push("one")
         for verb in verbs:
-            delivery = queue.take(wait=5)
+            delivery = queue.take(timeout=5)
             assert delivery is not None
             getattr(delivery, verb)(*(["no"] if verb == "bury" else []))
     (wait,) = collected.points("datapatterns.queue.wait")
@@ -109,7 +109,7 @@ def test_a_worker_counts_each_delivery_once(store: Store, collected: Collected) 
     assert held is not None
     again = None
     while again is None:
-        again = queue.take(wait=1)
+        again = queue.take(timeout=1)
     for _ in range(2):
         with pytest.raises(Exception, match="lost"):
             held.ack()

@@ -202,7 +202,7 @@ def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: Redis
     try:
         assert line(process) == "begin 1"
         process.send_signal(signal.SIGSTOP)
-        delivery = queue.take(wait=PATIENCE)
+        delivery = queue.take(timeout=PATIENCE)
         assert delivery is not None
         assert delivery.attempt == 2
         delivery.extend(60)

@@ -120,7 +120,7 @@ async def _cancelled_takes(queue: Any) -> int:
     seen: list[int] = []
     cancelled = 0
     while len(seen) < 60:
-        task = asyncio.create_task(queue.take(wait=5))
+        task = asyncio.create_task(queue.take(timeout=5))
         await _a_little()
         task.cancel()
         try:

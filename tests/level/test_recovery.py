@@ -72,12 +72,12 @@ def test_healthy(tmp_path: Path) -> None:
         users.create(User(id="u000", name="again"))
         fill(level.sublevel("app"))
         repository(level, "a.b%c é!").create(User(id="!$index!!x.y!", name="!$changes!!users!"))
-        full = repository(level, "full", changes="full")
+        full = repository(level, "full", change_log="full")
         full.create(User(id="1", name="x"))
         full.update("1", {"age": 3})
         full.create(User(id="2", name="y"))
         full.destroy("2")
-        repository(level, "none", changes=None).create(User(id="1", name="x"))
+        repository(level, "none", change_log=None).create(User(id="1", name="x"))
         level.sublevel("bytes", key_encoding="binary").put(b"!\xff!", 1)
         level.put("!odd", 1)
         assert level.check() == recovery.Report(True)
@@ -254,13 +254,13 @@ def test_old_revision_of_a_restored_document_is_stale(
 ) -> None:
     """A document that is older than its change gets a new number: followers hear of it."""
     with Level.open(tmp_path / "d") as level:
-        users = fill(level, changes=log)
+        users = fill(level, change_log=log)
         before = raw(level).get(b"!users!u001")
         newer = users.update("u001", {"age": 99})
         raw(level).put(b"!users!u001", before)
         recovery.rebuilding.rebuild(raw(level))
     with Level.open(tmp_path / "d") as level:
-        users = repository(level, changes=log)
+        users = repository(level, change_log=log)
         feed = ChangesFeed(level, "users", User)
         (change,) = feed.read(newer.rev)
         assert (change.id, change.deleted) == ("u001", False)

@@ -22,7 +22,7 @@ def use(url: str) -> None:
         assert store.rate_limiter("api", limit=1, window=60).hit("ann").allowed
         queue: Any = store.work_queue("mail")
         queue.push("hello")
-        with queue.take(wait=10) as delivery:
+        with queue.take(timeout=10) as delivery:
             assert delivery.item == "hello"
 
 

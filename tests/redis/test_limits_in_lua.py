@@ -24,7 +24,7 @@ def policies() -> st.SearchStrategy[Policy]:
     limit = st.integers(1, 30)
     window = st.sampled_from([0.001, 0.0333, 1.0, 7.0, 3600.0])
     sliding = st.builds(
-        make_policy, st.just("s"), limit, window, buckets=st.sampled_from([1, 2, 3, 10, 60])
+        make_policy, st.just("s"), limit, window, subwindows=st.sampled_from([1, 2, 3, 10, 60])
     )
     fixed = st.builds(make_policy, st.just("f"), limit, window, st.just("fixed"))
     gcra = limit.flatmap(

@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Generic, TypeVar
 
-from datapatterns.changes import Change
+from datapatterns.changes import Change, check_pace
+from datapatterns.checks import Duration
 from datapatterns.couch._async.couch import AsyncCouch, Params
 from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.following import AsyncFollowing
@@ -66,14 +67,17 @@ class AsyncChangesFeed(Generic[M]):
         *,
         filter: Callable[[Change[M]], bool] | Mapping[str, Any] | None = None,
         include_docs: bool = True,
-        inactivity: float | None = None,
-        heartbeat: float = 30.0,
+        inactivity: Duration | None = None,
+        heartbeat: Duration = 30.0,
         on_recreated: Policy = "restart",
         ensure: bool = True,
     ) -> None:
         selector = selector_of(filter)
         predicate = None if isinstance(filter, Mapping) else filter
         self.place = AsyncPlace(client, collection)
+        heartbeat = check_pace("heartbeat", heartbeat)
+        if inactivity is not None:
+            inactivity = check_pace("inactivity", inactivity)
         self.reading = Reading(
             model, predicate, selector, include_docs, heartbeat, inactivity, on_recreated
         )

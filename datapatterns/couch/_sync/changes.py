@@ -8,7 +8,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
-from datapatterns.changes import Change
+from datapatterns.changes import Change, check_pace
+from datapatterns.checks import Duration
 from datapatterns.couch._sync.couch import Couch, Params
 from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.following import Following
@@ -67,14 +68,17 @@ class ChangesFeed(Generic[M]):
         *,
         filter: Callable[[Change[M]], bool] | Mapping[str, Any] | None = None,
         include_docs: bool = True,
-        inactivity: float | None = None,
-        heartbeat: float = 30.0,
+        inactivity: Duration | None = None,
+        heartbeat: Duration = 30.0,
         on_recreated: Policy = "restart",
         ensure: bool = True,
     ) -> None:
         selector = selector_of(filter)
         predicate = None if isinstance(filter, Mapping) else filter
         self.place = Place(client, collection)
+        heartbeat = check_pace("heartbeat", heartbeat)
+        if inactivity is not None:
+            inactivity = check_pace("inactivity", inactivity)
         self.reading = Reading(
             model, predicate, selector, include_docs, heartbeat, inactivity, on_recreated
         )

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from datapatterns._sync.concurrency import Semaphore
 from datapatterns.backoff import Backoff
+from datapatterns.checks import Duration, seconds
 from datapatterns.codecs import dumps, loads
 from datapatterns.couch import drivers
 from datapatterns.couch._sync.database import Database
@@ -51,11 +52,12 @@ class Couch:
         client: str | HttpClient,
         *,
         max_connections: int = 20,
-        timeout: float = 30.0,
+        timeout: Duration = 30.0,
         stream_client: HttpClient | None = None,
     ) -> None:
-        if max_connections < 1 or not timeout > 0:
-            raise InvalidArgument("max_connections and timeout must be above 0")
+        if max_connections < 1:
+            raise InvalidArgument("max_connections must be above 0")
+        timeout = seconds("timeout", timeout, least=0.001)
         self._lent = isinstance(client, Clients)
         if isinstance(client, str):
             base_url, auth = parse_url(client)

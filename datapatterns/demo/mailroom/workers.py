@@ -18,6 +18,7 @@ from datapatterns import (
     AsyncChangesWorker,
     AsyncWorker,
     Change,
+    Conflict,
     DataError,
     NotFound,
     OutcomeUnknown,
@@ -124,10 +125,11 @@ async def _notify_when_alone(mailroom: Mailroom) -> None:
 async def _renew(lease: AsyncLease, worker: AsyncChangesWorker[Message]) -> None:
     """Hold the place while the worker works; stop the worker when it is lost."""
     try:
-        held = True
-        while held:
+        while True:
             await asyncio.sleep(_RENEW_EVERY)
-            held = await lease.renew()
+            await lease.extend()
+    except Conflict:
+        pass
     finally:
         worker.stop()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis.asyncio import RedisCluster
 
 from datapatterns._async.listening import AsyncListening, Position
+from datapatterns.checks import Duration
 from datapatterns.errors import Unsupported
 from datapatterns.integers import check_count, check_seconds
 from datapatterns.redis._async.commands import write
@@ -56,9 +57,9 @@ class AsyncEmitter(AsyncListening):
         durable: bool = False,
         buffer: int = 1024,
         history: int = 10_000,
-        keep: float = 7 * 86_400.0,
-        heartbeat: float = 5.0,
-        timeout: float = 10.0,
+        keep: Duration = 7 * 86_400.0,
+        heartbeat: Duration = 5.0,
+        timeout: Duration = 10.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         super().__init__(buffer, timeout)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Self
 
+from datapatterns.checks import Duration
 from datapatterns.decisions import Decision
 from datapatterns.errors import (
     DataError,
@@ -42,10 +43,10 @@ class AsyncRateLimiter:
     One script, one round trip, one small hash a subject and limit; it reads the time from the
     server, so that no client's clock matters:
 
-    - `sliding` (the default) counts in `buckets` sub-buckets of the window; the oldest one counts
+    - `sliding` (the default) counts in `subwindows` parts of the window; the oldest one counts
       in full as long as any of it is within the window. That is why the promise holds whatever the
-      timing, and why capacity returns up to window/buckets late: under steady overload at least
-      buckets/(buckets+1) of the quota is admitted.
+      timing, and why capacity returns up to window/subwindows late: under steady overload at least
+      subwindows/(subwindows+1) of the quota is admitted.
     - `fixed`: windows that start at the first hit. Up to 2 x limit around the end of one.
     - `gcra`: a steady pace of limit/window, and up to `burst` (default: limit) at once. Up to
       limit + burst in an interval of the length of the window.
@@ -53,7 +54,7 @@ class AsyncRateLimiter:
     A refused hit charges nothing and writes nothing. State expires by itself, at the latest two
     windows after the last admitted hit. A subject's limits share a hash tag, so that
     `RateLimiter.all_of([per_second, per_day]).hit(subject)` charges all or none in one step, on a
-    cluster as well. Each call is O(buckets).
+    cluster as well. Each call is O(subwindows).
 
     With `fail_open` a hit while Redis is out of reach is admitted, marked `degraded`, and logged.
     The hits of a failed master that its replica had not yet heard of are forgotten.
@@ -65,9 +66,9 @@ class AsyncRateLimiter:
         name: str,
         *,
         limit: int,
-        window: float,
+        window: Duration,
         algorithm: str = "sliding",
-        buckets: int = 10,
+        subwindows: int = 10,
         burst: int | None = None,
         fail_open: bool = False,
         namespace: str = DEFAULT_NAMESPACE,
@@ -76,7 +77,7 @@ class AsyncRateLimiter:
         check_name("a name", name)
         self._keys = Keys.of(namespace, "limiter")
         self._fail_open = fail_open
-        policy = make_policy(name, limit, window, algorithm, buckets=buckets, burst=burst)
+        policy = make_policy(name, limit, window, algorithm, subwindows=subwindows, burst=burst)
         self._charge((policy,))
 
     def _charge(self, policies: tuple[Policy, ...]) -> None:
@@ -125,7 +126,7 @@ class AsyncRateLimiter:
         """Like `hit`, but raise TooManyRequests with the decision when refused."""
         return _admitted(await self.hit(subject, cost))
 
-    async def wait(self, subject: str, cost: int = 1, *, timeout: float) -> Decision:
+    async def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
         """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
         ends = time.monotonic() + check_seconds("timeout", timeout, least=0.0)
         while True:

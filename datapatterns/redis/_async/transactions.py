@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import MovedError, WatchError
 from redis.exceptions import TimeoutError as LostReply
 
+from datapatterns.checks import Duration, seconds
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
 from datapatterns.redis._async.commands import when_free
 from datapatterns.redis._async.pools import AsyncRedisClient, Step, learn, pipeline_of
@@ -26,7 +27,7 @@ async def async_transact(
     fn: Step,
     *,
     attempts: int = 100,
-    deadline: float = 10.0,
+    deadline: Duration = 10.0,
 ) -> list[Any]:
     """Run `fn` in a transaction on the keys and return the results of EXEC, in order.
 
@@ -44,7 +45,7 @@ async def async_transact(
     """
     if not keys:
         raise InvalidArgument("a transaction watches at least one key")
-    ends = time.monotonic() + deadline
+    ends = time.monotonic() + seconds("deadline", deadline)
     lost: Exception | None = None
     for attempt in range(attempts):
         try:

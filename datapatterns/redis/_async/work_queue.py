@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, TICK, AsyncBaseQueue
+from datapatterns.checks import Duration
 from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
 from datapatterns.names import check_name
 from datapatterns.pages import check_limit
@@ -88,9 +89,9 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         name: str,
         model: type[M] | None = None,
         *,
-        lease: float = LEASE,
+        lease: Duration = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
-        backoff: Callable[[int], float] | float = BACKOFF,
+        backoff: Callable[[int], float] | Duration = BACKOFF,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)
@@ -235,7 +236,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         """Hand out again."""
         await self._step("pause", (self._jobs, self._ready, self._wake), ["0"])
 
-    async def once(self, key: str, ttl: float) -> bool:
+    async def once(self, key: str, ttl: Duration) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
         milliseconds = max(1, micros("ttl", ttl, positive=True) // 1_000)
         part = self._keys("once", check_name("a key", key))

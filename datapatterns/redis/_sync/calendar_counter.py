@@ -17,6 +17,7 @@ from datapatterns.calendars import (
     key_at,
     series_keys,
 )
+from datapatterns.checks import Duration
 from datapatterns.errors import DataCorrupted, InvalidArgument, Unavailable
 from datapatterns.integers import check_seconds, check_step
 from datapatterns.names import check_name
@@ -59,8 +60,8 @@ class CalendarCounter:
         name: str,
         *,
         buckets: Iterable[str] = DEFAULT_BUCKETS,
-        keep: Mapping[str, timedelta] | None = None,
-        op_ttl: float = 3600.0,
+        keep: Mapping[str, Duration] | None = None,
+        op_ttl: Duration = 3600.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.redis = client

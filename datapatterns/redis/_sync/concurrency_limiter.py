@@ -7,10 +7,11 @@ import logging
 from types import TracebackType
 from typing import Self
 
+from datapatterns.checks import Duration
 from datapatterns.documents import new_id
 from datapatterns.errors import DataError
 from datapatterns.integers import check_count, check_seconds, microseconds
-from datapatterns.limits import MOST
+from datapatterns.limits import MOST, lease_lost
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
@@ -35,10 +36,12 @@ class Lease:
         """Give the place back; return False if it had expired, or was given back already."""
         return bool(SCRIPTS.write(self.redis, "concurrency_release", [self._key], [self.token]))
 
-    def renew(self) -> bool:
-        """Hold it for another lease from now; return False if it had expired."""
-        args: list[str | int] = [self.token, self._lease]
-        return bool(SCRIPTS.write(self.redis, "concurrency_renew", [self._key], args))
+    def extend(self, seconds: Duration | None = None) -> None:
+        """Hold it for that long from now (default: the limiter's lease), or raise Conflict."""
+        span = self._lease if seconds is None else microseconds(check_seconds("seconds", seconds))
+        args: list[str | int] = [self.token, span]
+        if not SCRIPTS.write(self.redis, "concurrency_extend", [self._key], args):
+            raise lease_lost()
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +68,7 @@ class ConcurrencyLimiter:
     1. Count the leases that have not ended; if there are `limit` of them, that is all.
     2. Add one that ends `lease` seconds from now, and remove those that have ended.
 
-    A holder that works for longer than `lease` seconds calls `renew` in time; one that dies loses
+    A holder that works for longer than `lease` seconds calls `extend` in time; one that dies loses
     its place at the end of its lease. So does an `acquire` whose reply was lost (OutcomeUnknown).
     The set expires with its last lease. O(log limit) each.
     """
@@ -76,7 +79,7 @@ class ConcurrencyLimiter:
         name: str,
         *,
         limit: int,
-        lease: float,
+        lease: Duration,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.redis = client

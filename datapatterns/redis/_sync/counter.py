@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datapatterns.checks import Duration
 from datapatterns.errors import DataCorrupted
 from datapatterns.integers import check_seconds, check_step
 from datapatterns.names import check_name
@@ -29,7 +30,7 @@ class Counter:
         client: RedisClient,
         name: str,
         *,
-        op_ttl: float = 3600.0,
+        op_ttl: Duration = 3600.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.redis = client

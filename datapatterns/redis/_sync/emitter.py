@@ -6,6 +6,7 @@ from __future__ import annotations
 from redis import RedisCluster
 
 from datapatterns._sync.listening import Listening, Position
+from datapatterns.checks import Duration
 from datapatterns.errors import Unsupported
 from datapatterns.integers import check_count, check_seconds
 from datapatterns.redis._sync.commands import write
@@ -57,9 +58,9 @@ class Emitter(Listening):
         durable: bool = False,
         buffer: int = 1024,
         history: int = 10_000,
-        keep: float = 7 * 86_400.0,
-        heartbeat: float = 5.0,
-        timeout: float = 10.0,
+        keep: Duration = 7 * 86_400.0,
+        heartbeat: Duration = 5.0,
+        timeout: Duration = 10.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         super().__init__(buffer, timeout)

@@ -163,5 +163,5 @@ AS_JSON: list[tuple[Any, Any]] = [
     (Path("srv"), "srv"),
     ((1, (2, 3)), [1, [2, 3]]),
     ({1: "one"}, {"1": "one"}),
-    (Member(email="ada"), {"id": None, "rev": None, "email": "ada", "name": ""}),
+    (Member(id="1", email="ada"), {"id": "1", "rev": None, "email": "ada", "name": ""}),
 ]

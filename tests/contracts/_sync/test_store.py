@@ -78,7 +78,7 @@ def test_closed(url: str, namespace: str) -> None:
         calls += [
             lambda emitter=emitter: emitter.emit("ping"),
             lambda emitter=emitter: emitter.on("pong", print),
-            lambda emitter=emitter: emitter.wait_for("pong", 5),
+            lambda emitter=emitter: emitter.wait_for("pong", timeout=5),
         ]
     for call in [*calls, store.ping]:
         with pytest.raises(Closed) as raised:

@@ -241,7 +241,7 @@ class Collection:
         users.ensure()
         report = level.check()
         assert report.ok, report.problems
-        documents = {user.id or "": user for user in users.iterate()}
+        documents = {user.id: user for user in users.iterate()}
         steps = compare({id: user.value for id, user in documents.items()}, acknowledged)
         for index in ("by_value", "by_name"):
             assert {user.id for user in users.iterate(index)} == set(documents)
@@ -256,7 +256,7 @@ class Collection:
     def reset(self, level: Level) -> None:
         """Empty the store for the next round."""
         users = self.repository(level)
-        for id in [user.id or "" for user in users.iterate()]:
+        for id in [user.id for user in users.iterate()]:
             users.destroy(id)
 
 

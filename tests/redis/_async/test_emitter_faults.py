@@ -273,7 +273,7 @@ async def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durab
                 with pytest.raises(Unavailable):
                     await events.on("news", heard.append)
                 with pytest.raises(Unavailable):
-                    await events.wait_for("news", PATIENCE)
+                    await events.wait_for("news", timeout=PATIENCE)
             assert events.listeners("news") == 0
             assert time.monotonic() - begun < PATIENCE / 2
             proxy.listen()

@@ -70,9 +70,9 @@ async def attack(client: Any, limiter: AsyncRateLimiter, rounds: int) -> list[tu
 @pytest.mark.parametrize(
     ("algorithm", "options", "bound"),
     [
-        ("sliding", {"buckets": 1}, LIMIT),
-        ("sliding", {"buckets": 10}, LIMIT),
-        ("sliding", {"buckets": 60}, LIMIT),
+        ("sliding", {"subwindows": 1}, LIMIT),
+        ("sliding", {"subwindows": 10}, LIMIT),
+        ("sliding", {"subwindows": 60}, LIMIT),
         ("fixed", {}, 2 * LIMIT),
         ("gcra", {}, 2 * LIMIT),
         ("gcra", {"burst": 5}, LIMIT + 5),
@@ -161,7 +161,7 @@ async def test_a_new_sub_bucket_prolongs_the_time_to_live(
     """It lasts as long as the newest of them counts, by which time the window is over."""
     client = await connect(redis_server)
     limiter = AsyncRateLimiter(
-        client, "api", limit=1_000, window=20.0, buckets=1_000, namespace=namespace
+        client, "api", limit=1_000, window=20.0, subwindows=1_000, namespace=namespace
     )
     await limiter.hit("ann")
     [key] = await client.keys(f"*{namespace}*")
@@ -171,7 +171,7 @@ async def test_a_new_sub_bucket_prolongs_the_time_to_live(
         await limiter.hit("ann")
         if await client.pttl(key) > 19_500:
             return
-    pytest.fail("a hit in a new sub-bucket left the time to live as it was")
+    pytest.fail("a hit in a new sub-window left the time to live as it was")
 
 
 async def test_a_hit_is_one_round_trip(

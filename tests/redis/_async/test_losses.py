@@ -92,7 +92,7 @@ async def test_concurrency_limiter(behind: tuple[FaultProxy, AsyncStore]) -> Non
     for limiter in (store.concurrency_limiter("other", limit=1, lease=60), jobs):
         lease = await limiter.acquire("bob")  # so that the server has the scripts
         assert lease is not None
-        await lease.renew()
+        await lease.extend()
         await lease.release()
     kept = await store.concurrency_limiter("jobs", limit=2, lease=60).acquire("ann")
     assert kept is not None
@@ -103,7 +103,7 @@ async def test_concurrency_limiter(behind: tuple[FaultProxy, AsyncStore]) -> Non
             break
         await asyncio.sleep(0.05)
     assert second is not None
-    await lost(proxy, kept.renew)
+    await lost(proxy, kept.extend)
     await lost(proxy, kept.release)
     assert await kept.release() is False
     assert await jobs.acquire("ann") is not None

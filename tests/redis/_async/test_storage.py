@@ -49,7 +49,7 @@ async def test_nothing_is_left_but_what_is_documented(
     await store.concurrency_limiter("jobs", limit=1, lease=0.2).acquire("ann")
     lease = await store.concurrency_limiter("jobs", limit=1, lease=60).acquire("bob")
     assert lease is not None
-    await lease.renew()
+    await lease.extend()
     await lease.release()
     queue: Any = store.work_queue("mail")
     await queue.push_many([1, 2])

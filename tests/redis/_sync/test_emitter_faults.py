@@ -271,7 +271,7 @@ def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durable: bo
                 with pytest.raises(Unavailable):
                     events.on("news", heard.append)
                 with pytest.raises(Unavailable):
-                    events.wait_for("news", PATIENCE)
+                    events.wait_for("news", timeout=PATIENCE)
             assert events.listeners("news") == 0
             assert time.monotonic() - begun < PATIENCE / 2
             proxy.listen()

@@ -93,7 +93,7 @@ def test_concurrency_limiter(behind: tuple[FaultProxy, Store]) -> None:
     for limiter in (store.concurrency_limiter("other", limit=1, lease=60), jobs):
         lease = limiter.acquire("bob")  # so that the server has the scripts
         assert lease is not None
-        lease.renew()
+        lease.extend()
         lease.release()
     kept = store.concurrency_limiter("jobs", limit=2, lease=60).acquire("ann")
     assert kept is not None
@@ -104,7 +104,7 @@ def test_concurrency_limiter(behind: tuple[FaultProxy, Store]) -> None:
             break
         time.sleep(0.05)
     assert second is not None
-    lost(proxy, kept.renew)
+    lost(proxy, kept.extend)
     lost(proxy, kept.release)
     assert kept.release() is False
     assert jobs.acquire("ann") is not None

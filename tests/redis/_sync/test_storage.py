@@ -49,7 +49,7 @@ def test_nothing_is_left_but_what_is_documented(
     store.concurrency_limiter("jobs", limit=1, lease=0.2).acquire("ann")
     lease = store.concurrency_limiter("jobs", limit=1, lease=60).acquire("bob")
     assert lease is not None
-    lease.renew()
+    lease.extend()
     lease.release()
     queue: Any = store.work_queue("mail")
     queue.push_many([1, 2])

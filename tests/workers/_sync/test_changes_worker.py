@@ -5,6 +5,8 @@ import random
 import threading
 import time
 from collections import defaultdict
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from workers._sync.memory import (
@@ -150,6 +152,24 @@ def test_a_handler_may_fail_now_and_then() -> None:
     with Running(worker) as running:
         assert (running.end()).handled == 1
     assert worker.dead_letters() == []
+
+
+@pytest.mark.parametrize("backoff", [0, 0.001, timedelta(milliseconds=1), lambda attempt: 0.001])
+def test_a_backoff_is_a_duration_or_a_function(backoff: Any) -> None:
+    """Seconds, a timedelta, or a function of the failed attempt: the handler is called again."""
+    feed = MemoryFeed("a")
+    calls: list[int] = []
+
+    def handle(change: Change[int]) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            worker.stop()
+        raise ValueError("no good")
+
+    worker = ChangesWorker(feed, handle, name="w", max_attempts=3, backoff=backoff)
+    with Running(worker) as running:
+        assert (running.end()).dead == 1
+    assert len(calls) == 3
 
 
 def test_whenever_it_is_abandoned_the_next_worker_skips_nothing() -> None:
@@ -566,6 +586,10 @@ def test_checkpoints_of_ones_own() -> None:
         {"shard": (-1, 2)},
         {"drain_timeout": -1.0},
         {"drain_timeout": float("nan")},
+        {"drain_timeout": "1"},
+        {"backoff": -1},
+        {"backoff": "1"},
+        {"backoff": None},
         {"checkpoint_every": (0, 1.0)},
         {"checkpoint_every": (50, 0.0)},
         {"handler": None},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from datapatterns import AsyncStore, InvalidArgument
+from datapatterns import AsyncStore, Conflict, InvalidArgument
 from datapatterns._async.contracts import AsyncConcurrencyLimiter, AsyncLease
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
@@ -25,6 +26,13 @@ async def acquired(limiter: AsyncConcurrencyLimiter, subject: str) -> AsyncLease
         assert time.monotonic() < ends, "no place came back"
         await asyncio.sleep(0.02)
     return lease
+
+
+async def refused(lease: AsyncLease) -> None:
+    """Check that a lost lease cannot be extended."""
+    with pytest.raises(Conflict) as raised:
+        await lease.extend()
+    assert raised.value.reason == "lease_lost"
 
 
 async def _release(lease: AsyncLease) -> bool:
@@ -54,18 +62,18 @@ class AsyncConcurrencyLimiterConformance:
         assert await lease.release() is True
         assert await jobs.acquire("ann") is not None
         assert await lease.release() is False
-        assert await lease.renew() is False
+        await refused(lease)
         assert await jobs.acquire("ann") is None
 
     async def test_a_dead_holders_place_comes_back(self, target: AsyncStore) -> None:
         """A lease that nobody releases ends by itself, and not before its time."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
         begun = time.monotonic()
-        lost = await acquired(jobs, "ann")
+        gone = await acquired(jobs, "ann")
         await acquired(jobs, "ann")
         assert time.monotonic() - begun > SHORT - 0.01
-        assert await lost.renew() is False
-        assert await lost.release() is False
+        await refused(gone)
+        assert await gone.release() is False
 
     async def test_the_late_release_of_a_lost_place_frees_nothing(self, target: AsyncStore) -> None:
         """It is another holder's by now."""
@@ -76,16 +84,27 @@ class AsyncConcurrencyLimiterConformance:
         assert await jobs.acquire("ann") is None
         assert await kept.release() is True
 
-    async def test_a_renewed_place_is_kept(self, target: AsyncStore) -> None:
-        """Renewing in time holds the place for several leases; each counts from its renewal."""
+    async def test_an_extended_place_is_kept(self, target: AsyncStore) -> None:
+        """Extending in time holds the place for several leases, each counted from its extension."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=3.0)
         lease = await acquired(jobs, "ann")
         begun = time.monotonic()
         while time.monotonic() - begun < 4.0:
-            assert await lease.renew() is True
+            await lease.extend()
             assert await jobs.acquire("ann") is None
             await asyncio.sleep(0.2)
         assert await lease.release() is True
+
+    async def test_a_place_is_held_for_as_long_as_asked(self, target: AsyncStore) -> None:
+        """`extend(seconds)` counts from now, in seconds or as a timedelta, longer or shorter."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
+        lease = await acquired(jobs, "ann")
+        await lease.extend(timedelta(seconds=LONG))
+        await asyncio.sleep(SHORT + 0.1)
+        assert await jobs.acquire("ann") is None
+        await lease.extend(SHORT)
+        await acquired(jobs, "ann")
+        await refused(lease)
 
     async def test_a_short_lease_does_not_end_a_long_one(self, target: AsyncStore) -> None:
         """Each place has its own time, whatever is acquired and released beside it."""
@@ -98,15 +117,15 @@ class AsyncConcurrencyLimiterConformance:
         assert await kept.release() is True
 
     async def test_a_lease_that_has_ended_stays_ended(self, target: AsyncStore) -> None:
-        """Renewing too late returns False, also when nobody else has come."""
+        """Extending too late is Conflict (`lease_lost`), also when nobody else has come."""
         long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
         kept = await acquired(long, "ann")
         late = await acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
         unused = await acquired(target.concurrency_limiter("jobs", limit=3, lease=SHORT), "ann")
         await asyncio.sleep(SHORT + 0.1)
-        assert await late.renew() is False
+        await refused(late)
         assert await unused.release() is False
-        assert await kept.renew() is True
+        await kept.extend()
 
     async def test_a_lease_is_a_context(self, target: AsyncStore) -> None:
         """Leaving the block gives the place back, also by an error."""

@@ -229,7 +229,7 @@ class AsyncDeliveriesConformance:
         await queue.push("x")
         delivery = await take(queue)
         await delivery.extend(60)
-        assert await queue.take(wait=1.5) is None
+        assert await queue.take(timeout=1.5) is None
         await delivery.ack()
         assert await queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
@@ -348,7 +348,7 @@ class AsyncDeliveriesConformance:
         await queue.pause()
         await queue.pause()
         assert await other.take() is None
-        assert await other.take(wait=0.2) is None
+        assert await other.take(timeout=0.2) is None
         await delivery.ack()
         await other.push("c")
         assert (await queue.stats()).ready == 2

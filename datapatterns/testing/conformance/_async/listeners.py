@@ -201,8 +201,8 @@ class AsyncListenersConformance:
             got: list[Any] = []
             async with meanwhile(emit_until_heard):
                 try:
-                    first = await events.wait_for("news", PATIENCE)
-                    second = await events.wait_for("user.*", PATIENCE)
+                    first = await events.wait_for("news", timeout=PATIENCE)
+                    second = await events.wait_for("user.*", timeout=PATIENCE)
                 finally:
                     got.append(True)
             assert first == {"n": 1}
@@ -215,12 +215,12 @@ class AsyncListenersConformance:
         async with emitter(target, durable=durable) as events:
             await events.emit("news")
             with pytest.raises(TimedOut):
-                await events.wait_for("news", 0.05)
+                await events.wait_for("news", timeout=0.05)
             assert events.listeners("news") == 0
             bad: tuple[Any, ...] = (0, -1, "1", None)
             for timeout in bad:
                 with pytest.raises(InvalidArgument):
-                    await events.wait_for("news", timeout)
+                    await events.wait_for("news", timeout=timeout)
 
     @each_kind
     async def test_a_lagging_listener(self, target: AsyncStore, durable: bool) -> None:
@@ -243,7 +243,7 @@ class AsyncListenersConformance:
             await events.on("gap", story.append)
             await events.on("count", slow)
             async with meanwhile(send):
-                await events.wait_for(END, PATIENCE)
+                await events.wait_for(END, timeout=PATIENCE)
             go_on.set()
             await until(lambda: len(story) >= 12)
         gap = story.pop(1)
@@ -276,7 +276,7 @@ class AsyncListenersConformance:
                 await events.off("first")
                 await events.emit("second", payload + 1)
                 with pytest.raises(TimedOut):
-                    await events.wait_for("never", 0.01)
+                    await events.wait_for("never", timeout=0.01)
                 heard.append("first is done")
 
             await events.on("first", first)
@@ -306,7 +306,7 @@ class AsyncListenersConformance:
             with pytest.raises(Unavailable):
                 await events.emit("news")
             with pytest.raises(Unavailable):
-                await events.wait_for("news", 1)
+                await events.wait_for("news", timeout=1)
             await events.off("news")
             await events.close()
 
@@ -322,7 +322,7 @@ class AsyncListenersConformance:
 
         async with meanwhile(close):
             with pytest.raises(Unavailable):
-                await events.wait_for("news", PATIENCE)
+                await events.wait_for("news", timeout=PATIENCE)
         assert time.monotonic() - begun < PATIENCE / 2
 
     async def test_a_listener_may_close(self, target: AsyncStore) -> None:
@@ -353,7 +353,7 @@ class AsyncListenersConformance:
                 lambda: events.once(name, print),
                 lambda: events.off(name),
                 lambda: events.emit(name),
-                lambda: events.wait_for(name, 1),
+                lambda: events.wait_for(name, timeout=1),
             ]
             for call in calls:
                 with pytest.raises(InvalidArgument):

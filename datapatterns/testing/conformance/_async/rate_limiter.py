@@ -166,9 +166,9 @@ class AsyncRateLimiterConformance:
     async def test_sliding_holds_in_every_window(self, target: AsyncStore) -> None:
         """Whatever the timing, no interval of the window's length has more than the limit."""
         limit, window = 5, 0.2
-        for buckets in (1, 3, 10):
-            name = f"api{buckets}"
-            api = target.rate_limiter(name, limit=limit, window=window, buckets=buckets)
+        for subwindows in (1, 3, 10):
+            name = f"api{subwindows}"
+            api = target.rate_limiter(name, limit=limit, window=window, subwindows=subwindows)
             admitted = await _attack(api, "ann", window, rounds=6)
             assert len(admitted) > limit
             # An admission lies between the two times; so this interval has the hits for certain.
@@ -176,7 +176,7 @@ class AsyncRateLimiterConformance:
                 assert last[1] - first[0] > window - CLOCKS
 
     async def test_sliding_admits_most_of_the_quota(self, target: AsyncStore) -> None:
-        """Under steady overload with 10 sub-buckets at least ten elevenths of it pass."""
+        """Under steady overload with 10 sub-subwindows at least ten elevenths of it pass."""
         limit, window, windows = 10, 0.3, 6
         api = target.rate_limiter("api", limit=limit, window=window)
         begun = time.monotonic()
@@ -320,7 +320,7 @@ class AsyncRateLimiterConformance:
             {"limit": 0}, {"limit": -1}, {"limit": 1.5}, {"limit": True}, {"limit": "1"},
             {"window": 0}, {"window": -1.0}, {"window": float("nan")}, {"window": float("inf")},
             {"window": "1"}, {"window": None}, {"algorithm": "leaky"}, {"algorithm": None},
-            {"buckets": 0}, {"buckets": 1.5}, {"burst": 3}, {"algorithm": "gcra", "burst": 0},
+            {"subwindows": 0}, {"subwindows": 1.5}, {"burst": 3}, {"algorithm": "gcra", "burst": 0},
             {"algorithm": "gcra", "burst": 6}, {"algorithm": "fixed", "burst": 2},
         ],
     )  # fmt: skip

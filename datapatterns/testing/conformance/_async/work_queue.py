@@ -52,7 +52,7 @@ async def eventually(check: Callable[[], Any]) -> Any:
 
 async def take(queue: Any) -> Any:
     """Return the next delivery, which must come."""
-    delivery = await queue.take(wait=PATIENCE)
+    delivery = await queue.take(timeout=PATIENCE)
     assert delivery is not None
     return delivery
 
@@ -105,7 +105,7 @@ class AsyncWorkQueueConformance:
         queue = target.work_queue("mail")
         assert await queue.take() is None
         began = time.monotonic()
-        assert await queue.take(wait=0.3) is None
+        assert await queue.take(timeout=0.3) is None
         assert time.monotonic() - began >= 0.29
 
     async def test_every_json_value_is_an_item(self, target: AsyncStore) -> None:
@@ -368,7 +368,7 @@ class AsyncWorkQueueConformance:
                 await queue.push(1, **{name: value})
         for wait in (-1, float("nan"), "1"):
             with pytest.raises(InvalidArgument):
-                await queue.take(wait=wait)
+                await queue.take(timeout=wait)
         for ttl in (0, -1, float("nan")):
             with pytest.raises(InvalidArgument):
                 await queue.once("a", ttl)

@@ -183,7 +183,7 @@ class CalendarCounterConformance:
 
     def test_what_is_kept_is_bounded(self, target: Store) -> None:
         """A bucket whose time is long over is not stored; the others count on."""
-        keep = {"day": timedelta(days=30), "month": timedelta(days=300)}
+        keep = {"day": timedelta(days=30), "month": 300 * 86_400}
         visits = target.calendar_counter("visits", keep=keep)
         now = datetime.now(UTC)
         for days in (2000, 600, 200, 5, 0):
@@ -274,7 +274,7 @@ class CalendarCounterConformance:
         [
             {"buckets": []}, {"buckets": ["week"]}, {"buckets": ["day", "day"]}, {"buckets": "day"},
             {"keep": {"week": timedelta(1)}}, {"keep": {"hour": timedelta(1)}},
-            {"keep": {"total": timedelta(1)}}, {"keep": {"day": 400}},
+            {"keep": {"total": timedelta(1)}}, {"keep": {"day": "400"}},
             {"keep": {"day": timedelta(0)}}, {"keep": {"day": timedelta(-1)}},
             {"keep": {"day": None}},
         ],

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
-from datapatterns import InvalidArgument, Store
+from datapatterns import Conflict, InvalidArgument, Store
 from datapatterns._sync.contracts import ConcurrencyLimiter, Lease
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
@@ -25,6 +26,13 @@ def acquired(limiter: ConcurrencyLimiter, subject: str) -> Lease:
         assert time.monotonic() < ends, "no place came back"
         time.sleep(0.02)
     return lease
+
+
+def refused(lease: Lease) -> None:
+    """Check that a lost lease cannot be extended."""
+    with pytest.raises(Conflict) as raised:
+        lease.extend()
+    assert raised.value.reason == "lease_lost"
 
 
 def _release(lease: Lease) -> bool:
@@ -54,18 +62,18 @@ class ConcurrencyLimiterConformance:
         assert lease.release() is True
         assert jobs.acquire("ann") is not None
         assert lease.release() is False
-        assert lease.renew() is False
+        refused(lease)
         assert jobs.acquire("ann") is None
 
     def test_a_dead_holders_place_comes_back(self, target: Store) -> None:
         """A lease that nobody releases ends by itself, and not before its time."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
         begun = time.monotonic()
-        lost = acquired(jobs, "ann")
+        gone = acquired(jobs, "ann")
         acquired(jobs, "ann")
         assert time.monotonic() - begun > SHORT - 0.01
-        assert lost.renew() is False
-        assert lost.release() is False
+        refused(gone)
+        assert gone.release() is False
 
     def test_the_late_release_of_a_lost_place_frees_nothing(self, target: Store) -> None:
         """It is another holder's by now."""
@@ -76,16 +84,27 @@ class ConcurrencyLimiterConformance:
         assert jobs.acquire("ann") is None
         assert kept.release() is True
 
-    def test_a_renewed_place_is_kept(self, target: Store) -> None:
-        """Renewing in time holds the place for several leases; each counts from its renewal."""
+    def test_an_extended_place_is_kept(self, target: Store) -> None:
+        """Extending in time holds the place for several leases, each counted from its extension."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=3.0)
         lease = acquired(jobs, "ann")
         begun = time.monotonic()
         while time.monotonic() - begun < 4.0:
-            assert lease.renew() is True
+            lease.extend()
             assert jobs.acquire("ann") is None
             time.sleep(0.2)
         assert lease.release() is True
+
+    def test_a_place_is_held_for_as_long_as_asked(self, target: Store) -> None:
+        """`extend(seconds)` counts from now, in seconds or as a timedelta, longer or shorter."""
+        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
+        lease = acquired(jobs, "ann")
+        lease.extend(timedelta(seconds=LONG))
+        time.sleep(SHORT + 0.1)
+        assert jobs.acquire("ann") is None
+        lease.extend(SHORT)
+        acquired(jobs, "ann")
+        refused(lease)
 
     def test_a_short_lease_does_not_end_a_long_one(self, target: Store) -> None:
         """Each place has its own time, whatever is acquired and released beside it."""
@@ -98,15 +117,15 @@ class ConcurrencyLimiterConformance:
         assert kept.release() is True
 
     def test_a_lease_that_has_ended_stays_ended(self, target: Store) -> None:
-        """Renewing too late returns False, also when nobody else has come."""
+        """Extending too late is Conflict (`lease_lost`), also when nobody else has come."""
         long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
         kept = acquired(long, "ann")
         late = acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
         unused = acquired(target.concurrency_limiter("jobs", limit=3, lease=SHORT), "ann")
         time.sleep(SHORT + 0.1)
-        assert late.renew() is False
+        refused(late)
         assert unused.release() is False
-        assert kept.renew() is True
+        kept.extend()
 
     def test_a_lease_is_a_context(self, target: Store) -> None:
         """Leaving the block gives the place back, also by an error."""

@@ -229,7 +229,7 @@ class DeliveriesConformance:
         queue.push("x")
         delivery = take(queue)
         delivery.extend(60)
-        assert queue.take(wait=1.5) is None
+        assert queue.take(timeout=1.5) is None
         delivery.ack()
         assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
@@ -348,7 +348,7 @@ class DeliveriesConformance:
         queue.pause()
         queue.pause()
         assert other.take() is None
-        assert other.take(wait=0.2) is None
+        assert other.take(timeout=0.2) is None
         delivery.ack()
         other.push("c")
         assert (queue.stats()).ready == 2

@@ -197,8 +197,8 @@ class ListenersConformance:
             got: list[Any] = []
             with meanwhile(emit_until_heard):
                 try:
-                    first = events.wait_for("news", PATIENCE)
-                    second = events.wait_for("user.*", PATIENCE)
+                    first = events.wait_for("news", timeout=PATIENCE)
+                    second = events.wait_for("user.*", timeout=PATIENCE)
                 finally:
                     got.append(True)
             assert first == {"n": 1}
@@ -211,12 +211,12 @@ class ListenersConformance:
         with emitter(target, durable=durable) as events:
             events.emit("news")
             with pytest.raises(TimedOut):
-                events.wait_for("news", 0.05)
+                events.wait_for("news", timeout=0.05)
             assert events.listeners("news") == 0
             bad: tuple[Any, ...] = (0, -1, "1", None)
             for timeout in bad:
                 with pytest.raises(InvalidArgument):
-                    events.wait_for("news", timeout)
+                    events.wait_for("news", timeout=timeout)
 
     @each_kind
     def test_a_lagging_listener(self, target: Store, durable: bool) -> None:
@@ -239,7 +239,7 @@ class ListenersConformance:
             events.on("gap", story.append)
             events.on("count", slow)
             with meanwhile(send):
-                events.wait_for(END, PATIENCE)
+                events.wait_for(END, timeout=PATIENCE)
             go_on.set()
             until(lambda: len(story) >= 12)
         gap = story.pop(1)
@@ -272,7 +272,7 @@ class ListenersConformance:
                 events.off("first")
                 events.emit("second", payload + 1)
                 with pytest.raises(TimedOut):
-                    events.wait_for("never", 0.01)
+                    events.wait_for("never", timeout=0.01)
                 heard.append("first is done")
 
             events.on("first", first)
@@ -302,7 +302,7 @@ class ListenersConformance:
             with pytest.raises(Unavailable):
                 events.emit("news")
             with pytest.raises(Unavailable):
-                events.wait_for("news", 1)
+                events.wait_for("news", timeout=1)
             events.off("news")
             events.close()
 
@@ -318,7 +318,7 @@ class ListenersConformance:
 
         with meanwhile(close):
             with pytest.raises(Unavailable):
-                events.wait_for("news", PATIENCE)
+                events.wait_for("news", timeout=PATIENCE)
         assert time.monotonic() - begun < PATIENCE / 2
 
     def test_a_listener_may_close(self, target: Store) -> None:
@@ -349,7 +349,7 @@ class ListenersConformance:
                 lambda: events.once(name, print),
                 lambda: events.off(name),
                 lambda: events.emit(name),
-                lambda: events.wait_for(name, 1),
+                lambda: events.wait_for(name, timeout=1),
             ]
             for call in calls:
                 with pytest.raises(InvalidArgument):

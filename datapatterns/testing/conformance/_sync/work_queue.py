@@ -52,7 +52,7 @@ def eventually(check: Callable[[], Any]) -> Any:
 
 def take(queue: Any) -> Any:
     """Return the next delivery, which must come."""
-    delivery = queue.take(wait=PATIENCE)
+    delivery = queue.take(timeout=PATIENCE)
     assert delivery is not None
     return delivery
 
@@ -105,7 +105,7 @@ class WorkQueueConformance:
         queue = target.work_queue("mail")
         assert queue.take() is None
         began = time.monotonic()
-        assert queue.take(wait=0.3) is None
+        assert queue.take(timeout=0.3) is None
         assert time.monotonic() - began >= 0.29
 
     def test_every_json_value_is_an_item(self, target: Store) -> None:
@@ -368,7 +368,7 @@ class WorkQueueConformance:
                 queue.push(1, **{name: value})
         for wait in (-1, float("nan"), "1"):
             with pytest.raises(InvalidArgument):
-                queue.take(wait=wait)
+                queue.take(timeout=wait)
         for ttl in (0, -1, float("nan")):
             with pytest.raises(InvalidArgument):
                 queue.once("a", ttl)

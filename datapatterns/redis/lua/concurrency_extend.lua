@@ -1,7 +1,7 @@
--- Returns 1 if the lease still held and was renewed, else 0.
+-- Returns 1 if the lease still held and was extended, else 0.
 --
--- KEYS: a sorted set of tokens by the microsecond at which their leases end. ARGV: the token, the
--- lease in microseconds.
+-- KEYS: a sorted set of tokens by the microsecond at which their leases end. ARGV: the token, for how
+-- many microseconds from now to hold it.
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
