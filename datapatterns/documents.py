@@ -23,7 +23,14 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from datapatterns.errors import DecodeFailed, FieldError, InvalidArgument, InvalidData
+from datapatterns.errors import (
+    Conflict,
+    DecodeFailed,
+    FieldError,
+    InvalidArgument,
+    InvalidData,
+    NotFound,
+)
 from datapatterns.names import check_name
 
 if sys.version_info >= (3, 14):
@@ -96,6 +103,29 @@ many digits as there are, and any offset, which is no order. Naive datetimes are
 def document_id(document: Document, id_from: str | None) -> str:
     """Return the id to create the document under: the value of the field, or its own id."""
     return check_name("an id", document.id if id_from is None else getattr(document, id_from))
+
+
+def id_to_replace(document: Document, id_from: str | None) -> str:
+    """Return the document's id; raise InvalidData if the field of `id_from` has another value."""
+    id = check_name("the id of a document to replace", document.id)
+    if id_from is not None and getattr(document, id_from) != id:
+        raise InvalidData.field(id_from, "cannot be changed", "frozen_field")
+    return id
+
+
+def absent() -> NotFound:
+    """Return the error for an id without a document."""
+    return NotFound("there is no such document")
+
+
+def stale() -> Conflict:
+    """Return the error for a revision that is not the stored one."""
+    return Conflict("the document has changed since it was read")
+
+
+def contention() -> Conflict:
+    """Return the error for a write that other writers overtook at every attempt."""
+    return Conflict("other writers were faster every time", reason="contention")
 
 
 def fields_of(document: Document) -> dict[str, Any]:

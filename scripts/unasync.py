@@ -58,6 +58,8 @@ RULES = (
     name("asynccontextmanager", "contextmanager"),
     name("__aenter__", "__enter__"),
     name("__aexit__", "__exit__"),
+    name("__aiter__", "__iter__"),
+    name("__anext__", "__next__"),
     name("StopAsyncIteration", "StopIteration"),
     name("aiter", "iter"),
     name("anext", "next"),

@@ -13,9 +13,18 @@ from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Generic, TypeVar, cast
 
-from datapatterns import documents, tuples
+from datapatterns import tuples
 from datapatterns.codecs import dumps, loads
-from datapatterns.documents import Document, document_id, load, revise
+from datapatterns.documents import (
+    Document,
+    Schema,
+    absent,
+    document_id,
+    id_to_replace,
+    load,
+    revise,
+    stale,
+)
 from datapatterns.errors import (
     Conflict,
     DataCorrupted,
@@ -24,10 +33,8 @@ from datapatterns.errors import (
     HookFailed,
     InvalidArgument,
     InvalidData,
-    NotFound,
 )
 from datapatterns.indexes import Index
-from datapatterns.names import check_name
 
 D = TypeVar("D", bound=Document)
 
@@ -36,14 +43,6 @@ Raw = dict[bytes, bytes]  # a hash as the server has it
 REVISION, ENTRIES = b"_rev", b"_entries"
 _RESERVED = frozenset({"_rev", "_entries"})
 _LARGE = 16_384  # bytes: a thousand such documents are 16 MB
-
-
-class HashSchema(documents.Schema[D]):
-    """What a repository was told of its documents, and how it reads them."""
-
-    def load(self, id: str, raw: Raw) -> D:
-        """The document of a hash; DecodeFailed, naming the id, if it does not fit the model."""
-        return load(self.model, id, revision(raw), parse(raw))
 
 
 def raw_of(reply: Any) -> Raw | None:
@@ -107,28 +106,26 @@ class Write(Generic[D]):
         return self.made
 
 
-def creation(schema: HashSchema[D], document: D) -> Write[D]:
+def creation(schema: Schema[D], document: D) -> Write[D]:
     """The write of a new document."""
     made, fields = schema.checked(document)
     return Write("create", document_id(document, schema.id_from), "", fields, encode(fields), made)
 
 
-def replacement(schema: HashSchema[D], document: D) -> Write[D]:
+def replacement(schema: Schema[D], document: D) -> Write[D]:
     """The write of a whole document over the revision it carries."""
     made, fields = schema.checked(document)
-    id = check_name("the id of a document to replace", document.id)
-    if schema.id_from is not None and getattr(document, schema.id_from) != id:
-        raise InvalidData.field(schema.id_from, "cannot be changed", "frozen_field")
+    id = id_to_replace(document, schema.id_from)
     expected = check_revision(document.rev)
     return Write("replace", id, expected, fields, encode(fields), made)
 
 
 def change(
-    schema: HashSchema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
+    schema: Schema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
 ) -> Write[D]:
     """The write of some fields over what is stored; NotFound, or Conflict if `rev` is another."""
     if before is None:
-        raise NotFound("there is no such document")
+        raise absent()
     expected = revision(before)
     if rev is not None and rev != expected:
         raise stale()
@@ -154,11 +151,6 @@ class Overtaken(Conflict):
     def __init__(self, stored: Raw | None) -> None:
         super().__init__("the document has changed since it was read")
         self.stored = stored
-
-
-def stale() -> Conflict:
-    """The error for a revision that is not the stored one."""
-    return Conflict("the document has changed since it was read")
 
 
 def values_of(index: Index, fields: Mapping[str, Any]) -> bytes:

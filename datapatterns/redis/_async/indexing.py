@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -51,7 +51,7 @@ class AsyncIndexing:
     """
 
     def __init__(
-        self, client: AsyncRedisClient, keys: Keys, indexes: dict[str, Index], *, ensure: bool
+        self, client: AsyncRedisClient, keys: Keys, indexes: Mapping[str, Index], *, ensure: bool
     ) -> None:
         self.redis = client
         self.set, self.notes = keys("index"), keys("indexes")

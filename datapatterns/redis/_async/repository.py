@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from typing_extensions import override
 
+from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored, result_of
 from datapatterns.backoff import Backoff
-from datapatterns.documents import Document, check_changes
-from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
-from datapatterns.indexes import Index, by_name, declared
+from datapatterns.documents import Document, Schema, contention, stale
+from datapatterns.errors import DataError, NotFound
+from datapatterns.indexes import Index, by_name
 from datapatterns.names import check_name, escape
 from datapatterns.pages import Page, Scan, scan
 from datapatterns.redis._async.commands import read
@@ -19,8 +20,8 @@ from datapatterns.redis._async.hashes import AsyncHashes
 from datapatterns.redis._async.indexing import AsyncIndexing
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.hashes import (
-    HashSchema,
     Overtaken,
+    Raw,
     Remembered,
     Write,
     change,
@@ -28,20 +29,17 @@ from datapatterns.redis.hashes import (
     parse,
     replacement,
     revision,
-    stale,
 )
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 from datapatterns.tuples import AFTER, collated, unpack
 
 D = TypeVar("D", bound=Document)
 
-_MANY = 100  # documents that create_many stores in one step
-_PAGE = 500  # documents that iterate reads in one step
 _GROUPS = 1_000  # groups that counts fetches in one step
 _WAIT = Backoff(0.001, 0.1)  # before an update starts over
 
 
-class AsyncRepository(Generic[D]):
+class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
     """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
 
     A document is a hash, `{namespace:repository:name}:doc:<id>`, with a field of JSON for each of
@@ -79,6 +77,8 @@ class AsyncRepository(Generic[D]):
     entries are FoundationDB's.
     """
 
+    _many = 100
+
     def __init__(
         self,
         client: AsyncRedisClient,
@@ -93,123 +93,89 @@ class AsyncRepository(Generic[D]):
         remember: int = 1_000,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
+        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        super().__init__(schema, by_name(indexes, model))
         self.redis = client
-        self._schema = HashSchema(model, id_from, frozenset(immutable), update_model)
         keys = Keys.of(namespace, "repository", name)
         self._query = f"redis {escape(namespace)} {escape(name)}"
-        self._indexing = AsyncIndexing(client, keys, by_name(indexes, model), ensure=ensure)
-        self._documents = AsyncHashes[D](self._indexing, Remembered(remember))
+        self._indexing = AsyncIndexing(client, keys, self._indexes, ensure=ensure)
+        self._hashes = AsyncHashes[D](self._indexing, Remembered(remember))
 
     # --- writes
 
+    @override
     async def create(self, document: D) -> D:
-        """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
-        [outcome] = await self._documents.write([creation(self._schema, document)])
-        return _made(outcome)
+        [outcome] = await self._hashes.write([self._creation(document)])
+        return result_of(outcome)
 
-    async def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
-        """Store new documents, 100 a step, and return, in order, each one's document or error."""
-        outcomes: list[D | DataError] = []
-        everything = list(documents)
-        for at in range(0, len(everything), _MANY):
-            outcomes += await self._create_some(everything[at : at + _MANY])
-        return outcomes
+    @override
+    def _creation(self, document: D) -> Write[D]:
+        return creation(self._schema, document)
 
-    async def _create_some(self, documents: list[D]) -> list[D | DataError]:
-        begun = [self._creation(document) for document in documents]
-        sent = [one for one in begun if not isinstance(one, DataError)]
+    @override
+    async def _create_some(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
         try:
-            outcomes = iter(await self._documents.write(sent) if sent else [])
+            return await self._hashes.write(writes)
         except DataError as error:
-            return [one if isinstance(one, DataError) else error for one in begun]
-        return [one if isinstance(one, DataError) else next(outcomes) for one in begun]
+            return [error for _ in writes]
 
-    def _creation(self, document: D) -> Write[D] | DataError:
-        try:
-            return creation(self._schema, document)
-        except DataError as error:
-            return error
-
+    @override
     async def replace(self, document: D) -> D:
-        """Store the whole document over the revision it carries; a stale one is Conflict."""
-        [outcome] = await self._documents.write([replacement(self._schema, document)])
+        [outcome] = await self._hashes.write([replacement(self._schema, document)])
         if isinstance(outcome, NotFound):
             raise stale()
-        return _made(outcome)
+        return result_of(outcome)
 
-    async def update(
-        self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
+    @override
+    async def _update(
+        self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int
     ) -> D:
-        """Change the named fields and return the document; with a stale `rev`, Conflict."""
-        check_attempts(attempts)
         check_name("an id", id)
-        check_changes(changes, self._schema.model, self._schema.immutable)
-        write = self._guess(id, changes, rev)
-        if write is None:
-            write = change(self._schema, id, await self._documents.read(id), changes, rev)
-        for attempt in range(1, attempts + 1):
-            [outcome] = await self._documents.write([write])
+        stored: Raw | None = None  # what the reply to an overtaken write told
+        async for attempt in AsyncTries(attempts, _WAIT):
+            write = self._guess(id, changes, rev)
+            if write is None:
+                if attempt == 1:
+                    stored = await self._hashes.read(id)
+                write = change(self._schema, id, stored, changes, rev)
+            [outcome] = await self._hashes.write([write])
             if not isinstance(outcome, Overtaken):
-                return _made(outcome)
+                return result_of(outcome)
             if rev is not None:
                 raise stale()
-            if attempt < attempts:
-                await asyncio.sleep(_WAIT(attempt))
-                write = self._guess(id, changes, rev) or change(
-                    self._schema, id, outcome.stored, changes, rev
-                )
-        raise Conflict("other writers were faster every time", reason="contention")
+            stored = outcome.stored
+        raise contention()
 
     def _guess(self, id: str, changes: Mapping[str, Any], rev: str | None) -> Write[D] | None:
-        """The write over what was seen lately, if it was and if that fits."""
-        known = self._documents.remembered.get(id)
+        """Return the write over the document as it was seen last; None if that cannot be right."""
+        known = self._hashes.remembered.get(id)
         try:
             return None if known is None else change(self._schema, id, known, changes, rev)
         except DataError:
-            return None  # it may be due to what is no longer stored
+            return None  # the stored document may be another by now: the caller reads it
 
+    @override
     async def destroy(self, id: str, *, rev: str | None = None) -> None:
-        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
-        await self._documents.destroy(id, rev)
+        await self._hashes.destroy(id, rev)
 
     # --- reads
 
-    async def get(self, id: str) -> D:
-        """Return the document; NotFound if there is none."""
-        document = await self.find(id)
-        if document is None:
-            raise NotFound("there is no such document")
-        return document
+    @override
+    async def _read(self, id: str) -> Stored | None:
+        return _stored(await self._hashes.read(id))
 
-    async def find(self, id: str) -> D | None:
-        """Return the document, None if there is none."""
-        raw = await self._documents.read(id)
-        return None if raw is None else self._schema.load(id, raw)
+    @override
+    async def _read_many(self, ids: Sequence[str]) -> list[Stored | None]:
+        return [_stored(raw) for raw in await self._indexing.read_many(ids)]
 
-    async def get_raw(self, id: str) -> dict[str, Any]:
-        """Return the stored fields unvalidated, with `id` and `rev`; NotFound if there are none."""
-        raw = await self._documents.read(id)
-        if raw is None:
-            raise NotFound("there is no such document")
-        return {**parse(raw), "id": id, "rev": revision(raw)}
-
-    async def get_many(self, ids: Sequence[str]) -> list[D | None]:
-        """Return the documents in the order of the ids, None where there is none."""
-        ids = list(ids)
-        found = await self._indexing.read_many(ids)
-        return [
-            None if raw is None else self._schema.load(id, raw)
-            for id, raw in zip(ids, found, strict=True)
-        ]
-
+    @override
     async def exists(self, id: str) -> bool:
-        """Return whether there is such a document."""
         return bool(await read(self.redis, "HLEN", self._indexing.key(id)))
 
+    @override
     async def list(
         self, *, limit: int = 50, after: str | None = None, descending: bool = False
     ) -> Page[D]:
-        """Return a page of documents by id."""
         query = f"{self._query} "
         plan = scan(query, b"", AFTER, limit=limit, after=after, descending=descending)
         bounds = _bounds(b"d", plan)
@@ -220,6 +186,7 @@ class AsyncRepository(Generic[D]):
         # What is missing was removed between the two trips.
         return Page([one for one in found if one is not None], page.next, page.previous)
 
+    @override
     async def query(
         self,
         index: str,
@@ -230,7 +197,6 @@ class AsyncRepository(Generic[D]):
         limit: int = 50,
         after: str | None = None,
     ) -> Page[D]:
-        """Return a page by an index, within a prefix of its fields, from `start` to `end`."""
         within = self._index(index).bounds(prefix, start, end, descending=descending)
         query = f"{self._query} {escape(index)}"
         plan = scan(query, *within, limit=limit, after=after, descending=descending)
@@ -240,26 +206,11 @@ class AsyncRepository(Generic[D]):
             "repository_rows", index, command, *_bounds(base, plan), plan.limit
         )
         page = plan.page([row[len(base) :] for row in rows], lambda row: row)
-        items = await self._documents.behind(self._schema, self._index(index), page.items)
+        items = await self._hashes.behind(self._schema.model, self._index(index), page.items)
         return Page(items, page.next, page.previous)
 
-    async def iterate(
-        self, index: str | None = None, *prefix: Any, **options: Any
-    ) -> AsyncIterator[D]:
-        """Iterate over all that `list` or `query` gives: start, end, descending."""
-        after: str | None = None
-        while True:
-            if index is None:
-                page = await self.list(limit=_PAGE, after=after, **options)
-            else:
-                page = await self.query(index, *prefix, limit=_PAGE, after=after, **options)
-            for document in page:
-                yield document
-            if (after := page.next) is None:
-                return
-
+    @override
     async def count(self, index: str | None = None, *prefix: Any) -> int:
-        """Return how many documents there are, or how many are under a prefix of an index."""
         if index is None:
             bounds = (b"[d", b"(d" + AFTER)
             return int(await read(self.redis, "ZLEXCOUNT", self._indexing.set, *bounds))
@@ -269,11 +220,8 @@ class AsyncRepository(Generic[D]):
         [count] = await self._indexing.ask("repository_count", index, *bounds)
         return int(count)
 
-    async def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
-        """Return the number of documents by the index's first value, or first `depth` values."""
-        fields = len(self._index(index).fields)
-        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= fields:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument(f"depth must be a whole number from 1 to {fields}")
+    @override
+    async def _counts(self, index: str, depth: int) -> dict[Any, int]:
         counted: dict[Any, int] = {}
         at = b"[e" + self._indexing.names[index]
         while at:
@@ -284,31 +232,21 @@ class AsyncRepository(Generic[D]):
                 counted[value] = counted.get(value, 0) + int(count)
         return counted
 
-    def _index(self, name: str) -> Index:
-        return declared(self._indexing.indexes, name)
-
+    @override
     async def ensure(self) -> None:
-        """Fill indexes that are new; the first operation does it by itself."""
         await self._indexing.ensure()
 
+    @override
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
-        """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
         return await self._indexing.reindex(await self.count(), progress)
 
 
+def _stored(raw: Raw | None) -> Stored | None:
+    """Return the revision and the fields of a hash, None if it is not there."""
+    return None if raw is None else (revision(raw), parse(raw))
+
+
 def _bounds(base: bytes, plan: Scan) -> tuple[bytes, bytes]:
-    """The bounds of ZRANGEBYLEX, or of ZREVRANGEBYLEX, which wants the upper one first."""
+    """Return the bounds for ZRANGEBYLEX, or for ZREVRANGEBYLEX, which takes the upper one first."""
     lower, upper = b"[" + base + plan.gte, b"(" + base + plan.lt
     return (upper, lower) if plan.reverse else (lower, upper)
-
-
-def _made(outcome: D | DataError) -> D:
-    if isinstance(outcome, DataError):
-        raise outcome
-    return outcome
-
-
-def check_attempts(attempts: object) -> None:
-    """InvalidArgument unless it is a whole number from 1 on."""
-    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
-        raise InvalidArgument("attempts must be a whole number from 1 on")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from datapatterns import indexes as entries
@@ -13,7 +14,6 @@ from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.indexing import TRIES, Indexing
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis.hashes import (
-    HashSchema,
     Overtaken,
     Raw,
     Remembered,
@@ -47,17 +47,17 @@ class Hashes(Generic[D]):
         self.remembered.put(id, raw)
         return raw
 
-    def behind(self, schema: HashSchema[D], index: Index, rows: list[bytes]) -> list[D]:
+    def behind(self, model: type[D], index: Index, rows: list[bytes]) -> list[D]:
         """Return the documents of index entries, less those that have moved meanwhile."""
         ids = [entries.entry_id(row) for row in rows]
         items: list[D] = []
         for id, raw, row in zip(ids, self._indexing.read_many(ids), rows, strict=True):
             fields = parse(raw or {})
             if raw is not None and entries.entry(values_of(index, fields), id) == row:
-                items.append(load(schema.model, id, revision(raw), fields))
+                items.append(load(model, id, revision(raw), fields))
         return items
 
-    def write(self, writes: list[Write[D]]) -> list[D | DataError]:
+    def write(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
         """Send the writes and return each one's document or error."""
         outcomes = self._send(writes)
         return [self._outcome(*one) for one in zip(writes, outcomes, strict=True)]
@@ -71,7 +71,7 @@ class Hashes(Generic[D]):
         args: list[bytes | str] = [wanted, id.encode(), packed_id(id)]
         SCRIPTS.write(self.redis, "repository_destroy", keys, args)
 
-    def _send(self, writes: list[Write[D]]) -> list[Any]:
+    def _send(self, writes: Sequence[Write[D]]) -> list[Any]:
         """Run the script and return its reply, after filling the indexes where needed."""
         indexing = self._indexing
         keys = [indexing.set, indexing.notes, *(indexing.key(write.id) for write in writes)]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -52,7 +52,7 @@ class Indexing:
     """
 
     def __init__(
-        self, client: RedisClient, keys: Keys, indexes: dict[str, Index], *, ensure: bool
+        self, client: RedisClient, keys: Keys, indexes: Mapping[str, Index], *, ensure: bool
     ) -> None:
         self.redis = client
         self.set, self.notes = keys("index"), keys("indexes")

@@ -1,0 +1,198 @@
+# Generated from datapatterns/_async/repository.py by scripts/unasync.py; do not edit.
+"""What repositories of every backend share: reading, creating many, iterating, starting over."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from typing_extensions import override
+
+from datapatterns._sync import contracts
+from datapatterns.backoff import Backoff
+from datapatterns.documents import Document, Schema, absent, check_changes, load
+from datapatterns.errors import DataError, InvalidArgument
+from datapatterns.indexes import Index, declared
+from datapatterns.integers import check_count
+
+D = TypeVar("D", bound=Document)
+W = TypeVar("W")
+
+Stored = tuple[str, dict[str, Any]]  # the revision and the fields of a stored document
+
+_PAGE = 500  # documents that iterate reads in one step
+_MOST_ATTEMPTS = 2**31 - 1
+
+
+class BaseRepository(contracts.Repository[D], Generic[D, W]):
+    """The part of a repository that does not depend on the backend; `W` is its prepared write.
+
+    A backend brings, beside the methods of the contract that are not here:
+
+    - `_read` and `_read_many`, which return the revisions and the fields of stored documents;
+    - `_creation`, which prepares the write of a new document, and `_create_some`, which carries
+      out at most `_many` of these;
+    - `_update`, in one atomic step, or as often as `Tries` says;
+    - `_counts`.
+
+    The arguments of `_update` and `_counts` are checked; ids are checked by the backend.
+    """
+
+    _many = 500  # documents that create_many stores in one step
+
+    def __init__(self, schema: Schema[D], indexes: Mapping[str, Index]) -> None:
+        self._schema = schema
+        self._indexes = indexes
+
+    @abstractmethod
+    def _read(self, id: str) -> Stored | None:
+        """Return the stored document, None if it does not exist."""
+
+    @abstractmethod
+    def _read_many(self, ids: Sequence[str]) -> Sequence[Stored | None]:
+        """Return the stored documents in the order of the ids, None for those that do not exist."""
+
+    @abstractmethod
+    def _creation(self, document: D) -> W:
+        """Return the write that creates the document; raise InvalidData if it is not valid."""
+
+    @abstractmethod
+    def _create_some(self, writes: Sequence[W]) -> Sequence[D | DataError]:
+        """Create the documents and return, in order, each one as it is stored, or its error."""
+
+    @abstractmethod
+    def _update(self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int) -> D:
+        """Merge the changes into what is stored; see `update`."""
+
+    @abstractmethod
+    def _counts(self, index: str, depth: int) -> dict[Any, int]:
+        """Count the index's entries by their first value, or by the tuple of the first `depth`."""
+
+    @override
+    def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
+        everything = list(documents)
+        outcomes: list[D | DataError] = []
+        for at in range(0, len(everything), self._many):
+            outcomes += self._create_part(everything[at : at + self._many])
+        return outcomes
+
+    def _create_part(self, documents: Sequence[D]) -> list[D | DataError]:
+        begun = [self._creation_or_error(document) for document in documents]
+        sent = [one for one in begun if not isinstance(one, DataError)]
+        created = iter(self._create_some(sent) if sent else ())
+        return [one if isinstance(one, DataError) else next(created) for one in begun]
+
+    def _creation_or_error(self, document: D) -> W | DataError:
+        try:
+            return self._creation(document)
+        except DataError as error:
+            return error
+
+    @override
+    def update(
+        self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
+    ) -> D:
+        check_count("attempts", attempts, most=_MOST_ATTEMPTS)
+        check_changes(changes, self._schema.model, self._schema.immutable)
+        return self._update(id, changes, rev, attempts)
+
+    @override
+    def get(self, id: str) -> D:
+        document = self.find(id)
+        if document is None:
+            raise absent()
+        return document
+
+    @override
+    def find(self, id: str) -> D | None:
+        return self._loaded(id, self._read(id))
+
+    @override
+    def get_raw(self, id: str) -> dict[str, Any]:
+        stored = self._read(id)
+        if stored is None:
+            raise absent()
+        rev, fields = stored
+        return {**fields, "id": id, "rev": rev}
+
+    @override
+    def get_many(self, ids: Sequence[str]) -> list[D | None]:
+        ids = list(ids)
+        found = self._read_many(ids)
+        return [self._loaded(id, stored) for id, stored in zip(ids, found, strict=True)]
+
+    def _loaded(self, id: str, stored: Stored | None) -> D | None:
+        """Return the document of what is stored; raise DecodeFailed if it does not validate."""
+        return None if stored is None else load(self._schema.model, id, *stored)
+
+    @override
+    def iterate(
+        self,
+        index: str | None = None,
+        *prefix: Any,
+        start: Any = None,
+        end: Any = None,
+        descending: bool = False,
+    ) -> Iterator[D]:
+        if index is None and (prefix or start is not None or end is not None):
+            raise InvalidArgument("a prefix, start and end need an index")
+        after: str | None = None
+        while True:
+            if index is None:
+                page = self.list(limit=_PAGE, after=after, descending=descending)
+            else:
+                page = self.query(
+                    index,
+                    *prefix,
+                    start=start,
+                    end=end,
+                    descending=descending,
+                    limit=_PAGE,
+                    after=after,
+                )
+            for document in page:
+                yield document
+            if (after := page.next) is None:
+                return
+
+    @override
+    def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
+        check_count("depth", depth, most=len(self._index(index).fields))
+        return self._counts(index, depth)
+
+    def _index(self, name: str) -> Index:
+        """Return the index of that name; raise InvalidArgument if it was not declared."""
+        return declared(self._indexes, name)
+
+
+class Tries:
+    """Iterates over the attempts of a write that other writers may overtake, from 1 on.
+
+    From the second attempt on it pauses first, so that `for` over it is the whole loop:
+    return from the body once the write has gone through, and raise `contention()` behind the loop.
+    """
+
+    def __init__(self, attempts: int, backoff: Backoff) -> None:
+        self._attempts = attempts
+        self._backoff = backoff
+        self._made = 0
+
+    def __iter__(self) -> Tries:
+        return self
+
+    def __next__(self) -> int:
+        if self._made >= self._attempts:
+            raise StopIteration
+        if self._made:
+            time.sleep(self._backoff(self._made))
+        self._made += 1
+        return self._made
+
+
+def result_of(outcome: D | DataError) -> D:
+    """Return the document of an outcome; raise the outcome if it is an error."""
+    if isinstance(outcome, DataError):
+        raise outcome
+    return outcome
