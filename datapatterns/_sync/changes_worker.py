@@ -48,8 +48,8 @@ class ChangesWorker(Generic[M]):
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
     2. Send it down the lane of its document's id: at most `parallel` handlers run at a time, never
        two for one document, so order is kept where it matters. Reading waits while all are busy.
-    3. A handler that fails is called again after the `backoff`: a number of seconds, or a function
-       of the failed attempt (1 at the first), by default `Backoff(0.1, 5)`; its lane waits.
+    3. A handler that fails is called again after the `backoff` (default `Backoff(0.1, 5)`): a
+       number of seconds, or a function of the failed attempt (1 at the first). Its lane waits.
        After `max_attempts` the change goes to the feed's graveyard, which counts as done.
     4. Save as checkpoint the watermark: the position up to which every arrival is done. It goes by
        arrival numbers, since positions are opaque. A crash thus repeats what was above and skips

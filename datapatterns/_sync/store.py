@@ -131,7 +131,7 @@ class Store:
     ) -> RateLimiter:
         """Return the rate limiter of that name: `limit` hits in `window` seconds.
 
-        Options: `algorithm` ("sliding"), `buckets` (10), `burst` (`limit`), `fail_open` (False).
+        Options: `algorithm` ("sliding"), `subwindows` (10), `burst` (`limit`), `fail_open` (False).
         """
         return self._make("rate_limiter", name, limit=limit, window=window, **options)
 
@@ -168,7 +168,7 @@ class Store:
         """Return the repository of that collection.
 
         Options: `id_from` (None), `immutable` and `indexes` (none), `update_model` (None), `ensure`
-        (True); on LevelDB `changes` ("latest"), on Redis `remember` (1000 documents), on CouchDB
+        (True); on LevelDB `change_log` ("latest"), on Redis `remember` (1000 documents), on CouchDB
         `partitioned` (False).
         """
         return self._make("repository", name, model, **options)
