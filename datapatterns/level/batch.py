@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from datapatterns.errors import InvalidArgument
 from datapatterns.level.hooks import target, unpack_operation
-from datapatterns.level.transaction import Transaction
+from datapatterns.level.readers import Writer
 
 if TYPE_CHECKING:
-    from datapatterns.level.async_level import AsyncLevel
+    from datapatterns.level._async.level import AsyncLevel
     from datapatterns.level.level import Level
 
 _PUT = {"type", "key", "value"}
@@ -36,10 +36,10 @@ def encoded(level: Level, operations: Iterable[Mapping[str, Any]]) -> RawOperati
     return raw
 
 
-def store(transaction: Transaction, operations: RawOperations) -> None:
-    """Run the operations in order within a transaction."""
+def store(writer: Writer, operations: RawOperations) -> None:
+    """Write the operations in their order, through the hooks."""
     for key, value in operations:
-        transaction.put(key, value)
+        writer.put(key, value)
 
 
 class Batch:

@@ -17,12 +17,13 @@ from datapatterns.codecs import dumps
 from datapatterns.errors import DataCorrupted
 from datapatterns.level import reindex
 from datapatterns.level.collection import REVISION, Collection, parse
-from datapatterns.level.driver import Reader, scan
-from datapatterns.level.expiry import NEVER, Expiring, now
+from datapatterns.level.driver import DriverReader as Reader
+from datapatterns.level.driver import scan
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.queue_state import Job, Places, QueueState
 from datapatterns.level.queue_steps import Step
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
+from datapatterns.level.steps.expiry import NEVER, Expiring, now
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import escape
 from datapatterns.transfers import FACTS, Kind, Record, Unit
@@ -92,7 +93,7 @@ class Calendars:
     """`!$calendars!` + tuple(name, subject, key) -> tuple(end, number): a record a subject."""
 
     def __init__(self, space: Space, name: str) -> None:
-        self._counts = Expiring(space, space.within("$calendars").prefix)
+        self._counts = Expiring(space.prefix, space.within("$calendars").prefix)
         self._prefix = self._counts.prefix
 
     def rows(self, view: View, after: bytes) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from datapatterns.checks import Duration
 from datapatterns.documents import Document, load
 from datapatterns.errors import DataError, InvalidArgument, TimedOut
 from datapatterns.level.collection import REVISION, Collection, Entry, parse
-from datapatterns.level.driver import Database, Reader
+from datapatterns.level.driver import Database, DriverReader
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.progress import (
     AsyncCheckpoints,
@@ -105,7 +105,7 @@ class _ChangesFeed(Generic[M]):
         finally:
             snapshot.close()
 
-    def _change(self, reader: Reader, entry: Entry) -> Change[M]:
+    def _change(self, reader: DriverReader, entry: Entry) -> Change[M]:
         seq = str(entry.number)
         if entry.deleted or not self._include_docs:
             return Change(entry.id, seq, seq, entry.deleted)

@@ -31,10 +31,10 @@ from datapatterns.errors import (
     InvalidData,
 )
 from datapatterns.indexes import Index
-from datapatterns.level.driver import Reader, scan
+from datapatterns.level.driver import DriverReader, scan
 from datapatterns.level.engine import Engine
 from datapatterns.level.keys import own_prefix, upper_bound
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 from datapatterns.level.transaction import UNREAD, RawWrite, Transaction
 from datapatterns.names import check_name, escape
 from datapatterns.tuples import AFTER
@@ -248,7 +248,7 @@ class Collection:
 
     # --- the change log
 
-    def head(self, reader: Reader) -> int:
+    def head(self, reader: DriverReader) -> int:
         """The number of the last change stored: the log's last entry, or the head kept apart."""
         stored = reader.get(self.meta + b"head", verify_checksums=True)
         head = 0 if stored is None else int(_NUMBER.unpack(stored)[0])
@@ -267,7 +267,7 @@ class Collection:
         except struct.error as error:
             raise DataCorrupted("the change log has an entry of another kind") from error
 
-    def changes_after(self, reader: Reader, number: int) -> Iterator[Entry]:
+    def changes_after(self, reader: DriverReader, number: int) -> Iterator[Entry]:
         """The changes behind that one, in order."""
         if number >= 2**64 - 1:
             return

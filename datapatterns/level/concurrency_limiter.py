@@ -13,8 +13,9 @@ from datapatterns.codecs import dumps, loads
 from datapatterns.documents import new_id
 from datapatterns.errors import DataError
 from datapatterns.integers import check_count, check_seconds, microseconds
-from datapatterns.level.expiry import Expiring, now
-from datapatterns.level.space import HasSpace, Space
+from datapatterns.level.space import HasSpace
+from datapatterns.level.space import LegacySpace as Space
+from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.transaction import Transaction
 from datapatterns.limits import MOST, lease_lost
 from datapatterns.names import check_name
@@ -27,7 +28,7 @@ class Places:
 
     def __init__(self, space: Space, key: bytes, limit: int, lease: int) -> None:
         self.space = space
-        self._held = Expiring(space, space.within("$places").prefix)
+        self._held = Expiring(space.prefix, space.within("$places").prefix)
         self._key = key
         self._limit = limit
         self._lease = lease
@@ -72,7 +73,7 @@ class Places:
 
     def _read(self, transaction: Transaction, at: int) -> dict[str, int]:
         """The holders whose lease has not ended."""
-        held: dict[str, int] = loads(self._held.get(transaction.get, self._key, at) or b"{}")
+        held: dict[str, int] = loads(self._held.get(transaction, self._key, at) or b"{}")
         return {token: end for token, end in held.items() if end > at}
 
     def _write(self, transaction: Transaction, held: dict[str, int], at: int) -> None:

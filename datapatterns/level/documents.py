@@ -23,9 +23,9 @@ from datapatterns.errors import (
 from datapatterns.indexes import Index
 from datapatterns.level.collection import REVISION, Log, parse, revision
 from datapatterns.level.collection import Collection as Stored
-from datapatterns.level.driver import Database, Reader, scan, scan_keys
+from datapatterns.level.driver import Database, DriverReader, scan, scan_keys
 from datapatterns.level.keys import upper_bound
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name, escape
 from datapatterns.pages import Page
@@ -152,26 +152,26 @@ class Documents(Generic[D]):
         rev = str(fields.pop(REVISION, "0"))
         return load(self.schema.model, id, rev, fields)
 
-    def find(self, id: str) -> Callable[[Reader], D | None]:
+    def find(self, id: str) -> Callable[[DriverReader], D | None]:
         """The document, None if there is none."""
         key = self.stored.key(id)
 
-        def work(reader: Reader) -> D | None:
+        def work(reader: DriverReader) -> D | None:
             data = reader.get(key, verify_checksums=True)
             return None if data is None else self._load(id, data)
 
         return work
 
-    def find_many(self, ids: Iterable[str]) -> Callable[[Reader], list[D | None]]:
+    def find_many(self, ids: Iterable[str]) -> Callable[[DriverReader], list[D | None]]:
         """The documents in the order of the ids."""
         works = [self.find(id) for id in ids]
         return lambda reader: [work(reader) for work in works]
 
-    def find_raw(self, id: str) -> Callable[[Reader], dict[str, Any]]:
+    def find_raw(self, id: str) -> Callable[[DriverReader], dict[str, Any]]:
         """The stored fields, with id and rev."""
         key = self.stored.key(id)
 
-        def work(reader: Reader) -> dict[str, Any]:
+        def work(reader: DriverReader) -> dict[str, Any]:
             data = reader.get(key, verify_checksums=True)
             if data is None:
                 raise NotFound("there is no such document")
@@ -181,7 +181,7 @@ class Documents(Generic[D]):
 
         return work
 
-    def has(self, id: str) -> Callable[[Reader], bool]:
+    def has(self, id: str) -> Callable[[DriverReader], bool]:
         """Whether there is such a document."""
         key = self.stored.key(id)
         return lambda reader: reader.get(key, verify_checksums=True) is not None
@@ -222,7 +222,7 @@ class Documents(Generic[D]):
 
         return work
 
-    def _of_row(self, reader: Reader, index: str | None, row: Row) -> D:
+    def _of_row(self, reader: DriverReader, index: str | None, row: Row) -> D:
         if index is None:
             return self._load(row[0].decode(), row[1])
         id = entries.entry_id(row[0])
@@ -231,7 +231,7 @@ class Documents(Generic[D]):
             raise DataCorrupted("an index has an entry without its document; run reindex()")
         return self._load(id, data)
 
-    def count(self, index: str | None, prefix: Sequence[Any]) -> Callable[[Reader], int]:
+    def count(self, index: str | None, prefix: Sequence[Any]) -> Callable[[DriverReader], int]:
         """How many documents there are, or entries under a prefix of an index."""
         if index is None:
             first, last = self.stored.documents, upper_bound(self.stored.documents)
@@ -241,14 +241,14 @@ class Documents(Generic[D]):
             first, last = base + lower, base + upper
         return lambda reader: sum(1 for _ in keys(reader, first, last))
 
-    def counts(self, index: str, depth: int) -> Callable[[Reader], dict[Any, int]]:
+    def counts(self, index: str, depth: int) -> Callable[[DriverReader], dict[Any, int]]:
         """How many entries an index has by its first value, or its first `depth` values."""
         fields = len(self.index(index).fields)
         if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= fields:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgument(f"depth must be a whole number from 1 to {fields}")
         base = self.stored.entries(index)
 
-        def work(reader: Reader) -> dict[Any, int]:
+        def work(reader: DriverReader) -> dict[Any, int]:
             counted: dict[Any, int] = {}
             values: Any = None
             group = None
@@ -263,7 +263,7 @@ class Documents(Generic[D]):
         return work
 
 
-def keys(reader: Reader, first: bytes, last: bytes | None) -> Iterator[bytes]:
+def keys(reader: DriverReader, first: bytes, last: bytes | None) -> Iterator[bytes]:
     """The keys of a range, without their values."""
     return scan_keys(reader, first, last)
 

@@ -1,7 +1,8 @@
-"""The LevelDB driver: plyvel up to CPython 3.12, plyvel-next from 3.13; and its errors as ours.
+"""The LevelDB driver, plyvel up to CPython 3.12 and plyvel-next from 3.13, and its errors as ours.
 
-Both have the same API and no type stubs, so what this package uses of them is written down here.
-Errors are recognised by their class and the beginning of their text; tests pin those texts.
+Both have the same API and no type stubs, so the parts that this package uses are declared here.
+Errors are recognised by their class and by how their text begins or ends; tests pin those texts.
+Whoever reads through `scan` or `scan_keys` gets verified rows, and an error for a damaged block.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Rows(Protocol):
     def close(self) -> None: ...
 
 
-class Reader(Protocol):
+class DriverReader(Protocol):
     """What the database and its snapshots share."""
 
     def get(self, key: bytes, *, verify_checksums: bool = ...) -> bytes | None: ...
@@ -70,13 +71,13 @@ class RawRows(Protocol):
     def close(self) -> None: ...
 
 
-class Snapshot(Reader, Protocol):
+class DriverSnapshot(DriverReader, Protocol):
     """A consistent view."""
 
     def close(self) -> None: ...
 
 
-class Batch(Protocol):
+class DriverBatch(Protocol):
     """Writes that are applied together."""
 
     def put(self, key: bytes, value: bytes) -> None: ...
@@ -84,13 +85,13 @@ class Batch(Protocol):
     def write(self) -> None: ...
 
 
-class Database(Reader, Protocol):
+class Database(DriverReader, Protocol):
     """An open LevelDB."""
 
     def put(self, key: bytes, value: bytes, *, sync: bool = ...) -> None: ...
     def delete(self, key: bytes, *, sync: bool = ...) -> None: ...
-    def write_batch(self, *, sync: bool = ...) -> Batch: ...
-    def snapshot(self) -> Snapshot: ...
+    def write_batch(self, *, sync: bool = ...) -> DriverBatch: ...
+    def snapshot(self) -> DriverSnapshot: ...
     def compact_range(self, *, start: bytes, stop: bytes) -> None: ...
     def close(self) -> None: ...
 
@@ -107,11 +108,17 @@ def open_database(path: str, **options: Any) -> Database:
 
 
 def scan(
-    reader: Reader, gte: bytes, lt: bytes | None, *, reverse: bool = False, fill_cache: bool = True
+    reader: DriverReader,
+    gte: bytes,
+    lt: bytes | None,
+    *,
+    reverse: bool = False,
+    fill_cache: bool = True,
 ) -> Iterator[tuple[bytes, bytes]]:
-    """The rows from `gte` up to but not `lt`, checksums verified, in either direction.
+    """Iterate over the rows from `gte` up to but not including `lt`; verify their checksums.
 
-    Given a start as well, the driver drops the last row when it reads downwards.
+    When it reads downwards with a start, the driver drops the last row. So the start is left out
+    then, and the lower bound is compared here.
     """
     options: dict[str, Any] = {"stop": lt, "verify_checksums": True, "fill_cache": fill_cache}
     last = None if reverse else gte
@@ -123,21 +130,24 @@ def scan(
     confirm_end(reader, last, reverse=reverse)
 
 
-def scan_keys(reader: Reader, gte: bytes, lt: bytes | None) -> Iterator[bytes]:
-    """The keys of a range, without their values."""
+def scan_keys(
+    reader: DriverReader, gte: bytes, lt: bytes | None, *, fill_cache: bool = True
+) -> Iterator[bytes]:
+    """Iterate over the keys of a range without reading their values; verify checksums."""
     last = gte
-    for key in reader.iterator(start=gte, stop=lt, include_value=False, verify_checksums=True):
+    options: dict[str, Any] = {"verify_checksums": True, "fill_cache": fill_cache}
+    for key in reader.iterator(start=gte, stop=lt, include_value=False, **options):
         last = key
         yield key
     confirm_end(reader, last)
 
 
-def confirm_end(reader: Reader, last: bytes | None, *, reverse: bool = False) -> None:
-    """Raise what the driver's iterators do not: that not the end was met, but a damaged block.
+def confirm_end(reader: DriverReader, last: bytes | None, *, reverse: bool = False) -> None:
+    """Raise the driver's error if an iteration stopped at a damaged block instead of at its end.
 
-    `last` is the last key that was read, or where reading began; None where neither is known.
-    Upwards, a damaged block behind which nothing more comes looks like the end. Downwards only
-    one before which nothing has come does.
+    `last` is the last key that was read, or the key where reading began, or None if neither is
+    known. The driver's iterators report no error when they read upwards into a damaged block and
+    no row follows it, or downwards into one before they have returned any row.
     """
     if reverse and last is not None:
         return
@@ -167,7 +177,7 @@ def _text(error: Exception) -> str:
 
 
 def opening_failed(error: Exception) -> DataError:
-    """What it means that the directory could not be opened."""
+    """Return our error for a directory that the driver could not open."""
     text = _text(error)
     if text.startswith("IO error: lock "):
         return Locked("this LevelDB directory is in use by another process")
@@ -187,7 +197,7 @@ def opening_failed(error: Exception) -> DataError:
 
 
 def reading_failed(error: Exception) -> DataError:
-    """What it means that a read failed: a cut or missing table shows as an I/O error."""
+    """Return our error for a failed read; a cut or missing table surfaces as an I/O error."""
     text = _text(error)
     if text.endswith(_EXHAUSTED):
         return Unavailable("LevelDB could not read: the process has no memory or files left")
@@ -197,7 +207,7 @@ def reading_failed(error: Exception) -> DataError:
 
 
 def writing_failed(error: Exception) -> DataError:
-    """What it means that a write failed: the log may or may not hold it after the next opening."""
+    """Return our error for a failed write; at the next opening the log may or may not hold it."""
     if isinstance(error, DriverCorruption):
         return DataCorrupted("stored data is damaged; open the directory with recover=True")
     return OutcomeUnknown("LevelDB could not finish a write; whether it is stored is not known")

@@ -1,11 +1,11 @@
-"""One open LevelDB directory: shared by all handles of this process, safe to close and to fork.
+"""One open LevelDB directory, shared by all handles of this process, safe to close and to fork.
 
-The driver crashes the process when a database is closed under an operation, and can hang when it
-is used after a fork. So every operation passes a gate: closing first refuses new ones, then waits
-for those under way, then ends iterators and snapshots, then the database.
+The driver crashes the process when a database is closed during an operation, and can hang when it
+is used after a fork. So every operation passes a gate. Closing refuses new operations, waits for
+those under way, ends iterators and snapshots, and closes the database last.
 
-Writes that read first (counters, documents, queues) run one after the other under one lock. Who
-holds the lock does the work of all who wait for it: their writes share one batch and one fsync.
+Writes that read first (counters, documents, queues) run one after the other under one lock. The
+thread that holds the lock carries out all waiting writes, which then share one batch and one fsync.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut, Unavailable
 from datapatterns.level.driver import Database, DriverError, reading_failed, writing_failed
 from datapatterns.level.keys import enclosing
-from datapatterns.level.lane import Job, Lane
+from datapatterns.level.lane import Lane, PendingWrite
+from datapatterns.level.readers import View, Writer
 from datapatterns.level.transaction import Hooks, Keepers, RawHook, Transaction
 
 logger = logging.getLogger("datapatterns.level")
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Watcher = Callable[[dict[bytes, "bytes | None"]], None]
 
 _CLOSE_TIMEOUT = 60.0  # seconds to wait for operations under way
@@ -46,8 +48,8 @@ class Closable(Protocol):
 class Gate:
     """Counts the operations under way on one handle, so that closing it can wait for them.
 
-    An operation appends to `busy`, then looks at `refusal`; closing sets `refusal`, then looks at
-    `busy`. Whichever comes first, one of them sees the other.
+    An operation appends to `busy` and then reads `refusal`; closing sets `refusal` and then reads
+    `busy`. So in any order, either the operation is refused or closing waits for it.
     """
 
     def __init__(self) -> None:
@@ -76,7 +78,7 @@ class Gate:
         self.busy.pop()
 
     def end(self, resource: Closable) -> None:
-        """End an iterator or snapshot, unless closing the handle does that, or has done it."""
+        """End an iterator or snapshot, unless closing the handle does or did that."""
         self.busy.append(None)
         try:
             if self.refusal is None:
@@ -102,29 +104,30 @@ class Gate:
 
 
 class Engine:
-    """One LevelDB, its hooks, its watchers, its write lock and its lane."""
+    """Holds one LevelDB, its hooks, its watchers, its write lock and its lane."""
 
     def __init__(self, path: Path, database: Database) -> None:
         self.path = path
         self.database = database
+        self.view = View(database)
         self.handles = 0
         self.refusal: str | None = None  # of writes, once one has failed
         self.hooks: Hooks = {}
         self.keepers: Keepers = {}  # of collections; they run after all hooks
         self.watchers: dict[bytes, list[Watcher]] = {}
-        # What patterns share within the process, such as the head of a change log, by prefix.
+        # What the objects of one pattern share in this process, such as the head of a change log.
         self.shared: dict[object, Any] = {}
         self._sharing = threading.Lock()
         self.lane = Lane(self.commit)
         self.gates: WeakSet[Gate] = WeakSet()
         self._lock = threading.Lock()
         self._writer: int | None = None
-        self._waiting: deque[Job[Any]] = deque()
+        self._waiting: deque[PendingWrite[Any]] = deque()
 
     # --- writing
 
     def observed(self, key: bytes) -> bool:
-        """Whether any hook or watcher wants to know of writes to this key."""
+        """Return whether a hook, keeper or watcher is registered for writes to this key."""
         if not self.hooks and not self.keepers and not self.watchers:
             return False
         return any(
@@ -133,79 +136,83 @@ class Engine:
         )
 
     def observes(self, writes: Iterable[tuple[bytes, object]]) -> bool:
-        """Whether any hook or watcher wants to know of one of these writes."""
+        """Return whether a hook, keeper or watcher is registered for one of these writes."""
         if not self.hooks and not self.keepers and not self.watchers:
             return False
         return any(self.observed(key) for key, _ in writes)
 
-    def write(self, work: Callable[[Transaction], T], *, sync: bool) -> T:
-        """Run the work in a transaction of its own and store it; the caller holds its gate."""
+    def write(self, step: Callable[[Writer, *Ts], T], *args: *Ts, sync: bool) -> T:
+        """Run the step in a transaction and store its writes; the caller has passed its gate."""
         if self._writer == threading.get_ident():
             raise InvalidArgument("a hook writes by adding to the batch it is given")
-        job = Job(work, sync)
-        self._waiting.append(job)
+        write = PendingWrite(step, args, sync=sync)
+        self._waiting.append(write)
         with self._lock:
-            if not job.done:
+            if not write.done:
                 self._commit_locked(self._take_waiting())
-        return job.result()
+        return write.result()
 
-    def commit(self, jobs: Iterable[Job[Any]]) -> None:
-        """Store these jobs in one batch; each has its own outcome afterwards."""
+    def commit(self, writes: Iterable[PendingWrite[Any]]) -> None:
+        """Store these writes in one batch; afterwards each has its own outcome."""
         with self._lock:
-            self._commit_locked(list(jobs))
+            self._commit_locked(list(writes))
 
-    def _take_waiting(self) -> list[Job[Any]]:
-        """All that wait, from the front: the lock's holder put its own job there, so it is done."""
+    def _take_waiting(self) -> list[PendingWrite[Any]]:
+        """Take all waiting writes, the caller's own among them, since it was added before."""
         return [self._waiting.popleft() for _ in range(len(self._waiting))]
 
-    def _commit_locked(self, jobs: list[Job[Any]]) -> None:
+    def _commit_locked(self, pending: list[PendingWrite[Any]]) -> None:
         self._writer = threading.get_ident()
         try:
-            for at in range(0, len(jobs), _GROUP):
-                self._commit_group(jobs[at : at + _GROUP])
+            for at in range(0, len(pending), _GROUP):
+                self._commit_group(pending[at : at + _GROUP])
         finally:
             self._writer = None
-            for job in jobs:
-                if not job.done:
-                    job.error, job.done = Unavailable("the write was interrupted"), True
+            for write in pending:
+                if not write.done:
+                    write.error, write.done = Unavailable("the write was interrupted"), True
 
-    def _commit_group(self, jobs: list[Job[Any]]) -> None:
-        group = Transaction(self.database, self.hooks, self.keepers)
-        for job in jobs:
-            # One alone needs nothing taken back: if it fails, there is nothing to store.
-            inner = group.nested() if len(jobs) > 1 else group
-            try:
-                job.value = job.work(inner)
-            except DriverError as error:
-                job.error = reading_failed(error)
-                job.error.__cause__ = error
-            except Exception as error:
-                job.error = error
-            else:
-                if inner is not group:
-                    group.absorb(inner)
-        writes = dict(group.writes) if any(job.error is None for job in jobs) else {}
+    def _commit_group(self, pending: list[PendingWrite[Any]]) -> None:
+        group = Transaction(self.view, self.hooks, self.keepers)
+        for write in pending:
+            self._run(write, group, alone=len(pending) == 1)
+        writes = dict(group.writes) if any(write.error is None for write in pending) else {}
         try:
             if writes:
-                self.store(writes.items(), sync=any(job.sync for job in jobs if not job.error))
+                self.store(writes.items(), sync=any(w.sync for w in pending if not w.error))
         except DataError as error:
-            for job in jobs:
-                if job.error is None:  # each its own, since each is raised elsewhere
-                    job.error = type(error)(error.detail)
-                    job.error.__cause__ = error.__cause__
+            for write in pending:
+                if write.error is None:  # an error of its own, since each is raised elsewhere
+                    write.error = type(error)(error.detail)
+                    write.error.__cause__ = error.__cause__
             writes = {}
-        for job in jobs:
-            job.done = True
+        for write in pending:
+            write.done = True
         self.notify(writes)
 
+    def _run(self, write: PendingWrite[Any], group: Transaction, *, alone: bool) -> None:
+        """Run the step of one write within the group and keep its result or its error."""
+        # For a step that is alone nothing has to be dropped: if it fails, nothing is stored.
+        inner = group if alone else group.nested()
+        try:
+            write.value = write.step(inner, *write.args)
+        except DriverError as error:
+            write.error = reading_failed(error)
+            write.error.__cause__ = error
+        except Exception as error:
+            write.error = error
+        else:
+            if not alone:
+                group.absorb(inner)
+
     def store(self, writes: Iterable[tuple[bytes, bytes | None]], *, sync: bool) -> None:
-        """Store the writes in one step, as they are: no hook runs, and no watcher is told."""
+        """Store the writes in one step; no hook runs and no watcher is called."""
         self.prepare(writes, sync=sync)()
 
     def prepare(
         self, writes: Iterable[tuple[bytes, bytes | None]], *, sync: bool
     ) -> Callable[[], None]:
-        """What `store` does, all but the call that touches the directory."""
+        """Prepare what `store` does, and return the one call that touches the directory."""
         batch = self.database.write_batch(sync=sync)
         for key, value in writes:
             if value is None:
@@ -224,10 +231,10 @@ class Engine:
         return write
 
     def failed(self, error: Exception) -> DataError:
-        """Refuse further writes, and return what to raise for this one.
+        """Refuse further writes, and return the error to raise for this one.
 
-        LevelDB would accept them, but what its log holds behind a half-written record (when the
-        disk was full for a while) is lost at the next opening.
+        LevelDB would accept further writes, but after a half-written record (left by a disk that
+        was full for a while) it loses the rest of its log at the next opening.
         """
         self.refusal = "a write to this LevelDB has failed: close all its handles and open it anew"
         return writing_failed(error)
@@ -235,25 +242,25 @@ class Engine:
     # --- hooks and watchers
 
     def share(self, key: object, make: Callable[[], T]) -> T:
-        """Return what is shared under the key within this process, made at the first request."""
+        """Return what this process shares under the key; the first request makes it."""
         with self._sharing:
             if key not in self.shared:
                 self.shared[key] = make()
             return self.shared[key]
 
     def add_hook(self, prefix: bytes, hook: RawHook) -> None:
-        """Call the hook for every write under the prefix, whichever handle it comes through."""
+        """Call the hook for every write under the prefix, through any handle."""
         self.hooks = {**self.hooks, prefix: [*self.hooks.get(prefix, ()), hook]}
 
     def remove_hook(self, prefix: bytes, hook: RawHook) -> None:
-        """Call the hook no more."""
+        """Stop calling the hook."""
         left = [other for other in self.hooks.get(prefix, ()) if other is not hook]
         self.hooks = {**self.hooks, prefix: left}
         if not left:
             del self.hooks[prefix]
 
     def watch(self, prefix: bytes, watcher: Watcher) -> Callable[[], None]:
-        """Call the watcher with what was written under the prefix, and return how to end that."""
+        """Call the watcher after each commit under the prefix; return a function that ends this."""
         self.watchers = {**self.watchers, prefix: [*self.watchers.get(prefix, ()), watcher]}
 
         def unwatch() -> None:
@@ -265,7 +272,7 @@ class Engine:
         return unwatch
 
     def notify(self, writes: dict[bytes, bytes | None]) -> None:
-        """Tell the watchers what was stored; what they raise goes to the log."""
+        """Call the watchers with what was stored; log what they raise."""
         if not self.watchers or not writes:
             return
         heard: dict[bytes, dict[bytes, bytes | None]] = {}
@@ -283,6 +290,6 @@ class Engine:
     # --- end
 
     def close(self) -> None:
-        """End the lane and the database; every handle is shut by now."""
+        """Close the lane and the database; every handle is shut by now."""
         self.lane.close()
         self.database.close()

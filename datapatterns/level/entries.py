@@ -16,10 +16,16 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from datapatterns.errors import Closed, InvalidArgument
-from datapatterns.level.driver import DriverError, Reader, Rows, confirm_end, reading_failed
-from datapatterns.level.driver import Snapshot as DriverSnapshot
+from datapatterns.level.driver import (
+    DriverError,
+    DriverReader,
+    DriverSnapshot,
+    Rows,
+    confirm_end,
+    reading_failed,
+)
 from datapatterns.level.keys import upper_bound
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 
 T = TypeVar("T")
 
@@ -79,7 +85,7 @@ class Snapshot:
             self._snapshot = snapshot = space.read(lambda database: database.snapshot())
             self._gate.open.add(snapshot)
 
-    def reader(self, space: Space) -> Reader:
+    def reader(self, space: Space) -> DriverReader:
         """What to read from; InvalidArgument for another handle's, Closed when closed."""
         # Another handle of this directory would not wait when this one closes and ends the view.
         if space.gate is not self._gate:
@@ -119,7 +125,7 @@ class Entries(Generic[T]):
     def __init__(
         self,
         space: Space,
-        reader: Reader,
+        reader: DriverReader,
         range: Range,
         decode: Callable[[Any], T] | None,
         encode: Callable[[Any], bytes],
@@ -151,7 +157,7 @@ class Entries(Generic[T]):
                     raise reading_failed(error) from error
                 self._gate.open.add(rows)
 
-    def _open(self, reader: Reader) -> Rows:
+    def _open(self, reader: DriverReader) -> Rows:
         keys = self._with_keys or self._range.reverse  # the lower bound is watched by key
         return reader.iterator(
             reverse=self._range.reverse,

@@ -18,7 +18,7 @@ from datapatterns.level.keys import enclosing, is_own
 from datapatterns.level.transaction import UNREAD, RawHook, RawWrite, Transaction
 
 if TYPE_CHECKING:
-    from datapatterns.level.async_level import AsyncLevel
+    from datapatterns.level._async.level import AsyncLevel
     from datapatterns.level.level import Level
     from datapatterns.level.space import HasSpace
 

@@ -17,7 +17,7 @@ from datapatterns.codecs import loads
 from datapatterns.errors import DataError
 from datapatterns.indexes import Index
 from datapatterns.level.collection import Collection, parse, revision, values_of
-from datapatterns.level.driver import Reader
+from datapatterns.level.driver import DriverReader
 from datapatterns.level.engine import Engine
 from datapatterns.level.keys import enclosing
 
@@ -30,7 +30,7 @@ OWN = re.compile(rb"((?:![#%-~][#-~]*!)*)!\$(index|changes|deleted|meta)!!([#-~]
 class Inspection:
     """Looks at rows, and counts what is wrong with them."""
 
-    def __init__(self, reader: Reader, engine: Engine) -> None:
+    def __init__(self, reader: DriverReader, engine: Engine) -> None:
         self._reader = reader
         self._kept: dict[bytes, Collection] = {
             shared.documents: shared

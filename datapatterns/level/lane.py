@@ -1,8 +1,8 @@
-"""The lane: one thread that does the blocking work of the async face, in the order it was asked.
+"""The lane: one thread that makes the blocking calls of the async face, in the order of submission.
 
-Writes that wait are stored in one batch with one fsync, and the event loop is woken once for each
-such group. What was submitted is done, whether or not anybody still awaits it: cancelling an await
-neither undoes nor halves a write.
+The lane stores waiting writes in one batch with one fsync, and wakes the event loop once for each
+such group. A submitted call is carried out whether or not its future is still awaited: cancelling
+an await neither undoes nor halves a write.
 """
 
 from __future__ import annotations
@@ -14,67 +14,69 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, TypeVarTuple, cast
 
 from datapatterns.level.driver import DriverError, reading_failed
 
 if TYPE_CHECKING:
     from datapatterns.level.engine import Gate
-    from datapatterns.level.transaction import Transaction
+    from datapatterns.level.readers import Writer
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Outcome = tuple["asyncio.Future[Any]", Any, BaseException | None]
 
-_GROUP = 1_000  # items taken from the queue at once, at most
+_GROUP = 1_000  # submissions taken from the queue at once, at most
 
 
-class Job(Generic[T]):
-    """A write to be done by whoever holds the lock: what to do, and then its outcome."""
+class PendingWrite(Generic[T]):
+    """A step that waits for the engine's write lock, and later its outcome."""
 
-    __slots__ = ("done", "error", "sync", "value", "work")
+    __slots__ = ("args", "done", "error", "step", "sync", "value")
 
-    def __init__(self, work: Callable[[Transaction], T], sync: bool) -> None:
-        self.work = work
+    def __init__(self, step: Callable[[Writer, *Ts], T], args: tuple[*Ts], *, sync: bool) -> None:
+        self.step: Callable[..., T] = step
+        self.args: tuple[Any, ...] = args
         self.sync = sync
         self.done = False
         self.value: T | None = None
         self.error: BaseException | None = None
 
     def result(self) -> T:
-        """What the work returned; raises what it raised."""
+        """Return what the step returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
         return cast("T", self.value)
 
 
 @dataclass(slots=True)
-class _Item:
-    """A write (a Job) or any other blocking call, and who waits for it."""
+class _Submission:
+    """A write or any other blocking call, its future, and the gate of its handle."""
 
     future: asyncio.Future[Any]
     gate: Gate
-    work: Job[Any] | Callable[[], Any]
+    call: PendingWrite[Any] | Callable[[], Any]
 
 
 class Lane:
-    """A queue and the thread that drains it, started at the first use."""
+    """A queue of calls, and the thread that makes them; the first submission starts the thread."""
 
-    def __init__(self, commit: Callable[[list[Job[Any]]], None]) -> None:
+    def __init__(self, commit: Callable[[list[PendingWrite[Any]]], None]) -> None:
         self._commit = commit
-        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Submission | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self.waiting: list[None] = []  # one for each item not done yet
+        self.waiting: list[None] = []  # one for each submission not finished yet
 
-    def write(self, job: Job[T], gate: Gate) -> asyncio.Future[T]:
-        """Have the job stored, together with others that wait."""
-        return self._submit(_Item(asyncio.get_running_loop().create_future(), gate, job))
+    def write(self, write: PendingWrite[T], gate: Gate) -> asyncio.Future[T]:
+        """Submit a write, which may share a batch with others that wait; return its future."""
+        return self._submit(_Submission(asyncio.get_running_loop().create_future(), gate, write))
 
     def call(self, call: Callable[[], T], gate: Gate) -> asyncio.Future[T]:
-        """Have the blocking call made."""
-        return self._submit(_Item(asyncio.get_running_loop().create_future(), gate, call))
+        """Submit a blocking call; return its future."""
+        return self._submit(_Submission(asyncio.get_running_loop().create_future(), gate, call))
 
-    def _submit(self, item: _Item) -> asyncio.Future[Any]:
+    def _submit(self, item: _Submission) -> asyncio.Future[Any]:
         item.gate.__enter__()
         self.waiting.append(None)
         if self._thread is None:
@@ -88,14 +90,16 @@ class Lane:
         return item.future
 
     def close(self) -> None:
-        """End the thread after what it was given; every gate is shut by now."""
+        """End the thread once its queue is empty; every gate is shut by now."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
 
     def _run(self) -> None:
         while (items := self._take()) is not None:
-            for is_write, group in groupby(items, key=lambda item: isinstance(item.work, Job)):
+            for is_write, group in groupby(
+                items, key=lambda item: isinstance(item.call, PendingWrite)
+            ):
                 done = list(group)
                 outcomes = self._written(done) if is_write else [_called(item) for item in done]
                 for item in done:
@@ -103,9 +107,9 @@ class Lane:
                     item.gate.busy.pop()
                 _settle(outcomes)
 
-    def _take(self) -> list[_Item] | None:
-        """All that waits, at least one; None when the lane is closed and nothing is left."""
-        items: list[_Item] = []
+    def _take(self) -> list[_Submission] | None:
+        """Wait for submissions and return them; None once the lane is closed and empty."""
+        items: list[_Submission] = []
         item = self._queue.get()
         while item is not None:
             items.append(item)
@@ -119,40 +123,43 @@ class Lane:
             self._queue.put(None)
         return items or None
 
-    def _written(self, items: list[_Item]) -> list[Outcome]:
-        jobs = [cast("Job[Any]", item.work) for item in items]
+    def _written(self, items: list[_Submission]) -> list[Outcome]:
+        writes = [cast("PendingWrite[Any]", item.call) for item in items]
         try:
-            self._commit(jobs)
-        except BaseException as error:  # the lane must live, and the callers must hear of it
+            self._commit(writes)
+        except BaseException as error:  # the lane must go on, and the callers must get the error
             return [(item.future, None, error) for item in items]
-        return [(item.future, job.value, job.error) for item, job in zip(items, jobs, strict=True)]
+        return [
+            (item.future, write.value, write.error)
+            for item, write in zip(items, writes, strict=True)
+        ]
 
 
-def _called(item: _Item) -> Outcome:
+def _called(item: _Submission) -> Outcome:
     try:
-        return item.future, cast("Callable[[], Any]", item.work)(), None
+        return item.future, cast("Callable[[], Any]", item.call)(), None
     except DriverError as error:
         translated = reading_failed(error)
         translated.__cause__ = error
         return item.future, None, translated
-    except BaseException as error:  # the lane must live, and the caller must hear of it
+    except BaseException as error:  # the lane must go on, and the caller must get the error
         return item.future, None, error
 
 
 def _settle(outcomes: list[Outcome]) -> None:
-    """Wake each event loop once, with all of its outcomes."""
+    """Wake each event loop once, with all outcomes for its futures."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
     for outcome in outcomes:
         by_loop.setdefault(outcome[0].get_loop(), []).append(outcome)
     for loop, part in by_loop.items():
-        with suppress(RuntimeError):  # that loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # that loop is closed, and so are its futures
             loop.call_soon_threadsafe(_resolve, part)
 
 
 def _resolve(outcomes: list[Outcome]) -> None:
     for future, value, error in outcomes:
         if future.done():
-            continue  # cancelled; the work is done all the same
+            continue  # cancelled; the call was made all the same
         if error is None:
             future.set_result(value)
         elif isinstance(error, StopIteration):

@@ -29,9 +29,9 @@ from datapatterns.level.engine import Gate
 from datapatterns.level.entries import Entries, Range, Snapshot, make_range
 from datapatterns.level.hooks import Hooks, Operation
 from datapatterns.level.keys import is_own, sublevel_prefix
-from datapatterns.level.lane import Job
+from datapatterns.level.lane import PendingWrite
 from datapatterns.level.recovery import Report, check, recover
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 
 Encoding = str | Codec
 
@@ -217,7 +217,7 @@ class Level:
         wait = self._sync if sync is None else sync
         with self._gate:
             if engine.observes(operations):
-                engine.write(lambda batch: store(batch, operations), sync=wait)
+                engine.write(store, operations, sync=wait)
                 return
             engine.store(operations, sync=wait)
 
@@ -228,8 +228,8 @@ class Level:
         engine = self._engine
         wait = self._sync if sync is None else sync
         if len(operations) < _OWN_BATCH or engine.observes(operations):
-            job = Job(lambda batch: store(batch, operations), wait)
-            await engine.lane.write(job, self._gate)
+            write = PendingWrite(store, (operations,), sync=wait)
+            await engine.lane.write(write, self._gate)
         else:
             with self._gate:
                 prepared = engine.prepare(operations, sync=wait)

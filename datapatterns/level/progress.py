@@ -8,9 +8,9 @@ from itertools import islice
 
 from datapatterns.changes import DeadChange
 from datapatterns.codecs import dumps, loads
-from datapatterns.level.driver import Database, Reader, scan
+from datapatterns.level.driver import Database, DriverReader, scan
 from datapatterns.level.keys import upper_bound
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name, escape
 
@@ -25,11 +25,11 @@ class Progress:
         self.checkpoints = space.within("$checkpoints", escape(collection)).prefix
         self._dead = space.within("$dead", escape(collection))
 
-    def position(self, name: str) -> Callable[[Reader], str | None]:
+    def position(self, name: str) -> Callable[[DriverReader], str | None]:
         """What was saved under the worker's name."""
         key = self._key(name)
 
-        def work(reader: Reader) -> str | None:
+        def work(reader: DriverReader) -> str | None:
             data = reader.get(key, verify_checksums=True)
             return None if data is None else data.decode()
 

@@ -14,7 +14,7 @@ from itertools import islice
 
 from datapatterns import tuples
 from datapatterns.errors import DataCorrupted
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 from datapatterns.level.transaction import Transaction
 
 _HEAD = struct.Struct(">IIqqqqq")

@@ -7,7 +7,6 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Self
 
 from datapatterns import tuples
@@ -17,8 +16,9 @@ from datapatterns.decisions import Decision
 from datapatterns.errors import DataError, InvalidArgument, TooManyRequests, Unavailable
 from datapatterns.integers import check_seconds
 from datapatterns.level.driver import Database
-from datapatterns.level.expiry import Expiring, now
+from datapatterns.level.readers import Reader, View
 from datapatterns.level.space import HasSpace
+from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.transaction import Transaction
 from datapatterns.limits import (
     Outcome,
@@ -57,7 +57,7 @@ class _RateLimiter:
         policy = make_policy(name, limit, window, algorithm, subwindows=subwindows, burst=burst)
         self._policies: tuple[Policy, ...] = (policy,)
         self._space = client.space
-        self._states = Expiring(self._space, self._space.within("$limits").prefix)
+        self._states = Expiring(self._space.prefix, self._space.within("$limits").prefix)
         self._fail_open = fail_open
 
     @classmethod
@@ -80,7 +80,7 @@ class _RateLimiter:
 
         def work(transaction: Transaction) -> Decision:
             at = now()
-            outcomes = self._outcomes(transaction.get, keys, at, cost)
+            outcomes = self._outcomes(transaction, keys, at, cost)
             admitted = all(outcome.allowed for outcome in outcomes)
             if admitted:
                 for key, outcome in zip(keys, outcomes, strict=True):
@@ -94,8 +94,7 @@ class _RateLimiter:
         keys, cost = self._keys(subject), check_cost(self._policies, cost)
 
         def work(database: Database) -> Decision:
-            read = partial(database.get, verify_checksums=True)
-            return self._decision(self._outcomes(read, keys, now(), cost))
+            return self._decision(self._outcomes(View(database), keys, now(), cost))
 
         return work
 
@@ -112,10 +111,8 @@ class _RateLimiter:
         check_name("a subject", subject)
         return [tuples.pack((*_part(policy), subject)) for policy in self._policies]
 
-    def _outcomes(
-        self, read: Callable[[bytes], bytes | None], keys: list[bytes], at: int, cost: int
-    ) -> list[Outcome]:
-        states = [loads(self._states.get(read, key, at) or b"{}") for key in keys]
+    def _outcomes(self, reader: Reader, keys: list[bytes], at: int, cost: int) -> list[Outcome]:
+        states = [loads(self._states.get(reader, key, at) or b"{}") for key in keys]
         return [
             decide(policy, state, at, cost)
             for policy, state in zip(self._policies, states, strict=True)

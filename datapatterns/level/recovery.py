@@ -17,7 +17,7 @@ from datapatterns.level import logs, manifest, rebuilding, registry
 from datapatterns.level.driver import (
     Database,
     DriverError,
-    Reader,
+    DriverReader,
     open_database,
     opening_failed,
     reading_failed,
@@ -63,7 +63,7 @@ def check(engine: Engine) -> Report:
     return Report(not problems, problems)
 
 
-def rows(reader: Reader) -> Iterator[Row]:
+def rows(reader: DriverReader) -> Iterator[Row]:
     """Every row. LevelDB's own iterator, unlike the driver's, tells damage from the end."""
     iterator = reader.raw_iterator(verify_checksums=True, fill_cache=False)
     try:

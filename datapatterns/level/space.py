@@ -1,38 +1,35 @@
-"""A handle's place in a directory: its engine, its gate and its prefix. Patterns stand on this.
+"""Where a handle's data lies in a directory: its engine, its gate and its key prefix.
 
-Every method comes in two faces: the plain one runs here and now, the awaited one hops to the
-engine's lane, once.
+A pattern runs its steps through the space of its client. `Space` runs them here and now.
+`AsyncSpace` has the same methods, awaited: `scan` and `write` each hop once to the engine's lane,
+while `read`, which is for a few keys only, runs at once, since a hop costs more than it does.
+The two are written by hand, because running a step and sending one to the lane have nothing in
+common that could be generated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar, TypeVarTuple
 
+from datapatterns.errors import InvalidArgument
 from datapatterns.level.driver import Database, DriverError, reading_failed
 from datapatterns.level.engine import Engine, Gate
 from datapatterns.level.keys import own_prefix
-from datapatterns.level.lane import Job
+from datapatterns.level.lane import PendingWrite
+from datapatterns.level.readers import Reader, View, Writer
 from datapatterns.level.transaction import Transaction
 
 T = TypeVar("T")
-
-
-class HasSpace(Protocol):
-    """A Level, an AsyncLevel, or a sublevel of either: what the patterns take as their client."""
-
-    @property
-    def space(self) -> Space:
-        """Where the level lies."""
-        ...
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
-    """Reads and writes below a prefix, through the gate of one handle.
+class BaseSpace:
+    """The engine, the gate of one handle, and the prefix of its keys.
 
-    `sync` overrules what a pattern would choose: True for every write, False for none.
+    `sync` overrules the pattern: True makes every write wait for the disk, False none.
     """
 
     engine: Engine
@@ -40,9 +37,93 @@ class Space:
     prefix: bytes = b""
     sync: bool | None = None
 
-    def within(self, *names: str) -> Space:
-        """The space of nested sublevels below this one; names of users come escaped."""
+    @classmethod
+    def of(cls, client: object) -> Self:
+        """Return the space of a Level or an AsyncLevel; InvalidArgument for anything else."""
+        space = getattr(client, "space", None)
+        if not isinstance(space, BaseSpace):
+            raise InvalidArgument("a pattern in LevelDB takes a Level or an AsyncLevel")
+        return cls(space.engine, space.gate, space.prefix, space.sync)
+
+    def within(self, *names: str) -> Self:
+        """Return the space of nested sublevels; the caller escapes names chosen by users."""
         return replace(self, prefix=self.prefix + own_prefix(*names))
+
+    def _synced(self, sync: bool) -> bool:
+        return sync if self.sync is None else self.sync
+
+    def _scan(self, step: Callable[[Reader, *Ts], T], args: tuple[*Ts], cached: bool) -> T:
+        """Run the step on a snapshot; the caller holds the gate."""
+        snapshot = self.engine.database.snapshot()
+        try:
+            return step(View(snapshot, cached=cached), *args)
+        finally:
+            snapshot.close()
+
+
+class Space(BaseSpace):
+    """Runs steps in the calling thread."""
+
+    __slots__ = ()
+
+    def read(self, step: Callable[[Reader, *Ts], T], *args: *Ts) -> T:
+        """Run a step that reads one or a few keys."""
+        with self.gate:
+            try:
+                return step(self.engine.view, *args)
+            except DriverError as error:
+                raise reading_failed(error) from error
+
+    def scan(self, step: Callable[[Reader, *Ts], T], *args: *Ts, cached: bool = True) -> T:
+        """Run a step that reads many rows, all of one moment."""
+        with self.gate:
+            try:
+                return self._scan(step, args, cached)
+            except DriverError as error:
+                raise reading_failed(error) from error
+
+    def write(self, step: Callable[[Writer, *Ts], T], *args: *Ts, sync: bool = False) -> T:
+        """Run a step that reads and writes; store what it wrote in one atomic batch."""
+        with self.gate:
+            return self.engine.write(step, *args, sync=self._synced(sync))
+
+
+class AsyncSpace(BaseSpace):
+    """Runs steps that take long in the engine's lane, which is one thread."""
+
+    __slots__ = ()
+
+    async def read(self, step: Callable[[Reader, *Ts], T], *args: *Ts) -> T:
+        """Run a step that reads one or a few keys."""
+        with self.gate:
+            try:
+                return step(self.engine.view, *args)
+            except DriverError as error:
+                raise reading_failed(error) from error
+
+    async def scan(self, step: Callable[[Reader, *Ts], T], *args: *Ts, cached: bool = True) -> T:
+        """Run a step that reads many rows, all of one moment."""
+        return await self.engine.lane.call(lambda: self._scan(step, args, cached), self.gate)
+
+    async def write(self, step: Callable[[Writer, *Ts], T], *args: *Ts, sync: bool = False) -> T:
+        """Run a step that reads and writes; store what it wrote in one atomic batch."""
+        write = PendingWrite(step, args, sync=self._synced(sync))
+        return await self.engine.lane.write(write, self.gate)
+
+
+class HasSpace(Protocol):
+    """A Level, an AsyncLevel, or a sublevel of either: what the patterns take as their client."""
+
+    @property
+    def space(self) -> LegacySpace:
+        """Where the level lies."""
+        ...
+
+
+class LegacySpace(BaseSpace):
+    """Runs the works of patterns that have no steps yet."""
+
+    __slots__ = ()
 
     def read(self, work: Callable[[Database], T]) -> T:
         """Run a reading work on the database."""
@@ -59,11 +140,10 @@ class Space:
     def write(self, work: Callable[[Transaction], T], *, sync: bool = False) -> T:
         """Run a work that reads and writes, in one atomic step."""
         with self.gate:
-            return self.engine.write(work, sync=self._synced(sync))
+            return self.engine.write(work, sync=self._synced(sync))  # type: ignore[arg-type]
 
     async def write_in_lane(self, work: Callable[[Transaction], T], *, sync: bool = False) -> T:
         """Run a work that reads and writes, in one atomic step, in the lane."""
-        return await self.engine.lane.write(Job(work, self._synced(sync)), self.gate)
-
-    def _synced(self, sync: bool) -> bool:
-        return sync if self.sync is None else self.sync
+        untyped: Any = work
+        write: PendingWrite[T] = PendingWrite(untyped, (), sync=self._synced(sync))
+        return await self.engine.lane.write(write, self.gate)

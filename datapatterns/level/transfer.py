@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from datapatterns import tuples
 from datapatterns.codecs import dumps, loads
 from datapatterns.level.carriers import View, carrier
-from datapatterns.level.driver import Database, Reader, scan_keys
+from datapatterns.level.driver import Database, DriverReader, scan_keys
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.space import HasSpace
 from datapatterns.level.transaction import Transaction
@@ -55,7 +55,7 @@ _OWN = (b"$index", b"$deleted", b"$meta", b"$ttl", b"$migration")
 class _Survey:
     """Walks over a namespace: from sublevel to sublevel, and over the keys that are counted."""
 
-    def __init__(self, reader: Reader, prefix: bytes) -> None:
+    def __init__(self, reader: DriverReader, prefix: bytes) -> None:
         self._reader, self._prefix = reader, prefix
         self.found = Inventory()
 

@@ -15,10 +15,11 @@ from datapatterns._sync.work_queue import BaseQueue
 from datapatterns.checks import Duration
 from datapatterns.errors import DataError
 from datapatterns.level.driver import Database, DriverError, scan
-from datapatterns.level.expiry import Expiring, now
 from datapatterns.level.queue_state import Job, Places, QueueState
 from datapatterns.level.queue_steps import Step
-from datapatterns.level.space import HasSpace, Space
+from datapatterns.level.space import HasSpace
+from datapatterns.level.space import LegacySpace as Space
+from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import check_name, escape
 from datapatterns.pages import check_limit
@@ -53,7 +54,7 @@ class _Steps(Generic[M]):
         self.name = check_name("a queue's name", name)
         self._space: Space = client.space
         self._places = Places(self._space, escape(name))
-        self._marks = Expiring(self._space, self._places.once)
+        self._marks = Expiring(self._space.prefix, self._places.once)
         self._seats = Seats()
 
     def request(self, verdicts: Sequence[Verdict] = (), take: int = 0) -> Request:
@@ -92,7 +93,7 @@ class _Steps(Generic[M]):
 
         def work(transaction: Transaction) -> bool:
             at = now()
-            if self._marks.get(transaction.get, name, at) is not None:
+            if self._marks.get(transaction, name, at) is not None:
                 return False
             self._marks.put(transaction, name, b"", at, at + span)
             return True

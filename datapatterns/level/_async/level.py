@@ -1,8 +1,11 @@
 """The async face of the embedded store: each method hops to the engine's lane at most once.
 
-Reads of a few keys run here and now, since a hop costs more than they do; so does a single write
-that needs not wait for the disk, while nothing waits in the lane. All else is done by the lane.
+It wraps the plain `Level`. Reads of a few keys call that at once, since a hop costs more than they
+do; so does a single write that need not wait for the disk, while nothing waits in the lane. The
+lane does everything else. A face generated from this one would have nothing left to do, so the sync
+face is the plain `Level` itself.
 """
+# unasync: by hand
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from datapatterns.level.entries import Entries, Snapshot
 from datapatterns.level.hooks import Hooks, Operation
 from datapatterns.level.level import Encoding, Level
 from datapatterns.level.recovery import Report
-from datapatterns.level.space import Space
+from datapatterns.level.space import LegacySpace as Space
 
 T = TypeVar("T")
 

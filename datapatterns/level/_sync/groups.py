@@ -1,0 +1,95 @@
+# Generated from datapatterns/level/_async/groups.py by scripts/unasync.py; do not edit.
+"""Groups in LevelDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from typing_extensions import override
+
+from datapatterns._sync import contracts
+from datapatterns.groupings import check_most, check_some
+from datapatterns.level._sync.level import Level
+from datapatterns.level.space import Space
+from datapatterns.level.steps.groups import GroupsSteps
+from datapatterns.names import check_name
+
+_PAGE = 1_000  # members fetched at once
+
+
+class Groups(contracts.Groups):
+    """Named sets of members, and the groups that a member is in; both change in one step.
+
+    Below `!$groups!!<name>!` three kinds of keys, tuples that begin with 0, 1 and 2: (group,
+    member) and (member, group), both empty, and (group) with its size. `add` looks which members
+    are new and writes their entries and the size in one batch. All members of a group lie together
+    in order, so `members` fetches a thousand at a time and goes on behind the last one.
+
+    `add` and `remove` are O(members), `contains` and `size` O(1), `union` and `groups_of` O(what
+    they read). `intersection` reads the smallest group and looks its members up in the others,
+    `difference` the first: O(members of that one x groups). These three see all groups at one
+    moment, in a snapshot. An empty group takes no space, and nothing expires.
+    """
+
+    def __init__(self, client: Level, name: str) -> None:
+        self._space = Space.of(client)
+        self._steps = GroupsSteps(self._space.prefix, check_name("a name", name))
+
+    @override
+    def add(self, group: str, *members: str) -> int:
+        return self._space.write(self._steps.add, _group(group), _members(members))
+
+    @override
+    def remove(self, group: str, *members: str) -> int:
+        return self._space.write(self._steps.remove, _group(group), _members(members))
+
+    @override
+    def contains(self, group: str, member: str) -> bool:
+        check_name("a member", member)
+        return self._space.read(self._steps.contains, _group(group), member)
+
+    @override
+    def members(self, group: str) -> Iterator[str]:
+        _group(group)
+        page = self._space.scan(self._steps.page, group, None, _PAGE)
+        while page:
+            for member in page:
+                yield member
+            page = self._space.scan(self._steps.page, group, page[-1], _PAGE)
+
+    @override
+    def size(self, group: str) -> int:
+        return self._space.read(self._steps.size, _group(group))
+
+    @override
+    def groups_of(self, member: str) -> set[str]:
+        return self._space.scan(self._steps.groups_of, check_name("a member", member))
+
+    @override
+    def intersection(self, *groups: str) -> set[str]:
+        return self._space.scan(self._steps.intersection, _groups(groups), None)
+
+    @override
+    def union(self, *groups: str) -> set[str]:
+        return self._space.scan(self._steps.union, _groups(groups))
+
+    @override
+    def difference(self, *groups: str) -> set[str]:
+        return self._space.scan(self._steps.difference, _groups(groups))
+
+    @override
+    def intersection_size(self, *groups: str, at_most: int | None = None) -> int:
+        most = check_most(at_most)
+        return len(self._space.scan(self._steps.intersection, _groups(groups), most))
+
+
+def _group(name: str) -> str:
+    return check_name("a group", name)
+
+
+def _groups(names: tuple[str, ...]) -> list[str]:
+    return [_group(name) for name in check_some(names)]
+
+
+def _members(names: tuple[str, ...]) -> list[str]:
+    return [check_name("a member", name) for name in names]

@@ -1,0 +1,54 @@
+"""The steps of a counter: one key with the number, and the results of operations by their op_id."""
+
+from __future__ import annotations
+
+from datapatterns.errors import DataCorrupted, InvalidArgument
+from datapatterns.integers import INT64_MAX, INT64_MIN
+from datapatterns.level.keys import own_prefix
+from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.steps.expiry import Expiring, now
+
+
+class CounterSteps:
+    """`!$counters!<name>` holds the number; `!$counted!<length>:<name><op_id>` holds a result."""
+
+    def __init__(self, namespace: bytes, name: str, op_ttl: int) -> None:
+        self._number = namespace + own_prefix("$counters") + name.encode()
+        # The length of the name keeps the operations of two counters apart, whatever their names.
+        operations = own_prefix("$counted") + b"%d:" % len(name.encode()) + name.encode()
+        self._operations = Expiring(namespace, namespace + operations)
+        self._op_ttl = op_ttl
+
+    def value(self, reader: Reader) -> int:
+        """Return the number, 0 if nothing was counted."""
+        return number(reader.get(self._number))
+
+    def add(self, writer: Writer, by: int, op_id: str | None) -> int:
+        """Add and return the new number; for an operation that was done, only return its result."""
+        at = now()
+        operation = None if op_id is None else op_id.encode()
+        if operation is not None:
+            result = self._operations.get(writer, operation, at)
+            if result is not None:
+                return int(result)
+        value = self.value(writer) + by
+        if not INT64_MIN <= value <= INT64_MAX:
+            raise InvalidArgument("the counter would leave 64 bits")
+        writer.store(self._number, b"%d" % value)
+        if operation is not None:
+            self._operations.put(writer, operation, b"%d" % value, at, at + self._op_ttl)
+        return value
+
+    def reset(self, writer: Writer) -> int:
+        """Remove the number and return what it was."""
+        value = self.value(writer)
+        writer.store(self._number, None)
+        return value
+
+
+def number(data: bytes | None) -> int:
+    """Return the number that is stored, 0 for None; raise DataCorrupted for anything else."""
+    try:
+        return 0 if data is None else int(data)
+    except ValueError as error:
+        raise DataCorrupted("a counter holds something that is no number") from error
