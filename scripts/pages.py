@@ -157,8 +157,8 @@ def llms(made: Mapping[Path, str]) -> str:
         " that maps to HTTP statuses.\n\n"
         'Start with `Store.from_url("level:./data")` and change the URL later. Every pattern takes'
         " the same calls on every backend that has it; one that it lacks raises Unsupported (501)."
-        " In the async face, `AsyncStore`, calls that may wait are awaited; what makes patterns,"
-        " `stop`, `listeners` and a few more are plain, and `iterate`, `members` and `follow` want"
+        " In the async face, `AsyncStore`, calls that may wait are awaited; the factories, `stop`,"
+        " `listeners` and a few more are not, and `iterate`, `members` and `follow` need"
         " `async for`: see [sync and async](guides/choosing#sync-and-async). Act on an error's"
         " class or code, never on its text. Every example in these pages is run by the tests.\n"
     ]
