@@ -21,7 +21,8 @@ ALL_RECIPES = 68
 
 # Top-level modules that are nobody's to import, and why.
 INTERNAL = {
-    "cli": "commands, which tell of themselves by --help",
+    "checks": "what every check of an argument uses",
+    "cli": "commands, which describe themselves with --help",
     "demo": "an application",
     "groupings": "what the backends' groups share",
     "integers": "what the backends' checks share",
