@@ -72,9 +72,13 @@ class Name:
 
     @property
     def documented(self) -> str:
-        """Where the reference has it: an async class stands with its sync twin."""
-        module = self.module.replace("._async.", "._sync.")
-        return f"{module}.{twin(self.name) if module != self.module else self.name}"
+        """Where the reference has it: with the sync twin of an async name, if that is generated."""
+        sync = self.module.replace("._async.", "._sync.")
+        if sync != self.module:
+            found = getattr(importlib.import_module(sync), twin(self.name), None)
+            if getattr(found, "__module__", None) == sync:
+                return f"{sync}.{twin(self.name)}"
+        return f"{self.module}.{self.name}"
 
 
 def twin(name: str) -> str:
