@@ -3,63 +3,36 @@
 
 from __future__ import annotations
 
-import logging
-from types import TracebackType
-from typing import Self
+from typing_extensions import override
 
+from datapatterns._sync.concurrency_limiter import BaseConcurrencyLimiter, BaseLease
 from datapatterns.checks import Duration
 from datapatterns.documents import new_id
-from datapatterns.errors import DataError
-from datapatterns.integers import check_count, check_seconds, microseconds
-from datapatterns.limits import MOST, lease_lost
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 
-logger = logging.getLogger("datapatterns.redis")
 
-
-class Lease:
-    """A place held in a ConcurrencyLimiter, until it is released or its time is over.
-
-    As a context manager it is released at the end. If that fails it is logged, not raised: the
-    place comes back by itself, and what the block did is done.
-    """
+class Lease(BaseLease):
+    """A member of the subject's sorted set, whose score is the time at which the lease ends."""
 
     def __init__(self, client: RedisClient, key: bytes, token: str, lease: int) -> None:
+        super().__init__(token, lease)
         self.redis = client
-        self.token = token
         self._key = key
-        self._lease = lease
 
+    @override
     def release(self) -> bool:
-        """Give the place back; return False if it had expired, or was given back already."""
-        return bool(SCRIPTS.write(self.redis, "concurrency_release", [self._key], [self.token]))
+        reply = SCRIPTS.write(self.redis, "concurrency_release", [self._key], [self.token])
+        return bool(reply)
 
-    def extend(self, seconds: Duration | None = None) -> None:
-        """Hold it for that long from now (default: the limiter's lease), or raise Conflict."""
-        span = self._lease if seconds is None else microseconds(check_seconds("seconds", seconds))
-        args: list[str | int] = [self.token, span]
-        if not SCRIPTS.write(self.redis, "concurrency_extend", [self._key], args):
-            raise lease_lost()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self.release()
-        except DataError as failure:
-            message = "a lease could not be released and will expire: %s"
-            logger.warning(message, failure, extra={"code": failure.code})
+    @override
+    def _extend(self, lease: int) -> bool:
+        args: list[str | int] = [self.token, lease]
+        return bool(SCRIPTS.write(self.redis, "concurrency_extend", [self._key], args))
 
 
-class ConcurrencyLimiter:
+class ConcurrencyLimiter(BaseConcurrencyLimiter):
     """At most `limit` holders per subject at a time; a dead holder's place comes back.
 
     One sorted set a subject holds a token for each holder, by the time at which its lease ends on
@@ -82,13 +55,12 @@ class ConcurrencyLimiter:
         lease: Duration,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
+        super().__init__(limit=limit, lease=lease)
         self.redis = client
         self._keys = Keys.of(namespace, "concurrency", name)
-        self._limit = check_count("limit", limit, most=MOST)
-        self._lease = microseconds(check_seconds("lease", lease))
 
+    @override
     def acquire(self, subject: str) -> Lease | None:
-        """Return a lease, or None if all places are taken."""
         key = self._keys.about(subject)("leases")
         token = new_id()
         args: list[str | int] = [token, self._limit, self._lease]

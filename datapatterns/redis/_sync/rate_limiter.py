@@ -3,41 +3,21 @@
 
 from __future__ import annotations
 
-import copy
-import logging
-import time
-from collections.abc import Iterable, Sequence
-from typing import Self
+from typing_extensions import override
 
+from datapatterns._sync.rate_limiter import BaseRateLimiter
 from datapatterns.checks import Duration
 from datapatterns.decisions import Decision
-from datapatterns.errors import (
-    DataError,
-    InvalidArgument,
-    TimedOut,
-    TooManyRequests,
-    Unavailable,
-)
-from datapatterns.integers import check_seconds
-from datapatterns.limits import (
-    Policy,
-    check_cost,
-    degraded,
-    make_decision,
-    make_policy,
-    strictest,
-)
-from datapatterns.names import check_name
+from datapatterns.limits import Policy
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
-from datapatterns.signals import decided
 
-logger = logging.getLogger("datapatterns.redis")
+_FIGURES = 4  # in the script's reply, for each limit
 
 
-class RateLimiter:
+class RateLimiter(BaseRateLimiter):
     """Never admits more than `limit` in any interval of length `window`, by the server's clock.
 
     One script, one round trip, one small hash a subject and limit; it reads the time from the
@@ -74,105 +54,54 @@ class RateLimiter:
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         self.redis = client
-        check_name("a name", name)
         self._keys = Keys.of(namespace, "limiter")
-        self._fail_open = fail_open
-        policy = make_policy(name, limit, window, algorithm, subwindows=subwindows, burst=burst)
-        self._charge((policy,))
+        super().__init__(
+            name,
+            limit=limit,
+            window=window,
+            algorithm=algorithm,
+            subwindows=subwindows,
+            burst=burst,
+            fail_open=fail_open,
+        )
 
-    def _charge(self, policies: tuple[Policy, ...]) -> None:
-        """Make these the limits, and what the script is told of them."""
-        self._policies = policies
-        self._subject_keys = self._keys.of_each([_part(policy) for policy in policies])
+    @override
+    def _use(self, policies: tuple[Policy, ...]) -> None:
+        super()._use(policies)
+        self._subject_keys = self._keys.of_each(self._parts())
         self._args = [
             fact
             for policy in policies
             for fact in (policy.algorithm, policy.limit, policy.step, policy.room)
         ]
 
-    @classmethod
-    def all_of(cls, limiters: Iterable[Self]) -> Self:
-        """Return a limiter that charges all of these or none, and tells of the strictest."""
-        several = list(limiters)
-        policies = tuple(policy for limiter in several for policy in limiter._policies)
-        places = {(id(limiter.redis), limiter._keys) for limiter in several}
-        if len(places) != 1:
-            raise InvalidArgument("all_of takes limiters of one client and namespace")
-        if len({_part(policy) for policy in policies}) != len(policies):
-            raise InvalidArgument("all_of takes limiters of different names")
-        together = copy.copy(several[0])
-        together._charge(policies)
-        together._fail_open = all(limiter._fail_open for limiter in several)
-        return together
+    @property
+    @override
+    def _scope(self) -> object:
+        return id(self.redis), self._keys
 
-    def hit(self, subject: str, cost: int = 1) -> Decision:
-        """Count if allowed and return the decision; InvalidArgument if cost exceeds the limit."""
+    @override
+    def _hit(self, subject: str, cost: int) -> Decision:
         keys, args = self._call(subject, cost, "hit")
-        try:
-            reply = SCRIPTS.write(self.redis, "rate_limiter", keys, args)
-            return decided(self._decision(reply))
-        except (Unavailable, TimedOut) as error:
-            return decided(self._opened(error))
+        reply = SCRIPTS.write(self.redis, "rate_limiter", keys, args)
+        return self._decision(_verdicts(reply))
 
-    def peek(self, subject: str, cost: int = 1) -> Decision:
-        """Return the decision that a hit would get, counting nothing."""
+    @override
+    def _peek(self, subject: str, cost: int) -> Decision:
         keys, args = self._call(subject, cost, "peek")
-        try:
-            return self._decision(SCRIPTS.read(self.redis, "rate_limiter", keys, args))
-        except (Unavailable, TimedOut) as error:
-            return self._opened(error)
+        reply = SCRIPTS.read(self.redis, "rate_limiter", keys, args)
+        return self._decision(_verdicts(reply))
 
-    def check(self, subject: str, cost: int = 1) -> Decision:
-        """Like `hit`, but raise TooManyRequests with the decision when refused."""
-        return _admitted(self.hit(subject, cost))
-
-    def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
-        """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
-        ends = time.monotonic() + check_seconds("timeout", timeout, least=0.0)
-        while True:
-            decision = self.hit(subject, cost)
-            if decision.allowed or time.monotonic() + decision.retry_after > ends:
-                return _admitted(decision)
-            # Others may be faster then: hence the loop, which ends with the timeout.
-            time.sleep(max(decision.retry_after, 0.001))
-
+    @override
     def reset(self, subject: str) -> None:
-        """Forget what the subject has used."""
         keys = self._subject_keys(subject)
         write(self.redis, "DEL", *keys, key=keys[0])
 
     def _call(self, subject: str, cost: int, mode: str) -> tuple[list[bytes], list[str | int]]:
-        """The keys and arguments of the script."""
-        return self._subject_keys(subject), [check_cost(self._policies, cost), mode, *self._args]
-
-    def _decision(self, reply: Sequence[int]) -> Decision:
-        """The script's four numbers a limit, as one decision."""
-        if len(reply) == 4:  # by far the most usual
-            allowed, *figures = reply
-            return make_decision(self._policies[0], allowed == 1, *figures)
-        return strictest(
-            [
-                make_decision(policy, bool(reply[at]), *reply[at + 1 : at + 4])
-                for at, policy in zip(range(0, len(reply), 4), self._policies, strict=True)
-            ]
-        )
-
-    def _opened(self, error: DataError) -> Decision:
-        """The decision while Redis is away, or the error."""
-        if not self._fail_open:
-            raise error
-        name = self._policies[0].name
-        about = {"limiter": name, "code": error.code}
-        logger.warning("the rate limiter %r lets a request through: %s", name, error, extra=about)
-        return degraded(self._policies[0])
+        """Return the keys and arguments of the script."""
+        return self._subject_keys(subject), [cost, mode, *self._args]
 
 
-def _part(policy: Policy) -> tuple[str, str]:
-    """What names a limit's state: other options of the same name read a state of their own."""
-    return policy.name, f"{policy.algorithm}-{policy.step}-{policy.room}"
-
-
-def _admitted(decision: Decision) -> Decision:
-    if not decision.allowed:
-        raise TooManyRequests("the rate limit is used up", decision)
-    return decision
+def _verdicts(reply: list[int]) -> list[list[int]]:
+    """Return the script's figures, one list for each limit."""
+    return [reply[at : at + _FIGURES] for at in range(0, len(reply), _FIGURES)]

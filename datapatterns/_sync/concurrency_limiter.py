@@ -1,0 +1,68 @@
+# Generated from datapatterns/_async/concurrency_limiter.py by scripts/unasync.py; do not edit.
+"""What concurrency limiters of every backend share: the checks, and a lease as a context."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from types import TracebackType
+from typing import Self
+
+from typing_extensions import override
+
+from datapatterns._sync import contracts
+from datapatterns.checks import Duration
+from datapatterns.errors import DataError
+from datapatterns.integers import check_count, check_seconds, microseconds
+from datapatterns.limits import MOST, lease_lost
+
+logger = logging.getLogger("datapatterns.concurrency_limiter")
+
+
+class BaseLease(contracts.Lease):
+    """A place held in a ConcurrencyLimiter, until it is released or its time is over.
+
+    As a context manager it is released at the end. If that fails it is logged, not raised: the
+    place comes back by itself, and what the block did is done.
+
+    A backend brings `_extend` and `release`; `token` identifies the holder.
+    """
+
+    def __init__(self, token: str, lease: int) -> None:
+        self.token = token
+        self._lease = lease  # in microseconds
+
+    @abstractmethod
+    def _extend(self, lease: int) -> bool:
+        """Have the lease end so many microseconds from now; return False if it has ended."""
+
+    @override
+    def extend(self, seconds: Duration | None = None) -> None:
+        span = self._lease if seconds is None else microseconds(check_seconds("seconds", seconds))
+        if not self._extend(span):
+            raise lease_lost()
+
+    @override
+    def __enter__(self) -> Self:
+        return self
+
+    @override
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.release()
+        except DataError as failure:
+            message = "a lease could not be released and will expire: %s"
+            logger.warning(message, failure, extra={"code": failure.code})
+
+
+class BaseConcurrencyLimiter(contracts.ConcurrencyLimiter):
+    """The checked options of a concurrency limiter; a backend brings `acquire`."""
+
+    def __init__(self, *, limit: int, lease: Duration) -> None:
+        self._limit = check_count("limit", limit, most=MOST)
+        self._lease = microseconds(check_seconds("lease", lease))
