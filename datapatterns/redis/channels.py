@@ -1,4 +1,4 @@
-"""The names under which an emitter's events travel."""
+"""The names of the channels on which an emitter publishes its events."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from functools import lru_cache
 from datapatterns.events import is_pattern, matcher
 from datapatterns.redis.keys import Keys
 
-# What Redis gives a meaning to in a pattern, besides the star.
+# The characters with a meaning in a pattern of Redis, besides the star.
 _SPECIAL = re.compile(rb"[?\[\]^\\-]")
 
 matcher_of = lru_cache(maxsize=1024)(matcher)
 
 
 class Channels:
-    """`{namespace:emitter:name}:event:<event>` for an event, one more for all events of a shard.
+    """A channel for each event, and on a cluster one more, on which every event is published.
 
-    The event's name ends the channel as it is: nothing in it can reach another emitter's channels,
-    whose hash tags differ.
+    The channel of an event is `{namespace:emitter:name}:event:<event>`, with the event's name
+    unescaped: the hash tag before it keeps the channels of two emitters apart.
     """
 
     def __init__(self, keys: Keys) -> None:
@@ -26,35 +26,35 @@ class Channels:
         self.everything = keys("all")
 
     def to_hear(self, event: str, *, sharded: bool) -> tuple[str, bytes]:
-        """The kind of subscription, as its command's first letter, and the channel or pattern."""
+        """Return what to subscribe to: the command's first letter, and the channel or pattern."""
         if not is_pattern(event):
             return ("S" if sharded else ""), self.prefix + event.encode()
         return ("S", self.everything) if sharded else ("P", self._pattern(event))
 
     def _pattern(self, event: str) -> bytes:
-        """The server's pattern; in it only the stars of the event are special."""
+        """Return the server's pattern, in which only the stars of the event are special."""
         parts = re.split(r"\*+", event)
         escaped = [_escape(part.encode()) for part in parts]
         return _escape(self.prefix).replace(b"*", b"\\*") + b"*".join(escaped)
 
     def event_of(self, channel: bytes) -> str:
-        """The event that the channel is for."""
+        """Return the event whose channel this is."""
         return channel[len(self.prefix) :].decode(errors="replace")
 
     @staticmethod
-    def sealed(event: str, data: bytes) -> bytes:
-        """What travels on the channel of all events: JSON never has a NUL in it."""
+    def pack(event: str, data: bytes) -> bytes:
+        """Return event and payload as one message; the payload, JSON, never holds the NUL."""
         return event.encode() + b"\0" + data
 
     @staticmethod
-    def opened(sealed: bytes) -> tuple[str, bytes]:
-        """The event and the payload."""
-        event, _, data = sealed.rpartition(b"\0")
+    def unpack(message: bytes) -> tuple[str, bytes]:
+        """Return the event and the payload of a message made by `pack`."""
+        event, _, data = message.rpartition(b"\0")
         return event.decode(errors="replace"), data
 
     @staticmethod
     def matches(pattern: str, event: str) -> bool:
-        """Whether the event matches the pattern."""
+        """Return whether the event matches the pattern."""
         return matcher_of(pattern)(event)
 
 

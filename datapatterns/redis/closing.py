@@ -1,6 +1,7 @@
-"""Which clients of our own were closed: redis-py would connect them again without a word.
+"""The clients that this library opened and has closed: redis-py would connect them again.
 
-Looked at wherever a connection is taken. A lent client is never among them.
+Every function that takes a connection from a client calls `check_open` first. A client that the
+caller lent is never noted here.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ _closed: WeakSet[Any] = WeakSet()
 
 
 def note_closed(client: Any) -> None:
-    """Refuse this client from now on."""
+    """Make `check_open` raise Closed for this client from now on."""
     _closed.add(client)
 
 
 def is_closed(client: Any) -> bool:
-    """Whether the client was closed by us."""
+    """Return whether this library has closed the client."""
     return client in _closed
 
 
 def check_open(client: Any) -> None:
-    """Closed if the client was closed."""
+    """Raise Closed if this library has closed the client."""
     if is_closed(client):
         raise Closed("the store is closed")

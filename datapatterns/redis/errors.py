@@ -1,16 +1,15 @@
-"""From redis-py's errors to ours: one table, applied around the driver's calls only.
+"""Translates redis-py's errors into DataErrors: tables, and a block around the driver's calls.
 
     with redis_errors():              # a read, or nothing was sent yet
-    with redis_errors(sent=True):     # a command that changes something is on its way
+    with redis_errors(sent=True):     # a command that changes something was sent
 
-A reply proves that the server ran the command or refused it, so an error reply means that nothing
-was changed. A lost reply proves nothing: with `sent` it is OutcomeUnknown. Our messages are fixed
-texts, since the server's may quote a key, an argument or a user's name; the driver's error is the
-`__cause__`.
+An error reply means that the server refused the command, so nothing was changed. A lost reply
+means nothing: with `sent` it is OutcomeUnknown. The messages are fixed texts, since the server's
+may quote a key, an argument or a user's name; the driver's error is the `__cause__`.
 
-Scripts refuse with error replies of ours, whose first word is a key of REFUSALS:
-`return redis.error_reply('DP_OVERFLOW why')` (one word alone is no code to the server). They must
-do so before their first write.
+The scripts of this library refuse with error replies whose first word is a key of REFUSALS:
+`return redis.error_reply('DP_OVERFLOW why')`. A second word is needed, since the server takes the
+first one for a code only then. A script must refuse before its first write.
 """
 
 from __future__ import annotations
@@ -43,18 +42,18 @@ Make = Callable[[], DataError]
 
 DRIVER_ERRORS = (driver.RedisError, driver.RedisClusterException)
 
-# What our own scripts say no with.
+# The error replies of this library's own scripts, by their first word.
 REFUSALS: dict[str, Make] = {
     "DP_OVERFLOW": lambda: InvalidArgument("the result would leave 64 bits"),
     "DP_INFINITE": lambda: InvalidArgument("the score would leave the range of a float"),
-    "DP_CORRUPTED": lambda: DataCorrupted("what is stored is not what this pattern stores"),
-    "DP_EXISTS": lambda: Conflict("it exists already", reason="exists"),
-    "DP_STALE": lambda: Conflict("it was changed meanwhile", reason="stale_revision"),
-    "DP_LOST": lambda: Conflict("the lease was lost", reason="lease_lost"),
-    "DP_MISSING": lambda: NotFound("there is no such thing"),
+    "DP_CORRUPTED": lambda: DataCorrupted("a stored value is not one that this pattern stores"),
+    "DP_STALE": lambda: Conflict("what is stored has changed since it was read"),
+    "DP_MISSING": lambda: NotFound("there is no such document"),
+    # The seat has forgotten what this request did, if it was served at all.
+    "DP_LATE": lambda: OutcomeUnknown("the queue has served a later request of the same caller"),
 }
 
-# The first word of the server's error replies.
+# The error replies of the server, by their first word.
 _CODES: dict[str, Make] = {
     "WRONGTYPE": lambda: DataCorrupted("a key holds another type than this pattern stores"),
     "OOM": lambda: Unavailable("the server is out of memory"),
@@ -62,22 +61,22 @@ _CODES: dict[str, Make] = {
     "LOADING": lambda: Unavailable("the server is loading its data"),
     "MASTERDOWN": lambda: Unavailable("the replica has lost its master"),
     "CLUSTERDOWN": lambda: Unavailable("the cluster is down"),
-    "MOVED": lambda: Unavailable("the slot is on another node; a cluster needs a cluster client"),
+    "MOVED": lambda: Unavailable("the slot is on another node; use a cluster client"),
     "ASK": lambda: Unavailable("the slot is moving to another node"),
     "TRYAGAIN": lambda: Unavailable("the slot is moving to another node"),
     "BUSY": lambda: Unavailable("the server is busy with a script"),
     "MISCONF": lambda: Unavailable("the server cannot save to its disk and refuses writes"),
     "NOREPLICAS": lambda: Unavailable("too few replicas are in reach for a write"),
     "NOSCRIPT": lambda: Unavailable("the server does not have the script"),
-    "NOAUTH": lambda: Unauthorized("the server wants a password"),
+    "NOAUTH": lambda: Unauthorized("the server requires a password"),
     "WRONGPASS": lambda: Unauthorized("the server refused the user name or the password"),
-    "NOPERM": lambda: Forbidden("the server's user may not do this"),
+    "NOPERM": lambda: Forbidden("the user lacks the permission for a command, key or channel"),
     "DENIED": lambda: Forbidden("the server's protected mode refuses this client"),
     "CROSSSLOT": lambda: InvalidArgument("the keys are not all in one slot of the cluster"),
     **REFUSALS,
 }
 
-# Error replies that have no code of their own, by a phrase of theirs.
+# Error replies whose first word is only ERR, by a phrase in them.
 _PHRASES: dict[str, Make] = {
     "would overflow": _CODES["DP_OVERFLOW"],
     "not an integer": lambda: DataCorrupted("a stored number is not a whole number"),
@@ -87,14 +86,16 @@ _PHRASES: dict[str, Make] = {
     "exceeds maximum allowed size": lambda: TooLarge("a value is larger than the server allows"),
     "max number of clients": lambda: Unavailable("the server has too many clients"),
     "Too many connections": lambda: Unavailable("the client has no free connection"),
-    "unknown command": lambda: Unsupported("the server lacks a command that this needs"),
-    "Unknown Redis command": lambda: Unsupported("the server lacks a command that this needs"),
-    "unauthenticated": _CODES["NOAUTH"],  # what it says to a request of more than ten parts
+    "unknown command": lambda: Unsupported("the server lacks a command that this pattern needs"),
+    "Unknown Redis command": lambda: Unsupported(
+        "the server lacks a command that this pattern needs"
+    ),
+    "unauthenticated": _CODES["NOAUTH"],  # the reply to a command of more than ten parts
     "ACL failure": _CODES["NOPERM"],
     "The user executing the script": _CODES["NOPERM"],
 }
 
-# redis-py takes the code away where it has a class for it.
+# redis-py removes the first word of an error reply for which it has a class.
 _CLASSES: tuple[tuple[type[Exception], Make], ...] = (
     (driver.AuthenticationError, _CODES["WRONGPASS"]),
     (driver.AuthenticationWrongNumberOfArgsError, _CODES["WRONGPASS"]),
@@ -115,14 +116,14 @@ _CLASSES: tuple[tuple[type[Exception], Make], ...] = (
     (driver.RedisClusterException, lambda: Unavailable("the cluster is not complete")),
 )
 
-# Within a script, Redis before 7 wraps the error of a command into one of its own.
+# Redis before 7 wraps the error of a command within a script into another one.
 _WRAPPED = re.compile(r"Error running script .*?-?\b([A-Z][A-Z_]{2,}) ")
 
 
 class redis_errors:
-    """Translate the driver's errors inside this block; `sent`: a lost reply is OutcomeUnknown.
+    """Translate the driver's errors inside this block; with `sent`, a lost reply is OutcomeUnknown.
 
-    A block that sends sets `sent` itself right before.
+    A block that sends a command sets `sent` itself right before.
     """
 
     __slots__ = ("sent",)
@@ -139,8 +140,8 @@ class redis_errors:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # OSError covers the built-in TimeoutError, which asyncio raises. A CancelledError is
-        # neither, and goes its way.
+        # OSError includes the built-in TimeoutError, which asyncio raises. A CancelledError is
+        # neither and is not touched.
         if isinstance(error, (*DRIVER_ERRORS, OSError)):
             raise translate(error, sent=self.sent) from error
         if is_closed_transport(error):
@@ -148,10 +149,10 @@ class redis_errors:
 
 
 def is_closed_transport(error: BaseException | None) -> bool:
-    """Whether nothing was written, since somebody else had closed the connection meanwhile.
+    """Return whether nothing was sent because another task had closed the connection.
 
-    Then the driver's connection has lost its writer, or asyncio's transport, from CPython 3.12 on,
-    the method it writes with.
+    Then the driver's connection has no writer any more, or, from CPython 3.12 on, asyncio's
+    transport has no method to write with.
     """
     if not isinstance(error, AttributeError | TypeError) or error.__traceback__ is None:
         return False
@@ -166,7 +167,7 @@ def is_closed_transport(error: BaseException | None) -> bool:
 
 
 def translate(error: BaseException, *, sent: bool = False) -> DataError:
-    """Our error for one of the driver's."""
+    """Return the DataError for one of the driver's errors."""
     for kind, make in _CLASSES:
         if isinstance(error, kind):
             return make()
@@ -179,7 +180,7 @@ def translate(error: BaseException, *, sent: bool = False) -> DataError:
             if phrase in str(error):
                 return _PHRASES[phrase]()
     if isinstance(error.__context__, driver.ReadOnlyError):
-        return _CODES["READONLY"]()  # a Sentinel's connection says so by closing itself
+        return _CODES["READONLY"]()  # a connection through Sentinels reports it as a closed one
     if sent:
         return OutcomeUnknown("the request was sent and its reply was lost")
     return _of_loss(error)
@@ -194,7 +195,7 @@ def _of_loss(error: BaseException) -> DataError:
 
 
 def _of_reply(text: str) -> DataError:
-    """Our error for an error reply, by its first word or else by a phrase in it."""
+    """Return the DataError for an error reply, by its first word or else by a phrase in it."""
     make = _CODES.get(text.split(" ", 1)[0])
     if make is None and (found := _WRAPPED.search(text)):
         make = _CODES.get(found[1])

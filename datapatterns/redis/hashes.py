@@ -1,7 +1,8 @@
-"""Documents as hashes: what is computed before and after the trip to the server.
+"""Documents as hashes of Redis: what is computed before a command is sent and after its reply.
 
-A document is a hash with one field for each of its own, JSON in each, and two of ours: `_rev`, its
-revision, and `_entries`, its entries in the indexes, which only the scripts read.
+The hash of a document has a field for each field of the document, which holds JSON, and two fields
+of this library: `_rev`, the revision, and `_entries`, the document's index entries, which only the
+scripts read.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ from datapatterns.indexes import Index
 
 D = TypeVar("D", bound=Document)
 
-Raw = dict[bytes, bytes]  # a hash as the server has it
+Raw = dict[bytes, bytes]  # the fields of a hash as the server stores them
 
 REVISION, ENTRIES = b"_rev", b"_entries"
 _RESERVED = frozenset({"_rev", "_entries"})
-_LARGE = 16_384  # bytes: a thousand such documents are 16 MB
+_LARGE = 16_384  # bytes of a document: a thousand documents of that size take 16 MB
 
 
 def raw_of(reply: Any) -> Raw | None:
-    """The hash in a reply, a map or an array of names and values; None if it is empty."""
+    """Return the hash in a reply (a map, or names and values in turn), or None if it is empty."""
     if isinstance(reply, Mapping):
         return dict(cast("Raw", reply)) or None
     values = iter(cast("Iterable[bytes]", reply))
@@ -54,12 +55,12 @@ def raw_of(reply: Any) -> Raw | None:
 
 
 def revision(raw: Raw) -> str:
-    """The revision of a hash; "0" for one that was written past this library."""
+    """Return the revision of a hash, "0" if another program wrote it."""
     return raw.get(REVISION, b"0").decode("ascii", "replace")
 
 
 def encode(fields: Mapping[str, Any]) -> Raw:
-    """The fields as they are stored."""
+    """Return the fields as they are stored; raise InvalidData for a name that cannot be stored."""
     if not _RESERVED.isdisjoint(fields):
         raise InvalidData("the field names _rev and _entries belong to this library")
     try:
@@ -69,7 +70,7 @@ def encode(fields: Mapping[str, Any]) -> Raw:
 
 
 def parse(raw: Raw) -> dict[str, Any]:
-    """The fields in a hash; a value that is not JSON is text that somebody else stored."""
+    """Return the document's fields; a value that is not JSON, from another program, is text."""
     fields: dict[str, Any] = {}
     for name, value in raw.items():
         if name in (REVISION, ENTRIES):
@@ -83,37 +84,37 @@ def parse(raw: Raw) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Write(Generic[D]):
-    """A document on its way: how, over which revision, all of its fields, and those to be sent."""
+    """A write of one document, before it is sent."""
 
-    mode: str
+    mode: str  # "create", "replace" or "update"
     id: str
-    expected: str
-    fields: dict[str, Any]
-    sent: Raw
-    made: D
-    before: Raw = field(default_factory=dict[bytes, bytes])
+    expected: str  # the revision that must be stored, "" when a document is created
+    fields: dict[str, Any]  # all fields of the document after the write
+    sent: Raw  # the fields that have to be sent
+    made: D  # the document to return
+    before: Raw = field(default_factory=dict[bytes, bytes])  # what is stored before an update
     rev: str = field(default_factory=lambda: token_hex(8))
 
     @property
     def after(self) -> Raw:
-        """What is stored once it has gone through."""
+        """Return the hash that is stored after the write."""
         kept = {} if self.mode == "replace" else self.before
         return {**kept, **self.sent, REVISION: self.rev.encode()}
 
     def done(self) -> D:
-        """The document as it is stored now."""
+        """Return the document after the write, with its id and new revision."""
         self.made.id, self.made.rev = self.id, self.rev
         return self.made
 
 
 def creation(schema: Schema[D], document: D) -> Write[D]:
-    """The write of a new document."""
+    """Return the write that creates the document."""
     made, fields = schema.checked(document)
     return Write("create", document_id(document, schema.id_from), "", fields, encode(fields), made)
 
 
 def replacement(schema: Schema[D], document: D) -> Write[D]:
-    """The write of a whole document over the revision it carries."""
+    """Return the write that replaces the stored document of the revision that this one carries."""
     made, fields = schema.checked(document)
     id = id_to_replace(document, schema.id_from)
     expected = check_revision(document.rev)
@@ -123,7 +124,10 @@ def replacement(schema: Schema[D], document: D) -> Write[D]:
 def change(
     schema: Schema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
 ) -> Write[D]:
-    """The write of some fields over what is stored; NotFound, or Conflict if `rev` is another."""
+    """Return the write that changes some fields of the stored document `before`.
+
+    Raise NotFound if nothing is stored, and Conflict if `rev` is not the stored revision.
+    """
     if before is None:
         raise absent()
     expected = revision(before)
@@ -131,22 +135,22 @@ def change(
         raise stale()
     old = parse(before)
     fields = revise(old, changes, schema.model, update_model=schema.update_model)
-    # What was not named is the very same object: it is not sent, so that what others stored there
-    # stays, byte for byte.
+    # `revise` returns a value that was not changed as the same object. Such a field is not sent, so
+    # that its stored bytes, perhaps of another program, stay as they are.
     sent = {name: v for name, v in fields.items() if name not in old or v is not old[name]}
     made = load(schema.model, id, expected, fields)
     return Write("update", id, expected, fields, encode(sent), made, before)
 
 
 def check_revision(rev: object) -> str:
-    """A revision as it is sent; what cannot be one is stale."""
+    """Return the revision unchanged; raise Conflict for a value that cannot be a revision."""
     if not isinstance(rev, str) or not rev or not rev.isascii():
         raise stale()
     return rev
 
 
 class Overtaken(Conflict):
-    """The revision is not the stored one; and this is what is stored."""
+    """Raised when the revision is not the stored one; `stored` is what is stored instead."""
 
     def __init__(self, stored: Raw | None) -> None:
         super().__init__("the document has changed since it was read")
@@ -154,7 +158,7 @@ class Overtaken(Conflict):
 
 
 def values_of(index: Index, fields: Mapping[str, Any]) -> bytes:
-    """The packed values under which the index has the fields, nothing if it has them not."""
+    """Return the packed values of these fields in the index, empty if they are not in it."""
     try:
         return index.values(fields) or b""
     except DataError:
@@ -164,22 +168,18 @@ def values_of(index: Index, fields: Mapping[str, Any]) -> bytes:
 
 
 def index_key(index: Index) -> bytes:
-    """The index's name in the store: with other fields, or unique or not, it is another index."""
-    told = tuples.pack((*index.fields, index.unique))
-    return tuples.pack((index.name, blake2b(told, digest_size=4).hexdigest()))
-
-
-def packed_id(id: str) -> bytes:
-    """The id as it ends an index entry."""
-    return tuples.pack((id,))
+    """Return the name of the index in Redis, which differs when its fields or `unique` differ."""
+    options = tuples.pack((*index.fields, index.unique))
+    return tuples.pack((index.name, blake2b(options, digest_size=4).hexdigest()))
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """What the store knows of an index. As text: `token:complete:at`.
+class IndexState:
+    """The state of an index, which is stored as the text `token:complete:at`.
 
-    The token tells one declaration from a later one. `at` is the id behind which the filling goes
-    on, None when none is under way: a complete index can be gone through again.
+    The token is that of one declaration: an index that was forgotten and declared again has another
+    one. `at` is the least id, in UTF-8, of the documents that are still to be indexed, or None when
+    the index is not being filled. A complete index has an `at` while it is filled again.
     """
 
     token: str
@@ -187,13 +187,13 @@ class Note:
     at: bytes | None = b""
 
     @classmethod
-    def of(cls, text: bytes) -> Note:
-        """The note in the text."""
+    def of(cls, text: bytes) -> IndexState:
+        """Return the state in the text; raise DataCorrupted if there is none."""
         try:
             token, complete, at = text.decode().split(":")
             return cls(token, complete == "1", None if at == "-" else bytes.fromhex(at))
         except ValueError as error:
-            raise DataCorrupted("the note on an index is not one") from error
+            raise DataCorrupted("the stored state of an index cannot be read") from error
 
     def __bytes__(self) -> bytes:
         at = "-" if self.at is None else self.at.hex()
@@ -201,7 +201,7 @@ class Note:
 
 
 class Remembered:
-    """The documents that a repository saw last, as they were stored then; safe among threads."""
+    """The stored form of the documents that a repository saw last; threads may share it."""
 
     def __init__(self, size: int) -> None:
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
@@ -211,11 +211,11 @@ class Remembered:
         self._lock = threading.Lock()
 
     def get(self, id: str) -> Raw | None:
-        """The document as it was seen, None if it was not, or not lately."""
+        """Return the document as it was last seen, or None if it is not remembered."""
         return self._known.get(id)
 
     def put(self, id: str, raw: Raw | None) -> None:
-        """Remember what is stored now, None for nothing; large documents are not remembered."""
+        """Remember what is stored now, None if nothing is; do not remember a large document."""
         with self._lock:
             self._known.pop(id, None)
             if raw is None or not self._size or sum(map(len, raw.values())) > _LARGE:

@@ -1,4 +1,4 @@
-"""What the URL of a Redis store means."""
+"""The URL of a Redis store: `parse_url` takes it apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datapatterns.errors import InvalidArgument
 DEFAULT_PORT = 6379
 SENTINEL_PORT = 26379
 
-# Of every connection of a store, in seconds; a URL may say otherwise.
+# The timeouts, in seconds, of every connection of a store unless its URL has others.
 TIMEOUTS = {"socket_timeout": 5.0, "socket_connect_timeout": 5.0}
 
 _NO_URL = (
@@ -22,7 +22,7 @@ _NO_URL = (
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """One server (`url` for the driver), or the nodes of a cluster, or Sentinels and a service."""
+    """The parts of a URL: of one server (`url` as redis-py takes it), a cluster, or Sentinels."""
 
     kind: str
     url: str = field(default="", repr=False)  # it may hold a password
@@ -32,7 +32,7 @@ class RedisUrl:
 
     @property
     def address(self) -> str:
-        """Where it is, without credentials and options."""
+        """Return where the store is, without credentials and options."""
         if self.kind != "server":
             nodes = ",".join(f"{host}:{port}" for host, port in sorted(self.nodes))
             return f"{self.kind}://{nodes}/{self.service}/{self.options.get('db', 0)}"
@@ -42,7 +42,7 @@ class RedisUrl:
 
 
 def parse_url(url: str) -> RedisUrl:
-    """The parts of the URL; InvalidArgument, which does not quote it, if it has no sense."""
+    """Return the parts of the URL; raise InvalidArgument, which does not quote it, if it is bad."""
     try:
         return _parse(url)
     except ValueError as error:
@@ -50,7 +50,7 @@ def parse_url(url: str) -> RedisUrl:
 
 
 def bad_options(url: str) -> InvalidArgument:
-    """The error for a URL that the driver refuses; it has its options' names, not their values."""
+    """Return the error for a URL that redis-py refuses: it names the options, not their values."""
     names = dict(parse_qsl(urlsplit(url).query))
     message = f"redis-py refuses an option of this URL, one of: {', '.join(names)}"
     return InvalidArgument(message if names else _NO_URL)
@@ -75,11 +75,11 @@ def _parse(url: str) -> RedisUrl:
     nodes = tuple(_node(host, port) for host in hosts.split(","))
     service, _, database = unquote(parts.path).strip("/").partition("/")
     if sentinel and not service:
-        raise InvalidArgument("a URL with Sentinels ends with the name of their service")
+        raise InvalidArgument("a redis+sentinel URL must end with /SERVICE, as in …/mymaster")
     if sentinel and database:
         options["db"] = _database(database)
     if not sentinel and _database(service) + _database(database):
-        raise InvalidArgument("a cluster has no database but 0")
+        raise InvalidArgument("a redis+cluster URL must have no database but 0")
     kind = "sentinel" if sentinel else "cluster"
     return RedisUrl(kind, nodes=nodes, service=service, options=options)
 
@@ -88,7 +88,7 @@ def _database(text: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit()):
-        raise InvalidArgument("the path of a Redis URL is the number of a database")
+        raise InvalidArgument("the path of a Redis URL must be the number of a database")
     return int(text)
 
 
@@ -107,11 +107,11 @@ def _options(query: str) -> dict[str, Any]:
                 options[name] = float(value)
             case "protocol":
                 if value not in ("2", "3"):
-                    raise InvalidArgument("the protocol of a Redis URL is 2 or 3")
+                    raise InvalidArgument("the option protocol of a Redis URL must be 2 or 3")
                 options[name] = int(value)
             case "ssl":
                 options[name] = value.lower() in ("1", "true", "yes")
             case _:
                 known = "socket_timeout, socket_connect_timeout, protocol and ssl"
-                raise InvalidArgument(f"the options of this URL are {known}, not {name!r}")
+                raise InvalidArgument(f"unknown option {name!r} of a Redis URL; known are {known}")
     return options

@@ -160,7 +160,7 @@ def test_only_the_last_confirmation_counts() -> None:
     client = redis.Redis()  # never connects
     listeners = Listeners(1, lambda event: None)
     subscriber = Subscriber(client, Channels(Keys.of("dp", "emitter", "x")), listeners, 5.0)
-    subscriber._line = SimpleNamespace(post=lambda *command: posted.append(command))  # type: ignore[assignment]
+    subscriber._connection = SimpleNamespace(post=lambda *command: posted.append(command))  # type: ignore[assignment]
     subscriber._running = SimpleNamespace()  # type: ignore[assignment] - so that nothing is started
     first = subscriber._join("news")
     subscriber.unwant("news")

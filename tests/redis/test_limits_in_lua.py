@@ -11,11 +11,12 @@ from redis import Redis
 
 import datapatterns.redis
 from datapatterns.limits import Policy, decide, make_policy
+from datapatterns.redis.script_files import read_scripts
 from datapatterns.testing.servers.redis import RedisServer
 
 CLOCK = "local now = clock[1] * 1000000 + clock[2]"
 EXPIRY = "redis.call('PEXPIRE', key, math.ceil(micros / 1000) + 1)"
-SCRIPT = (Path(datapatterns.redis.__file__).parent / "lua" / "rate_limiter.lua").read_text()
+SCRIPT = read_scripts(Path(datapatterns.redis.__file__).parent / "lua")["rate_limiter"].decode()
 EPOCH = 1_700_000_000_000_000
 
 

@@ -1,23 +1,23 @@
-"""Commands that change something are sent once; those that read go the client's usual way.
+"""Commands that change something are sent once; commands that read may be sent again.
 
 A redis-py client sends a command again when it has lost the reply: with its defaults up to three
 times (5.x to 7.x, in a cluster) or ten times (8.x). A counter then counts twice, and a list loses
-two items. How often is up to the lent client's `retry`, `retry_on_error`, `retry_on_timeout` and
-`cluster_error_retry_attempts`, and none of them can be set for one command, nor is the client ours
-to change. But the retries live in the client's `execute_command`, not in its connections. So
-`write` takes a connection from the client's own pool, sends, reads one reply, and gives it back:
+two items. The lent client's options `retry`, `retry_on_error`, `retry_on_timeout` and
+`cluster_error_retry_attempts` decide how often; they cannot be set for one command, and this
+library does not change a client that it was lent. But the client's `execute_command` makes the
+retries, not its connections. So `write` takes a connection from the client's own pool, sends the
+command, reads one reply, and gives the connection back:
 
-1. Taking it may wait for a free one, or connect, and retry that as the client was told. If this
-   fails nothing was sent: Unavailable or TimedOut.
+1. Taking a connection may wait for a free one, or connect, with the client's retries. If it fails,
+   nothing was sent: Unavailable or TimedOut.
 2. From the first byte of the command on, a lost reply is OutcomeUnknown.
-3. An error reply means that the command was not run. So where a cluster answers that the key is
-   elsewhere, the command is sent there: still it runs once.
+3. An error reply means that the command was not run. So when a cluster answers that the key is on
+   another node, the command is sent to that node, and still runs once.
 
-Replies come as bytes whatever `decode_responses` says, and as the server sent them, without the
-client's conversions, so give bytes and look only for what is alike in RESP2 and RESP3: numbers,
-strings and arrays, as scripts return them.
+Replies are bytes whatever `decode_responses` says, without the client's conversions. So use only
+what is the same in RESP2 and RESP3: numbers, strings and arrays, which is what scripts return.
 
-`read` may repeat: it leaves the retries, and the cluster's redirections, to the client.
+`read` leaves retries, and the cluster's redirections, to the client.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from datapatterns.redis._async.pools import (
 from datapatterns.redis.closing import check_open
 from datapatterns.redis.errors import is_closed_transport, redis_errors
 
-PATIENCE = 10.0  # seconds until a client without a free connection is called unavailable
-REDIRECTIONS = 5  # how often one command may be sent on within a cluster
-LOSSES = 2  # and how often a node may be out of reach meanwhile
+PATIENCE = 10.0  # seconds to wait for a free connection before the client is Unavailable
+REDIRECTIONS = 5  # how often a cluster may redirect one command
+LOSSES = 2  # how often a node may be out of reach meanwhile
 
 
 async def write(client: AsyncRedisClient, *command: bytes | str | int, key: bytes) -> Any:
-    """Send a command about this key once and return its reply, or raise one of our errors."""
+    """Send a command about this key once and return its reply in bytes; raise a DataError."""
     check_open(client)
     with heeding_cancellation():
         if isinstance(client, RedisCluster):
@@ -61,9 +61,9 @@ async def write(client: AsyncRedisClient, *command: bytes | str | int, key: byte
 
 
 async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
-    """Return the reply to a command that changes nothing, in bytes, or raise one of our errors."""
+    """Return the reply to a command that changes nothing, in bytes; raise a DataError."""
     untyped: Any = client  # the driver's own types are incomplete
-    # A cluster's client that learns the slots anew closes connections that others are reading from.
+    # When a cluster's client updates its slots, it closes connections that other calls are reading.
     tries = LOSSES if isinstance(client, RedisCluster) else 1
     with heeding_cancellation(), redis_errors():
         while True:
@@ -79,10 +79,10 @@ async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
 
 
 async def when_free(call: Call) -> Any:
-    """Make a call for which the client may have no connection free just now; wait for one then.
+    """Return the result of a call that takes a connection; wait while none is free.
 
-    The drivers' pools raise instead (from redis-py 8 on already for a hundred commands at once),
-    and nothing was sent yet.
+    The pools of redis-py raise when they have no free connection, from redis-py 8 on already for a
+    hundred commands at once; nothing was sent then, so the call is simply made again.
     """
     ends = time.monotonic() + PATIENCE
     while True:
@@ -95,7 +95,7 @@ async def when_free(call: Call) -> Any:
 
 
 def _is_exhausted(error: Exception) -> bool:
-    # redis-py before 6 has a text for some of its pools and no class.
+    # Some pools of redis-py before 6 raise a ConnectionError with this text instead.
     return isinstance(error, driver.MaxConnectionsError) or "Too many connections" in str(error)
 
 
@@ -104,8 +104,8 @@ async def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -
     with redis_errors() as errors:
         connection = await when_free(partial(take, pool))
         try:
-            # A PING, if the client wants one after idling; here its failure proves that the
-            # command was not sent.
+            # Sends a PING if the client's `health_check_interval` asks for one. If the PING fails,
+            # the command was not sent.
             await connection.check_health()
             if asking:
                 await connection.send_command("ASKING")
@@ -118,7 +118,7 @@ async def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -
 
 
 async def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key: bytes) -> Any:
-    """Send the command to the node that has the key, following it when it has moved."""
+    """Send the command to the node that has the key, and on to another one when it has moved."""
     asked: Pool | None = None
     lost = 0
     for sent_on in range(REDIRECTIONS + 1):
@@ -137,7 +137,7 @@ async def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key:
     raise AssertionError("unreachable")
 
 
-# Why a node refuses what another one, or the same one a little later, will take.
+# Errors after which another node, or the same one a little later, may take the command.
 _ELSEWHERE = (
     driver.AskError,
     driver.MovedError,
@@ -145,13 +145,13 @@ _ELSEWHERE = (
     driver.ReadOnlyError,
     driver.ConnectionError,
     driver.TimeoutError,
-    AttributeError,  # these two of a closed transport
+    AttributeError,  # as the next: see `is_closed_transport`
     TypeError,
 )
 
 
 async def _redirected(client: RedisCluster, cause: BaseException | None) -> Pool | None:
-    """The node that was named for this once, or None after learning where everything is now."""
+    """Return the pool of the node that an ASK names, or None after updating the client's slots."""
     if isinstance(cause, driver.TryAgainError):
         await asyncio.sleep(0.05)
         return None

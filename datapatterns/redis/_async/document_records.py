@@ -1,4 +1,4 @@
-"""A collection's documents in Redis as records, and back."""
+"""Reads and adds the documents of a collection in Redis as records of a migration."""
 
 from __future__ import annotations
 
@@ -8,61 +8,62 @@ from typing import Any
 
 from datapatterns.codecs import loads
 from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
+from datapatterns.indexes import pack_id
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.scanning import Argument, text_of
-from datapatterns.redis.hashes import ENTRIES, REVISION, encode, packed_id, raw_of
+from datapatterns.redis.hashes import ENTRIES, REVISION, encode, raw_of
 from datapatterns.redis.keys import Keys
 from datapatterns.transfers import Batch, Record, present
 from datapatterns.tuples import AFTER
 
 Ids = Sequence[tuple[str, ...]]
 
-_DOCUMENTS = 100  # that are read or stored in one step
+_STEP = 100  # documents that are read or stored in one step
 
 
 class AsyncDocumentRecords:
-    """A hash a document. They get new revisions; their indexes are filled later."""
+    """The documents of a collection. Added ones get new revisions; the indexes are filled later."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
         self.redis, self._keys = client, Keys.of(namespace, "repository", name)
         self._index = self._keys("index")
 
     async def rows(self, after: str | None) -> AsyncIterator[Batch]:
-        """Iterate over the documents by id."""
+        """Iterate over the documents in the order of their ids."""
         first = b"[d" if after is None else b"(d" + bytes.fromhex(after)
         while True:
             rows = await read(
-                self.redis, "ZRANGEBYLEX", self._index, first, b"(d" + AFTER, "LIMIT", 0, _DOCUMENTS
+                self.redis, "ZRANGEBYLEX", self._index, first, b"(d" + AFTER, "LIMIT", 0, _STEP
             )
             records = present(await self.find([(text_of(row[1:]),) for row in rows]))
-            if len(rows) < _DOCUMENTS:
+            if len(rows) < _STEP:
                 yield Batch(records)
                 return
             yield Batch(records, rows[-1][1:].hex())
             first = b"(" + rows[-1]
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return the documents of these ids."""
+        """Return the documents of these ids, None for each one that is missing."""
         found: list[Record | None] = []
-        for at in range(0, len(ids), _DOCUMENTS):
-            part = ids[at : at + _DOCUMENTS]
+        for at in range(0, len(ids), _STEP):
+            part = ids[at : at + _STEP]
             keys = [self._keys("doc", *id) for id in part]
             raws = await SCRIPTS.read(self.redis, "repository_read", keys)
             found += [_document(id, raw) for id, raw in zip(part, raws, strict=True)]
         return found
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Store the documents; marked for those who keep indexes over the collection already."""
+        """Store the documents whose ids are not stored yet, with marks for indexes that exist."""
         new = 0
-        for at in range(0, len(records), _DOCUMENTS):
-            new += await self._add_some(records[at : at + _DOCUMENTS])
+        for at in range(0, len(records), _STEP):
+            new += await self._add_some(records[at : at + _STEP])
         return new
 
     async def _add_some(self, records: Sequence[Record]) -> int:
         keys = [self._index, self._keys("indexes")]
-        args: list[Argument] = ["lax", 0]  # how many indexes this writer knows
+        args: list[Argument] = ["lax", 0]  # this writer knows no index
         for record in records:
             [id] = record.id
             keys.append(self._keys("doc", id))
@@ -72,7 +73,7 @@ class AsyncDocumentRecords:
                 "",
                 token_hex(8),
                 id.encode(),
-                packed_id(id),
+                pack_id(id),
                 len(sent),
             ]
             args += [*about, *sent]
@@ -91,7 +92,7 @@ def _encoded(record: Record) -> dict[bytes, bytes]:
 
 
 def _document(id: tuple[str, ...], reply: Any) -> Record | None:
-    """The fields of a hash. A value that is no JSON is text that somebody else stored."""
+    """Return the record of a hash; a value that is not JSON, from another program, is text."""
     raw = raw_of(reply)
     if raw is None:
         return None

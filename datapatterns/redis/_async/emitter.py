@@ -102,7 +102,7 @@ class AsyncEmitter(AsyncListening):
             keys = [channel, self._channels.everything]
             try:
                 await SCRIPTS.write(
-                    self.redis, "emitter_publish", keys, [data, self._channels.sealed(event, data)]
+                    self.redis, "emitter_publish", keys, [data, self._channels.pack(event, data)]
                 )
                 return
             except Unsupported:

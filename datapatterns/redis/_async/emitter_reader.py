@@ -1,9 +1,10 @@
-"""What keeps an emitter's connection: one that reads in the background and comes back when lost."""
+"""The base of an emitter's readers: a connection that is read in the background and replaced."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 
 from redis import exceptions as driver
 
@@ -22,11 +23,12 @@ _SLACK = 2.0  # seconds
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
-class AsyncEmitterReader:
-    """Connects, has a session, and when that ends begins anew, at once and then with full jitter.
+class AsyncEmitterReader(ABC):
+    """Runs sessions in the background: connects, reads, and begins anew when the session ends.
 
-    A subclass says what a session is (`_talk`), whether one is needed (`_needed`), and what it
-    means that it could not be had (`_unreachable`) or was lost (`_lost`).
+    The first new session begins at once, further ones after waits with full jitter. A subclass
+    reads (`_read`), says whether a session is needed (`_needed`), and handles a failed attempt to
+    connect (`_unreachable`) and the loss of a connection (`_lost`).
     """
 
     def __init__(
@@ -36,31 +38,36 @@ class AsyncEmitterReader:
         self._key = key
         self._listeners = listeners
         self._heartbeat = heartbeat
-        self._timeout = heartbeat + max(heartbeat, _SLACK)  # for a server that blocks for a beat
+        # Longer than the server may block, which is one heartbeat.
+        self._timeout = heartbeat + max(heartbeat, _SLACK)
         self._lock = threading.Lock()  # held for moments only
-        self._line: AsyncReaderConnection | None = None
+        self._connection: AsyncReaderConnection | None = None
         self._running: AsyncBackground | None = None
         self._over = AsyncEvent()
         self._attempt = 0  # failures in a row
-        # Whether a cluster has to be asked where the key is now. Not after every loss: some drivers
-        # cut all of the client's connections when they ask.
+        # Whether to ask a cluster anew which server has the key. Not after every loss: asking makes
+        # some versions of redis-py close all of the client's connections.
         self._astray = False
-        self._alive = 0.0  # when the server was last heard of
+        self._alive = 0.0  # when the server was last heard from
 
+    @abstractmethod
     def _needed(self) -> bool:
-        raise NotImplementedError
+        """Return whether a connection is needed now."""
 
-    async def _talk(self, line: AsyncReaderConnection) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _read(self, connection: AsyncReaderConnection) -> None:
+        """Read until the emitter is closed or no connection is needed any more."""
 
+    @abstractmethod
     def _unreachable(self, error: DataError) -> None:
-        raise NotImplementedError
+        """Handle that connecting failed."""
 
+    @abstractmethod
     def _lost(self, error: DataError) -> None:
-        raise NotImplementedError
+        """Handle that the connection was lost while it was read."""
 
     def _start(self) -> None:
-        """Run, unless it does; the caller holds the lock."""
+        """Begin to run in the background unless it runs already; the caller holds the lock."""
         if self._running is None and not self._over.is_set():
             self._attempt = 0
             self._running = AsyncBackground(self._run)
@@ -77,23 +84,15 @@ class AsyncEmitterReader:
             self._attempt += 1
 
     async def _session(self) -> None:
-        """Connect, and talk until that fails or nobody needs it any more."""
-        try:
-            line = await AsyncReaderConnection.open(
-                self.redis, self._key, timeout=self._timeout, anew=self._astray
-            )
-        except DataError as error:
-            if isinstance(error, Closed):
-                self._over.set()  # it would be so for ever
-            self._astray = True
-            self._unreachable(error)
+        """Connect, and read until the connection fails or is no longer needed."""
+        connection = await self._connect()
+        if connection is None:
             return
-        self._astray = False
         try:
             with self._lock:
-                self._line = line
+                self._connection = connection
             if not self._over.is_set():
-                await self._talk(line)
+                await self._read(connection)
         except DataError as error:
             self._astray = not isinstance(error.__cause__, LOSSES)
             self._lost(error)
@@ -102,15 +101,29 @@ class AsyncEmitterReader:
             self._lost(Unavailable(f"the reader failed: {type(error).__name__}"))
         finally:
             with self._lock:
-                self._line = None
-            await line.close()
+                self._connection = None
+            await connection.close()
+
+    async def _connect(self) -> AsyncReaderConnection | None:
+        try:
+            connection = await AsyncReaderConnection.open(
+                self.redis, self._key, timeout=self._timeout, anew=self._astray
+            )
+        except DataError as error:
+            if isinstance(error, Closed):
+                self._over.set()  # a closed client stays closed
+            self._astray = True
+            self._unreachable(error)
+            return None
+        self._astray = False
+        return connection
 
     async def close(self) -> None:
-        """Read no more, and leave no connection behind."""
+        """Stop reading and close the connection."""
         self._over.set()
         with self._lock:
-            line, running = self._line, self._running
-        if line is not None:
-            line.stop()
+            connection, running = self._connection, self._running
+        if connection is not None:
+            connection.stop()
         if running is not None:
             await running.end()

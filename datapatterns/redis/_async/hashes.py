@@ -1,11 +1,11 @@
-"""Reading and writing the documents of a repository in Redis, with their index entries."""
+"""Reads and writes the hashes of a repository, one a document, with their index entries."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from datapatterns import indexes as entries
+from datapatterns import indexes
 from datapatterns.documents import Document, load
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
 from datapatterns.indexes import Index
@@ -18,7 +18,6 @@ from datapatterns.redis.hashes import (
     Remembered,
     Write,
     check_revision,
-    packed_id,
     parse,
     raw_of,
     revision,
@@ -29,10 +28,10 @@ D = TypeVar("D", bound=Document)
 
 
 class AsyncHashes(Generic[D]):
-    """The hashes of a collection, and what was seen of them lately.
+    """The hashes of a collection, and the form in which this repository last saw them.
 
-    A write is one run of `repository_write.lua`, for one document or for some. It does nothing but
-    say so when an index must be filled first.
+    A write is one run of `repository_write.lua`, for one document or for several. When an index
+    must be filled first, the script says so and changes nothing.
     """
 
     def __init__(self, indexing: AsyncIndexing, remembered: Remembered) -> None:
@@ -41,20 +40,20 @@ class AsyncHashes(Generic[D]):
         self._indexing = indexing
 
     async def read(self, id: str) -> Raw | None:
-        """Return the hash of that document, None if there is none."""
+        """Return the hash of that document, or None if there is no such document."""
         raw = raw_of(await read(self.redis, "HGETALL", self._indexing.key(id)))
         self.remembered.put(id, raw)
         return raw
 
-    async def behind(self, model: type[D], index: Index, rows: list[bytes]) -> list[D]:
-        """Return the documents of index entries, less those that have moved meanwhile."""
-        ids = [entries.entry_id(row) for row in rows]
-        items: list[D] = []
-        for id, raw, row in zip(ids, await self._indexing.read_many(ids), rows, strict=True):
+    async def of_entries(self, model: type[D], index: Index, entries: list[bytes]) -> list[D]:
+        """Return the documents of index entries, without those whose entry has changed since."""
+        ids = [indexes.entry_id(entry) for entry in entries]
+        documents: list[D] = []
+        for id, raw, entry in zip(ids, await self._indexing.read_many(ids), entries, strict=True):
             fields = parse(raw or {})
-            if raw is not None and entries.entry(values_of(index, fields), id) == row:
-                items.append(load(model, id, revision(raw), fields))
-        return items
+            if raw is not None and indexes.entry(values_of(index, fields), id) == entry:
+                documents.append(load(model, id, revision(raw), fields))
+        return documents
 
     async def write(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
         """Send the writes and return each one's document or error."""
@@ -62,18 +61,17 @@ class AsyncHashes(Generic[D]):
         return [self._outcome(*one) for one in zip(writes, outcomes, strict=True)]
 
     async def destroy(self, id: str, rev: str | None) -> None:
-        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
-        keys = [self._indexing.set, self._indexing.notes, self._indexing.key(id)]
-        # A revision that cannot be one is not the stored one either, if there is any.
+        """Remove the document; raise NotFound if it is missing, Conflict if `rev` is stale."""
+        keys = [self._indexing.set, self._indexing.states, self._indexing.key(id)]
         wanted = "" if rev is None else check_revision(rev)
         self.remembered.put(id, None)
-        args: list[bytes | str] = [wanted, id.encode(), packed_id(id)]
+        args: list[bytes | str] = [wanted, id.encode(), indexes.pack_id(id)]
         await SCRIPTS.write(self.redis, "repository_destroy", keys, args)
 
     async def _send(self, writes: Sequence[Write[D]]) -> list[Any]:
-        """Run the script and return its reply, after filling the indexes where needed."""
+        """Run the script and return its reply; first fill the indexes if it asks for that."""
         indexing = self._indexing
-        keys = [indexing.set, indexing.notes, *(indexing.key(write.id) for write in writes)]
+        keys = [indexing.set, indexing.states, *(indexing.key(write.id) for write in writes)]
         args: list[bytes | str | int] = [len(indexing.indexes)]
         for name, index in indexing.indexes.items():
             args += [indexing.names[name], "1" if index.unique else ""]
@@ -87,18 +85,20 @@ class AsyncHashes(Generic[D]):
                 return outcomes  # pyright: ignore[reportUnknownVariableType] - the driver's
             await indexing.prepare()
             await indexing.catch_up()
-            mode = "lax"  # marks that were left since then are of later writes
-        raise Unavailable("an index is forgotten by others again and again")
+            mode = "lax"  # marks left since then belong to later writes
+        raise Unavailable(
+            "other programs remove an index again and again; declare it in all of them"
+        )
 
     def _arguments(self, write: Write[D]) -> list[bytes | str | int]:
         values = [values_of(index, write.fields) for index in self._indexing.indexes.values()]
         sent: list[bytes] = [part for pair in write.sent.items() for part in pair]
-        id = write.id.encode(), packed_id(write.id)
+        id = write.id.encode(), indexes.pack_id(write.id)
         about: list[bytes | str] = [write.mode, write.expected, write.rev, *id]
         return [*about, *values, len(sent), *sent]
 
     def _outcome(self, write: Write[D], outcome: list[Any]) -> D | DataError:
-        """The document as it is stored now, or the error that the outcome stands for."""
+        """Return the document as it is stored now, or the error that the outcome stands for."""
         match outcome:
             case [b"ok"]:
                 self.remembered.put(write.id, write.after)

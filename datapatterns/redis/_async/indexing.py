@@ -1,4 +1,4 @@
-"""Declaring, filling and asking the indexes of a repository in Redis."""
+"""Declares, fills and queries the indexes of a repository in Redis."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from secrets import token_hex
 from typing import Any
 
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.indexes import Index, entry_id
+from datapatterns.indexes import Index, entry_id, pack_id
 from datapatterns.names import check_name
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.hashes import (
-    Note,
+    IndexState,
     Raw,
     index_key,
-    packed_id,
     parse,
     raw_of,
     revision,
@@ -26,44 +25,44 @@ from datapatterns.redis.hashes import (
 from datapatterns.redis.keys import Keys
 from datapatterns.tuples import AFTER, unpack
 
-_STEP = 500  # documents that are gone through in one step
-_FORGET = 5_000  # entries that are removed in one step
-TRIES = 5  # how often an index may be found wanting again
+_STEP = 500  # documents that one step of filling looks at
+_FORGET = 5_000  # entries that one step of forgetting removes
+TRIES = 5  # attempts before an index that is never ready is an error
 
 _READY, _INCOMPLETE, _MISSED = 0, 1, 2
 
 
 class AsyncIndexing:
-    """All indexes of a collection in one sorted set, and the notes on them in one hash.
+    """All indexes of a collection in one sorted set, and the states of the indexes in one hash.
 
     Members have score 0, so the set is in the order of their bytes: `d<id>` for each document,
-    `e<index><values><id>` for each entry, and `m<index><id>` for each document that was changed by
-    a writer which did not know that index ("missed"). The scripts that write keep all three.
+    `e<index><values><id>` for each index entry, and `m<index><id>`, a mark, for each document that
+    a writer changed without knowing that index. The scripts that write maintain all three.
 
-    A new index gets a note first; from then on, writers that do not know it leave their marks.
-    Then it is filled, 500 documents a step: read them, compute their entries, and write those of
-    the documents whose revision is still the same. The others were changed by somebody who either
-    knew the index or left a mark. The last step makes the note say "complete". Any process may go
-    on where another one stopped, and several at once do no harm.
+    A new index is declared by storing its state; from then on, writers that do not know the index
+    leave marks. Then it is filled, 500 documents a step: read the documents, compute their entries,
+    and write the entries of those whose revision is still the same. The others were changed by a
+    writer that either knew the index or left a mark. The last step sets the state to complete. A
+    process may continue what another one began, and several may fill the same index at once.
 
-    A question to an index is one script: it answers, or says that the index is not complete, or
-    that there are marks; then those few documents are looked at first.
+    A query is one script: it returns the result, or says that the index is not complete, or that
+    there are marks. In these cases the index is filled, or the marked documents are indexed, first.
     """
 
     def __init__(
         self, client: AsyncRedisClient, keys: Keys, indexes: Mapping[str, Index], *, ensure: bool
     ) -> None:
         self.redis = client
-        self.set, self.notes = keys("index"), keys("indexes")
+        self.set, self.states = keys("index"), keys("indexes")
         self._keys = keys
         self._ensure = ensure
-        self.mode = "strict" if ensure else "lax"  # in which a write asks for complete indexes
+        self.mode = "strict" if ensure else "lax"  # whether a write needs every index complete
         self.indexes = indexes
         self.names = {name: index_key(index) for name, index in indexes.items()}
 
     async def ask(self, script: str, index: str, *args: bytes | str | int) -> list[Any]:
-        """Return what the script says of the index, after filling it where needed."""
-        keys, name, mode = [self.set, self.notes], self.names[index], "strict"
+        """Return what the script finds in the index; first fill the index if it asks for that."""
+        keys, name, mode = [self.set, self.states], self.names[index], "strict"
         for _ in range(TRIES):
             found: list[Any]
             status, *found = await SCRIPTS.read(self.redis, script, keys, [name, mode, *args])
@@ -73,34 +72,36 @@ class AsyncIndexing:
                 await self.prepare()
             else:
                 await self._catch_up(self.indexes[index])
-                mode = "lax"  # marks that were left since then are of later writes
-        raise Unavailable("an index is forgotten by others again and again")
+                mode = "lax"  # marks left since then belong to later writes
+        raise Unavailable(
+            "other programs remove an index again and again; declare it in all of them"
+        )
 
     async def prepare(self) -> None:
-        """Fill what is not complete, and what unaware writers have left; unless told not to."""
+        """Fill the indexes; raise Unavailable if the repository was made with `ensure=False`."""
         if not self._ensure:
             raise Unavailable("an index is not complete: call ensure() first")
         await self.ensure()
 
     async def ensure(self) -> None:
         """Declare the indexes and fill those that are not complete."""
-        for index, note in (await self._declare()).items():
-            if not note.complete:
-                async for _ in self._fill(self.indexes[index], note):
+        for index, state in (await self._declare()).items():
+            if not state.complete:
+                async for _ in self._fill(self.indexes[index], state):
                     pass
 
     async def catch_up(self) -> None:
-        """Look at the documents that unaware writers have changed under unique indexes."""
+        """Index the marked documents in every unique index."""
         for index in self.indexes.values():
             if index.unique:
                 await self._catch_up(index)
 
     async def reindex(self, total: int, progress: Callable[[int, int], Any] | None) -> int:
-        """Go through all documents for every index, or go on with it; forget other indexes."""
+        """Fill every index again, or continue to; remove the indexes that are not declared here."""
         done, total = 0, total * len(self.indexes)
         await self._forget_undeclared()
-        for index, note in (await self._declare()).items():
-            begun = note if note.at is not None else replace(note, at=b"")
+        for index, state in (await self._declare()).items():
+            begun = state if state.at is not None else replace(state, at=b"")
             async for passed in self._fill(self.indexes[index], begun):
                 done += passed
                 if progress is not None:
@@ -108,40 +109,42 @@ class AsyncIndexing:
             await self._sweep(self.indexes[index])
         return done
 
-    async def _declare(self) -> dict[str, Note]:
-        """Return the notes on the indexes, which are there from now on."""
+    async def _declare(self) -> dict[str, IndexState]:
+        """Store a first state for each index that has none, and return the states of all."""
         if not self.names:
             return {}
-        args = [arg for name in self.names.values() for arg in (name, bytes(Note(token_hex(8))))]
-        found = await SCRIPTS.write(self.redis, "repository_declare", [self.notes], args)
-        return {name: Note.of(note) for name, note in zip(self.names, found, strict=True)}
+        args: list[bytes] = []
+        for name in self.names.values():
+            args += [name, bytes(IndexState(token_hex(8)))]
+        found = await SCRIPTS.write(self.redis, "repository_declare", [self.states], args)
+        return {name: IndexState.of(text) for name, text in zip(self.names, found, strict=True)}
 
     async def _forget_undeclared(self) -> None:
-        keys = [self.set, self.notes]
-        for name in await read(self.redis, "HKEYS", self.notes):
+        keys = [self.set, self.states]
+        for name in await read(self.redis, "HKEYS", self.states):
             if name not in self.names.values():
                 while await SCRIPTS.write(self.redis, "repository_forget", keys, [name, _FORGET]):
                     pass
 
-    async def _fill(self, index: Index, note: Note) -> AsyncIterator[int]:
-        """Go through the documents from the note's place on; yield the number in each step."""
-        while note.at is not None:
-            first = b"[d" + note.at
+    async def _fill(self, index: Index, state: IndexState) -> AsyncIterator[int]:
+        """Index the documents from the state's `at` on; yield how many each step looked at."""
+        while state.at is not None:
+            first = b"[d" + state.at
             rows = await read(
                 self.redis, "ZRANGEBYLEX", self.set, first, b"(d" + AFTER, "LIMIT", 0, _STEP
             )
             ids = [row[1:].decode() for row in rows]
             if len(rows) < _STEP:
-                note = replace(note, complete=True, at=None)
+                state = replace(state, complete=True, at=None)
             else:
-                note = replace(note, at=rows[-1][1:] + b"\x00")
-            outcome = await self._look_at(index, ids, note.token, bytes(note))
-            if outcome is None:
-                return  # others have forgotten it: whoever asks it next declares it anew
+                state = replace(state, at=rows[-1][1:] + b"\x00")
+            changed = await self._index(index, ids, state.token, bytes(state))
+            if changed is None:
+                return  # another program has removed it: the next query declares it again
             yield len(ids)
 
     async def _sweep(self, index: Index) -> None:
-        """Remove the entries of documents that were deleted by hand."""
+        """Remove the entries of documents whose hash another program has deleted."""
         base = b"e" + self.names[index.name]
         at, last = b"[" + base, b"(" + base + AFTER
         while True:
@@ -153,33 +156,38 @@ class AsyncIndexing:
             at = b"(" + rows[-1]
 
     async def _catch_up(self, index: Index) -> None:
-        """Go through the marks there are now, and try again those that change meanwhile."""
+        """Index the marked documents; again, up to TRIES times, those that change meanwhile."""
         base = b"m" + self.names[index.name]
         at = b"[" + base
-        for_all = Note.of((await self._note(index)) or bytes(Note("")))
+        state = IndexState.of((await self._state(index)) or bytes(IndexState("")))
         while True:
             last = b"(" + base + AFTER
             rows = await read(self.redis, "ZRANGEBYLEX", self.set, at, last, "LIMIT", 0, _STEP)
             ids = [unpack(row[len(base) :])[0] for row in rows]
             for _ in range(TRIES):
-                if not await self._look_at(index, ids, for_all.token, b""):
+                if not await self._index(index, ids, state.token, b""):
                     break
             if len(rows) < _STEP:
                 return
             at = b"(" + rows[-1]
 
-    async def _note(self, index: Index) -> bytes | None:
-        found: bytes | None = await read(self.redis, "HGET", self.notes, self.names[index.name])
+    async def _state(self, index: Index) -> bytes | None:
+        found: bytes | None = await read(self.redis, "HGET", self.states, self.names[index.name])
         return found
 
-    async def _look_at(self, index: Index, ids: list[str], token: str, note: bytes) -> int | None:
-        """Write the entries of these documents; return how many had changed, None if forgotten."""
-        args: list[bytes | str] = [self.names[index.name], "1" if index.unique else "", token, note]
+    async def _index(self, index: Index, ids: list[str], token: str, state: bytes) -> int | None:
+        """Write the entries of these documents, and the next state of the index unless it is empty.
+
+        Return how many of the documents had changed since they were read, which have to be indexed
+        again; or None, having changed nothing, if the index has another token by now.
+        """
+        name, unique = self.names[index.name], "1" if index.unique else ""
+        args: list[bytes | str] = [name, unique, token, state]
         for id, raw in zip(ids, await self.read_many(ids), strict=True):
             rev = "" if raw is None else revision(raw)
             values = b"" if raw is None else values_of(index, parse(raw))
-            args += [id.encode(), packed_id(id), rev, values]
-        keys = [self.set, self.notes, *map(self.key, ids)]
+            args += [id.encode(), pack_id(id), rev, values]
+        keys = [self.set, self.states, *map(self.key, ids)]
         outcome, *rest = await SCRIPTS.write(self.redis, "repository_fill", keys, args)
         if outcome == b"taken":
             message = f"two documents have the same {', '.join(index.fields)}"
@@ -187,11 +195,11 @@ class AsyncIndexing:
         return int(rest[0]) if outcome == b"ok" else None
 
     def key(self, id: str) -> bytes:
-        """The key of that document."""
+        """Return the key of that document."""
         return self._keys("doc", check_name("an id", id))
 
     async def read_many(self, ids: Iterable[str]) -> list[Raw | None]:
-        """Return the hashes of these documents, None where there is none."""
+        """Return the hashes of these documents, None for each one that is missing."""
         keys = [self.key(id) for id in ids]
         found: list[Raw | None] = []
         for at in range(0, len(keys), _STEP):

@@ -19,7 +19,7 @@ class AsyncLeaderboard:
     """Players by score, the highest first; of equal scores the one reached first ranks higher.
 
     A sorted set `{namespace:leaderboard:name}:scores`, whose members are 16 digits and the player;
-    a hash `...:places` with each player's digits; and a counter `...:sequence`. A script looks the
+    a hash `...:orders` with each player's digits; and a counter `...:sequence`. A script looks the
     player up, and when the score changes, takes the next number of the sequence, removes the old
     member and adds the new one. The digits count downwards: among equal scores Redis sorts by
     member, so the earlier one comes higher. (To pack the time into the score instead would cost it
@@ -37,7 +37,7 @@ class AsyncLeaderboard:
         self.redis = client
         keys = Keys.of(namespace, "leaderboard", name)
         self._scores = keys("scores")
-        self._keys = [self._scores, keys("places")]
+        self._keys = [self._scores, keys("orders")]
         self._all_keys = [*self._keys, keys("sequence")]
 
     async def add(self, player: str, points: float) -> float:

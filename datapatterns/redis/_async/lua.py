@@ -1,4 +1,4 @@
-"""This library's own scripts, one file each in `datapatterns/redis/lua`."""
+"""The scripts of this library, one file each in `datapatterns/redis/lua`."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Where the connections of a lent client come from, whatever kind of client it is.
+"""Takes connections from a lent client, whatever kind of client it is.
 
 # unasync: by hand
 
-A client for one server, and one that asks Sentinels, has one pool. In a cluster each node has its
-own, and the key says which; there the async driver gives a node no pool but two methods of its own.
+A client for one server, or for Sentinels, has one pool. The client of a cluster has connections
+for each node, and the key decides which node; in the async face of redis-py a node has no pool but
+methods to acquire and release a connection, which `NodePool` gives the shape of a pool.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from redis.exceptions import RedisError
 from datapatterns.redis.closing import check_open
 
 AsyncRedisClient: TypeAlias = Redis | RedisCluster
-# What the caller of a transaction writes.
+# The function that a caller gives to a transaction.
 Step: TypeAlias = Callable[[Pipeline], Awaitable[object]]
 Call: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 def _wants_a_name(get_connection: Any) -> bool:
-    """Redis-py before 5.3 wants the command's name and makes nothing of it; later ones warn."""
+    """Return whether `get_connection` requires a command's name: redis-py before 5.3 does."""
     name = inspect.signature(get_connection).parameters.get("command_name")
     return name is not None and name.default is inspect.Parameter.empty
 
@@ -40,36 +41,36 @@ _hiredis: Any = import_module("hiredis") if find_spec("hiredis") else None
 
 
 def pack(connection: Any, command: tuple[bytes | str | int, ...]) -> Any:
-    """Return the command as it travels; the async driver itself would make it in Python always."""
+    """Return the command's bytes, packed by hiredis if it is installed; redis-py never uses it."""
     if _hiredis is None:
         return connection.pack_command(*command)
     return _hiredis.pack_command(command)
 
 
 class Pool(Protocol):
-    """What this library asks of a connection pool."""
+    """A connection pool as this library uses it."""
 
     async def get_connection(self, *args: Any) -> Any:
-        """Return a connection that is connected and has nothing left to read."""
+        """Return a connection that is open and has nothing left to read."""
         ...
 
     async def release(self, connection: Any) -> None:
-        """Take the connection back."""
+        """Take back a connection."""
         ...
 
 
 class NodePool:
-    """The connections of one cluster node, in the shape of a pool."""
+    """The connections of one cluster node, with the methods of a pool."""
 
     def __init__(self, node: Any) -> None:
         self.node = node
 
     async def get_connection(self, *_: Any) -> Any:
-        """Return a connection that is connected and has nothing left to read."""
+        """Return a connection that is open and has nothing left to read."""
         connection = self.node.acquire_connection()
         try:
             await connection.connect()
-            # The node's own code would send into a connection that the server has closed.
+            # The node's own code would send over a connection that the server has closed.
             await _renew(connection)
         except BaseException:
             await self.release(connection)
@@ -85,11 +86,11 @@ class NodePool:
 
 
 async def take(pool: Pool) -> Any:
-    """Return a connection of the pool that is connected and has nothing left to read."""
+    """Return a connection of the pool that is open and has nothing left to read."""
     untyped: Any = pool
     connection = await untyped.get_connection(*POOL_ARGS)
-    # With maintenance notifications, which redis-py 8 turns on by itself, its pool does not look
-    # for an end, and for a reset it never does.
+    # redis-py 8 turns maintenance notifications on by default, and then its pool does not check
+    # whether the server has closed the connection; no version checks whether it was reset.
     notified = getattr(pool, "maint_notifications_enabled", None)
     if _is_reset(connection) or (notified is not None and notified()):
         try:
@@ -101,15 +102,15 @@ async def take(pool: Pool) -> Any:
 
 
 async def _renew(connection: Any) -> None:
-    """Connect anew if there is something to read: then it is closed, or out of step."""
+    """Connect again if there is data to read: the connection is closed, or out of step."""
     if await _has_data(connection):
         await connection.disconnect()
         await connection.connect()
 
 
 async def _has_data(connection: Any) -> bool:
-    """Whether there is something to read; a connection that was closed shows itself so as well."""
-    # redis-py before 8 has the longer name only.
+    """Return whether there is data to read, or the connection was closed."""
+    # redis-py before 8 has only `can_read_destructive`.
     if _is_reset(connection):
         return True
     can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
@@ -125,17 +126,17 @@ def _is_reset(connection: Any) -> bool:
 
 
 async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
-    """Return the pool of connections to the server that has this key; Closed if we closed it."""
+    """Return the pool of connections to the server that has this key."""
     check_open(client)
     if not isinstance(client, RedisCluster):
         return client.connection_pool
     await client.initialize()
-    untyped: Any = client  # the driver says str, and takes bytes
+    untyped: Any = client  # the driver's type says str, but it takes bytes
     return NodePool(untyped.get_node_from_key(key))
 
 
 async def pools_of(client: AsyncRedisClient) -> list[Pool]:
-    """Return the pools of all servers that have keys: one, or those of a cluster's primaries."""
+    """Return the pools of all servers that have keys: one, or one for each cluster primary."""
     check_open(client)
     if not isinstance(client, RedisCluster):
         return [client.connection_pool]
@@ -145,20 +146,20 @@ async def pools_of(client: AsyncRedisClient) -> list[Pool]:
 
 
 async def pool_at(client: RedisCluster, asked: Any) -> Pool | None:
-    """Return the pool of the node that an ASK names, None if the client does not know it."""
+    """Return the pool of the node that an ASK names, or None if the client does not know it."""
     node = client.get_node(asked.host, asked.port)
     return None if node is None else NodePool(node)
 
 
 async def learn(client: AsyncRedisClient) -> None:
-    """Make a cluster's client ask anew which node has which slots."""
+    """Make a cluster's client ask the cluster again which node has which slots."""
     check_open(client)
     if isinstance(client, RedisCluster):
         await client.nodes_manager.initialize()
 
 
 async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:
-    """Return a pipeline to the server that has this key, for MULTI and EXEC there."""
+    """Return a pipeline to the server that has this key, for a transaction."""
     check_open(client)
     if not isinstance(client, RedisCluster):
         return client.pipeline()
@@ -169,11 +170,11 @@ async def pipeline_of(client: AsyncRedisClient, key: bytes) -> Pipeline:
 async def own_connection(
     client: AsyncRedisClient, key: bytes, *, timeout: float, **others: Any
 ) -> Any:
-    """Return a connection outside of the pool, not yet connected, to the server that has this key.
+    """Return a new connection, not yet open, to the server that has this key.
 
-    For one that reads and blocks: it takes no place in the pool, and its socket waits for `timeout`
-    seconds, which must be more than the server is told to block. `others` replace options of the
-    pool's connections. The caller disconnects it.
+    It is for commands that block: it does not count in the pool, and its socket times out after
+    `timeout` seconds, which must be longer than the server blocks. `others` replace options of the
+    pool's connections. The caller closes it.
     """
     pool: Any = await pool_of(client, key)
     source = pool.node if isinstance(pool, NodePool) else pool
@@ -181,8 +182,8 @@ async def own_connection(
 
 
 def new_connection(source: Any, **others: Any) -> Any:
-    """Return a connection as the pool's own, not yet connected; `others` replace its options."""
-    # Without notifications of maintenance, which concern the pool, and which the driver refuses to
-    # make with RESP2 and its own parser.
+    """Return a new connection, not yet open, with the pool's options, replaced by `others`."""
+    # The options for maintenance notifications are left out: they concern the pool, and redis-py
+    # refuses them with RESP2 and its Python parser.
     options = {name: it for name, it in source.connection_kwargs.items() if "maint" not in name}
     return source.connection_class(**{**options, **others})

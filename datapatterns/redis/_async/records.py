@@ -1,8 +1,7 @@
-"""What Redis stores of each kind as records, and back: one class a kind, for `AsyncTransfer`.
+"""Reads and adds the records of a migration in Redis: one class for each kind, for `AsyncTransfer`.
 
-`rows` reads from behind a position on, in batches; `find` reads by ids; `add` stores what is not
-there. Where a position is no more than a cursor of SCAN, which a restart of the server makes
-worthless, no batch gives one, and reading begins again.
+A batch gives a position to continue from only where a position outlasts the server's process. A
+cursor of SCAN does not, so kinds that are read with one begin again after an interruption.
 """
 
 from __future__ import annotations
@@ -32,28 +31,28 @@ from datapatterns.transfers import FACTS, Batch, Kind, Record, Unit, present
 
 Ids = Sequence[tuple[str, ...]]
 
-_DIGITS = 10  # of a priority, in the place of an item
-_HIGHEST_NUMBER = 2**53
+_DIGITS = 10  # of a priority, at the beginning of an item's order
+_HIGHEST_NUMBER = 2**53  # from which the order of a player counts downwards
 
 
 class AsyncRecords(Protocol):
-    """One unit's records."""
+    """The records of one unit, such as a collection or a leaderboard."""
 
     def rows(self, after: str | None) -> AsyncIterator[Batch]:
-        """Iterate over the records behind that position."""
+        """Iterate over the records behind that position, None for all of them."""
         ...
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return the records of these ids."""
+        """Return the records of these ids, None for each one that is missing."""
         ...
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Store those that are not there; return how many."""
+        """Store the records whose ids are not stored yet and return how many there were."""
         ...
 
 
 class AsyncCounterRecords:
-    """`{namespace:counter:<name>}:value`, one command a counter."""
+    """All counters of a namespace: `{namespace:counter:<name>}:value`; one command for each."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
         self.redis, self._namespace = client, namespace
@@ -69,7 +68,7 @@ class AsyncCounterRecords:
             yield Batch(present(await self.find(ids)))
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return the counters of these names."""
+        """Return the counters of these names, None for each one that is missing."""
         return [await self._find(id) for id in ids]
 
     async def _find(self, id: tuple[str, ...]) -> Record | None:
@@ -86,7 +85,7 @@ class AsyncCounterRecords:
 
 
 class AsyncCalendarRecords:
-    """The hashes of each subject: `all`, `days:2014`, `hours:2014-01-15`; two trips a subject."""
+    """Calendar counters: for each subject the hashes `all`, `days:2014`, `hours:2014-01-15`."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
         self.redis, self._namespace = client, namespace
@@ -99,7 +98,7 @@ class AsyncCalendarRecords:
             yield Batch(present(await self.find(ids)))
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return all that is counted for these subjects."""
+        """Return the counts of these subjects, in two round trips for each."""
         return [await self._find(id) for id in ids]
 
     async def _find(self, id: tuple[str, ...]) -> Record | None:
@@ -109,8 +108,8 @@ class AsyncCalendarRecords:
         months = [note[1:] for note in notes if note[0] == "h"]
         hours = [("hours", f"{month}-{day:02}") for month in months for day in range(1, 32)]
         parts = [("all",), *days, *hours]
-        places = [keys(*part) for part in parts]
-        clock, *found = await SCRIPTS.read(self.redis, "transfer_calendar_read", places)
+        hashes = [keys(*part) for part in parts]
+        clock, *found = await SCRIPTS.read(self.redis, "transfer_calendar_read", hashes)
         counts: dict[str, int] = {}
         ends: dict[str, int] = {}
         for part, (lives, fields) in zip(parts, found, strict=True):
@@ -122,18 +121,18 @@ class AsyncCalendarRecords:
             counts |= named
             if lives >= 0:
                 end = int(clock + lives) * 1_000
-                ends |= {key: end for key in named}  # noqa: C420 - fromkeys has no type of its own
+                ends |= {key: end for key in named}  # noqa: C420 - dict.fromkeys loses the type
         return Record(id, counts, ends) if counts else None
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Store all counts of each subject, in one step."""
+        """Store all counts of each subject in one step."""
         return sum([await self._add(record) for record in records])
 
     async def _add(self, record: Record) -> int:
         keys = Keys.of(self._namespace, "calendar", *record.id)
         hashes: dict[tuple[str, ...], dict[str, int]] = {("all",): {}}
         for key, count in record.data.items():
-            part, field = _calendar_place(key)
+            part, field = _calendar_field(key)
             hashes.setdefault(part, {})[field] = count
             if part[0] != "all":
                 note = part[1] if part[0] == "days" else part[1][:7]
@@ -142,12 +141,12 @@ class AsyncCalendarRecords:
         for part, fields in hashes.items():
             args += [_ends(record, part), 2 * len(fields)]
             args += itertools.chain.from_iterable(fields.items())
-        places = [keys(*part) for part in hashes]
-        return int(await SCRIPTS.write(self.redis, "transfer_calendar_add", places, args))
+        hash_keys = [keys(*part) for part in hashes]
+        return int(await SCRIPTS.write(self.redis, "transfer_calendar_add", hash_keys, args))
 
 
 def _calendar_key(part: tuple[str, ...], field: str) -> str | None:
-    """The key of the bucket that is counted in that field; None for a note of ours."""
+    """Return the key of the bucket that the field counts, or None if the field is a note."""
     match part:
         case ("days", year):
             return f"{year}-{field[:2]}-{field[2:]}"
@@ -157,8 +156,8 @@ def _calendar_key(part: tuple[str, ...], field: str) -> str | None:
             return None if field[0] in "dh" else field
 
 
-def _calendar_place(key: str) -> tuple[tuple[str, ...], str]:
-    """The hash and the field in which that bucket is counted."""
+def _calendar_field(key: str) -> tuple[tuple[str, ...], str]:
+    """Return the hash and the field that count this bucket."""
     match bucket_of(key):
         case "day":
             return ("days", key[:4]), key[5:7] + key[8:10]
@@ -169,16 +168,16 @@ def _calendar_place(key: str) -> tuple[tuple[str, ...], str]:
 
 
 def _ends(record: Record, part: tuple[str, ...]) -> Argument:
-    """The second at which the hash may end: when its last count does, if all of them do."""
+    """Return the second at which the hash expires, with its last count; "" if a count stays."""
     ends: dict[str, int] = record.hints or {}
-    of = [key for key in record.data if part == ("all",) or _calendar_place(key)[0] == part]
+    of = [key for key in record.data if part == ("all",) or _calendar_field(key)[0] == part]
     if any(key not in ends for key in of):
         return ""
     return -(-max(ends[key] for key in of) // 1_000_000)
 
 
 class AsyncGroupRecords:
-    """`…:members:<group>` and `…:groups:<member>`, sets."""
+    """Groups: the sets `…:members:<group>` and `…:groups:<member>`."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
         self.redis, self._keys = client, Keys.of(namespace, "groups", name)
@@ -197,7 +196,7 @@ class AsyncGroupRecords:
                         break
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return which of these members are in which of these groups."""
+        """Return a record for each id, a group and a member of it; None for others."""
         found: list[Record | None] = []
         for group, pairs in itertools.groupby(ids, key=lambda id: id[0]):
             wanted = list(pairs)
@@ -210,7 +209,7 @@ class AsyncGroupRecords:
         return found
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Put the members into their groups."""
+        """Add the members to their groups."""
         new = 0
         for group, some in itertools.groupby(records, key=lambda record: record.id[0]):
             members = [record.id[1] for record in some]
@@ -224,20 +223,20 @@ class AsyncGroupRecords:
 
 
 class AsyncLeaderboardRecords:
-    """`scores`, a sorted set of digits and player, `places`, and the `sequence`."""
+    """A leaderboard: the sorted set `scores`, the hash `orders`, and the `sequence`."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
         keys = Keys.of(namespace, "leaderboard", name)
-        self.redis, self._places = client, keys("places")
-        self._keys = [keys("scores"), keys("places"), keys("sequence")]
+        self.redis, self._orders = client, keys("orders")
+        self._keys = [keys("scores"), keys("orders"), keys("sequence")]
 
     async def rows(self, after: str | None) -> AsyncIterator[Batch]:
         """Iterate over the players."""
-        async for players in fields_of(self.redis, self._places, b""):
+        async for players in fields_of(self.redis, self._orders, b""):
             yield Batch(present(await self.find([(text_of(player),) for player in players])))
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return the players' scores and numbers."""
+        """Return the players' scores, and their numbers in the order of arrival."""
         args = [id[0].encode() for id in ids]
         rows = await SCRIPTS.read(self.redis, "transfer_players_read", self._keys[:2], args)
         return [
@@ -246,7 +245,7 @@ class AsyncLeaderboardRecords:
         ]
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Give the players these scores and numbers."""
+        """Add the players with their scores and numbers."""
         args: list[Argument] = []
         for record in records:
             score, number = record.data
@@ -255,7 +254,7 @@ class AsyncLeaderboardRecords:
 
 
 class AsyncQueueRecords:
-    """The items of a work queue, whatever their state, and before them the facts of the queue."""
+    """The items of a work queue, in any state, and first of all the facts of the queue itself."""
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
         keys = Keys.of(namespace, "work_queue", name)
@@ -264,19 +263,19 @@ class AsyncQueueRecords:
         self._adding = [keys(part) for part in ("jobs", "ready", "delayed", "dead", "wake")]
 
     async def rows(self, after: str | None) -> AsyncIterator[Batch]:
-        """Iterate over the facts and the items; the hash has them all, wherever they move."""
+        """Iterate over the facts and the items, which one hash has in whatever state they are."""
         yield Batch(present(await self.find([FACTS])))
         async for states in fields_of(self.redis, self._jobs, b"s"):
             yield Batch(present(await self.find([(text_of(state[1:]),) for state in states])))
 
     async def find(self, ids: Ids) -> list[Record | None]:
-        """Return the items of these ids."""
+        """Return the items of these ids, None for each one that is missing."""
         args = [id[0].encode() for id in ids]
         rows = await SCRIPTS.read(self.redis, "transfer_items_read", self._reading, args)
         return [_item(id, row) for id, row in zip(ids, rows, strict=True)]
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Queue the items at their places, or bury them."""
+        """Add the items in their order, ready, delayed or dead."""
         args: list[Argument] = []
         for record in records:
             args += _item_arguments(record)
@@ -284,21 +283,21 @@ class AsyncQueueRecords:
 
 
 def _item(id: tuple[str, ...], row: list[Any]) -> Record | None:
-    """An item as a record. What is leased is ready, and has at least one attempt left."""
+    """Return the record of an item; a leased item is ready and has at least one attempt left."""
     if not row:
         return None
     if id == FACTS:
         paused, requeued = row
         data = {"paused": paused == 1, "requeued": requeued}
         return Record(id, data) if any(row) else None
-    item, error, attempts, most, pushed, place, leased, died, ready = row
+    item, error, attempts, most, pushed, order, leased, died, ready = row
     data = {
         "item": text_of(item),
         "attempts": min(attempts, max(most - 1, 0)) if leased else attempts,
         "most": most,
         "pushed": pushed,
-        "priority": HIGHEST_PRIORITY - number(place[:_DIGITS]),
-        "at": died or number(place[_DIGITS:]),
+        "priority": HIGHEST_PRIORITY - number(order[:_DIGITS]),
+        "at": died or number(order[_DIGITS:]),
         "error": text_of(error),
         "dead": died > 0,
     }
@@ -310,14 +309,14 @@ def _item_arguments(record: Record) -> list[Argument]:
     if record.id == FACTS:
         return ["", str(int(data["paused"])), data["requeued"], 0, 0, 0, "", 0, ""]
     where = "dead" if data["dead"] else "ready" if record.hints["ready"] else "delayed"
-    place = f"{HIGHEST_PRIORITY - data['priority']:010d}{data['at']:016d}"
+    order = f"{HIGHEST_PRIORITY - data['priority']:010d}{data['at']:016d}"
     return [
         record.id[0].encode(), data["item"].encode(), data["error"].encode(), data["attempts"],
-        data["most"], data["pushed"], place, data["at"], where,
+        data["most"], data["pushed"], order, data["at"], where,
     ]  # fmt: skip
 
 
-RECORDS: dict[Kind, Any] = {
+_CLASSES: dict[Kind, Any] = {
     "counter": AsyncCounterRecords,
     "calendar_counter": AsyncCalendarRecords,
     "groups": AsyncGroupRecords,
@@ -328,6 +327,6 @@ RECORDS: dict[Kind, Any] = {
 
 
 def records_of(client: AsyncRedisClient, namespace: str, unit: Unit) -> AsyncRecords:
-    """The unit's records."""
-    made: AsyncRecords = RECORDS[unit.kind](client, namespace, unit.name)
+    """Return what reads and adds the records of the unit."""
+    made: AsyncRecords = _CLASSES[unit.kind](client, namespace, unit.name)
     return made

@@ -206,7 +206,7 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
             "repository_rows", index, command, *_bounds(base, plan), plan.limit
         )
         page = plan.page([row[len(base) :] for row in rows], lambda row: row)
-        items = await self._hashes.behind(self._schema.model, self._index(index), page.items)
+        items = await self._hashes.of_entries(self._schema.model, self._index(index), page.items)
         return Page(items, page.next, page.previous)
 
     @override

@@ -1,4 +1,4 @@
-"""Looking through all of a namespace in Redis: keys, and fields of a hash, page by page."""
+"""Scans a namespace in Redis: its keys, and the fields of a hash, in steps."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from datapatterns.redis.errors import redis_errors
 
 Argument = bytes | str | int
 
-PAGE = 500  # keys, fields and members that are looked at in one step
+PAGE = 500  # keys, fields or members in one step
 _GLOB = re.compile(rb"[*?\[\]\\^-]")
 
 
 async def ask(pool: Pool, *command: Argument) -> Any:
-    """Return the reply of this one server to a command that changes nothing, in bytes."""
+    """Return the reply, in bytes, of this one server to a command that changes nothing."""
     with redis_errors():
         connection = await when_free(partial(take, pool))
         try:
@@ -35,7 +35,7 @@ async def ask(pool: Pool, *command: Argument) -> Any:
 async def all_keys(
     client: AsyncRedisClient, start: bytes, end: bytes
 ) -> AsyncIterator[list[bytes]]:
-    """Iterate over the keys that begin and end so, on every server; some may come twice."""
+    """Iterate over the keys with this start and end, on every server; a key may come twice."""
     pattern = _GLOB.sub(rb"\\\g<0>", start) + b"*" + _GLOB.sub(rb"\\\g<0>", end)
     for pool in await pools_of(client):
         cursor = b"0"
@@ -48,7 +48,7 @@ async def all_keys(
 
 
 def names_of(key: bytes) -> tuple[list[str], list[str]]:
-    """The namespace, the pattern and the names in a key's tag, and the parts behind it."""
+    """Return the parts of a key's hash tag (namespace, pattern, names), and those behind it."""
     tag, _, parts = key[1:].partition(b"}:")
     return list(map(_name, tag.split(b":"))), list(map(_name, parts.split(b":")))
 
@@ -60,7 +60,7 @@ def _name(part: bytes) -> str:
 async def fields_of(
     client: AsyncRedisClient, key: bytes, start: bytes
 ) -> AsyncIterator[list[bytes]]:
-    """Iterate over the fields of a hash that begin so; some may come twice."""
+    """Iterate over the fields of a hash with this start; a field may come twice."""
     cursor = b"0"
     while True:
         cursor, *found = await SCRIPTS.read(
@@ -73,15 +73,15 @@ async def fields_of(
 
 
 def number(value: bytes) -> int:
-    """The number in a stored value; DataCorrupted if it is none."""
+    """Return the whole number in a stored value; raise DataCorrupted if it is not one."""
     try:
         return int(value)
     except ValueError as error:
-        raise DataCorrupted("what should be a number is none") from error
+        raise DataCorrupted("a stored value is not a whole number") from error
 
 
 def text_of(data: bytes) -> str:
-    """The text in a stored value; DataCorrupted if it is none."""
+    """Return the text in a stored value; raise DataCorrupted if it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:

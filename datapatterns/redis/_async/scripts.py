@@ -1,4 +1,4 @@
-"""Lua scripts from a folder, sent by their digest."""
+"""Runs the Lua scripts of a folder by their digests."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from redis.exceptions import NoScriptError
 from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.pools import AsyncRedisClient
+from datapatterns.redis.script_files import read_scripts
 
 
 class AsyncScripts:
-    """Runs each script of a folder in one round trip, and in two when the server forgot it.
+    """Runs each script of a folder in one round trip, or in two if the server does not have it.
 
     `write(client, "move", keys, args)` runs `move.lua`:
 
-    1. EVALSHA with the digest, so that the text does not travel.
-    2. When the server answers NOSCRIPT, which it does before it runs anything, EVAL with the text:
-       that runs it and keeps it. (EVALSHA, SCRIPT LOAD and EVALSHA again would be one trip more.)
+    1. EVALSHA with the digest, so that the text is not sent.
+    2. If the server answers NOSCRIPT, which means that it ran nothing, EVAL with the text, which
+       runs the script and stores it. (SCRIPT LOAD and a second EVALSHA would take one trip more.)
 
-    All keys of one run must be in one slot of a cluster and be given as keys. `write` sends at most
-    once, as `commands` says; `read` is for a script that changes nothing. `queue` puts a script
-    into a pipeline or a transaction, always as EVAL: there a NOSCRIPT would come too late, since
-    the commands beside it run all the same.
+    All keys that a script uses must be given as keys, and be in one slot of a cluster. `write` runs
+    a script at most once, as `commands` describes; `read` is for a script that changes nothing.
+    `queue` adds a script to a pipeline or a transaction, always as EVAL: after a NOSCRIPT there,
+    the other commands would have run already.
 
-    Raises our errors; what a script returns with `redis.error_reply` is translated as well.
+    What scripts share may stand in a file whose name begins with `_`, which is not a script itself:
+    a line `-- include _clock.lua` is replaced by its text when the folder is read.
+
+    Errors are DataErrors, also those that a script returns with `redis.error_reply`.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._texts = {path.stem: path.read_bytes() for path in Path(folder).glob("*.lua")}
-        # EVALSHA asks for SHA-1; nothing is protected by it.
+        self._texts = read_scripts(folder)
+        # EVALSHA requires SHA-1; it serves as a name here, not for security.
         self._digests = {
             name: hashlib.sha1(text, usedforsecurity=False).hexdigest()
             for name, text in self._texts.items()
@@ -80,11 +84,11 @@ class AsyncScripts:
         keys: Sequence[bytes],
         args: Sequence[bytes | str | int] = (),
     ) -> None:
-        """Add a script to a redis-py pipeline or transaction, whose results will have its reply."""
+        """Add a script to a redis-py pipeline or transaction, whose results include its reply."""
         text, _ = self._find(name)
         pipeline.execute_command("EVAL", text, len(keys), *keys, *args)
 
     def _find(self, name: str) -> tuple[bytes, str]:
         if name not in self._texts:
-            raise InvalidArgument(f"there is no script {name!r} in the folder")
+            raise InvalidArgument(f"the folder has no script {name!r}")
         return self._texts[name], self._digests[name]

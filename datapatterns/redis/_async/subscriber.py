@@ -1,4 +1,4 @@
-"""The reader of an emitter that keeps no history: publish and subscribe."""
+"""The reader of an emitter without history: it subscribes to channels and reads their messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import RedisCluster
+from typing_extensions import override
 
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.listening import AsyncListeners, Message
@@ -18,27 +19,27 @@ from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.reader_connection import AsyncReaderConnection
 from datapatterns.redis.channels import Channels
 
-_SILENCES = 3  # heartbeats without a word after which a connection is taken for dead
+_SILENCES = 3  # heartbeats without an answer after which the connection counts as lost
 
 
 @dataclass(eq=False, slots=True)
 class _Subscription:
-    """One channel or pattern of the server, and the events for whose sake it is there."""
+    """A channel or pattern of the server, and the events that need it."""
 
-    kind: str  # "", "P" for a pattern, "S" for a shard's channel: the command's first letter
+    kind: str  # the command's first letter: "P" for a pattern, "S" for a sharded channel, or ""
     name: bytes
     events: set[str] = field(default_factory=set[str])
     settled: AsyncEvent = field(default_factory=AsyncEvent)
     error: DataError | None = None
-    held: bool = False  # the server has confirmed it once: from then on it must not be missed
+    held: bool = False  # the server has confirmed it once: a later loss is a gap
 
 
 class AsyncSubscriber(AsyncEmitterReader):
-    """Keeps one connection subscribed to what is wanted.
+    """Keeps one connection subscribed to every event and pattern that has listeners.
 
-    `want` sends SUBSCRIBE and waits for the server's confirmation. After a loss all subscriptions
-    are sent again, and messages are held back until all of them are confirmed and the gap has been
-    announced.
+    `want` sends SUBSCRIBE and waits for the server's confirmation. After a loss of the connection
+    it sends all subscriptions again; messages are kept back until all of them are confirmed and the
+    listeners were told of the gap.
     """
 
     def __init__(
@@ -50,14 +51,14 @@ class AsyncSubscriber(AsyncEmitterReader):
     ) -> None:
         super().__init__(client, channels.prefix, listeners, heartbeat)
         self._channels = channels
-        self.sharded = isinstance(client, RedisCluster)  # until the server turns out to be too old
+        self.sharded = isinstance(client, RedisCluster)  # until a server refuses SSUBSCRIBE
         self._wanted: dict[bytes, _Subscription] = {}
         self._unconfirmed: Counter[bytes] = Counter()
         self._lost_since: float | None = None
-        self._back: list[tuple[str, Message]] = []  # messages held back
+        self._kept_back: list[tuple[str, Message]] = []
 
     async def want(self, event: str, timeout: float) -> None:
-        """Return once every message of this event or pattern is sure to come."""
+        """Return once the server has confirmed the subscription to this event or pattern."""
         ends = time.monotonic() + timeout
         while True:
             sharded = self.sharded
@@ -78,14 +79,14 @@ class AsyncSubscriber(AsyncEmitterReader):
             subscription = self._wanted.get(name)
             if subscription is None:
                 subscription = self._wanted[name] = _Subscription(kind, name)
-                if self._line is not None:
-                    self._subscribe(self._line, subscription)
+                if self._connection is not None:
+                    self._subscribe(self._connection, subscription)
             subscription.events.add(event)
             self._start()
             return subscription
 
     def unwant(self, event: str) -> None:
-        """Let go of an event that has no listeners any more."""
+        """Unsubscribe from an event or pattern that has no listeners any more."""
         _, name = self._channels.to_hear(event, sharded=self.sharded)
         with self._lock:
             subscription = self._wanted.get(name)
@@ -95,26 +96,28 @@ class AsyncSubscriber(AsyncEmitterReader):
             if not subscription.events:
                 del self._wanted[name]
                 subscription.settled.set()
-                if self._line is not None:
-                    self._line.post(f"{subscription.kind}UNSUBSCRIBE", name)
+                if self._connection is not None:
+                    self._connection.post(f"{subscription.kind}UNSUBSCRIBE", name)
 
-    def _subscribe(self, line: AsyncReaderConnection, subscription: _Subscription) -> None:
-        line.post(f"{subscription.kind}SUBSCRIBE", subscription.name)
+    def _subscribe(self, connection: AsyncReaderConnection, subscription: _Subscription) -> None:
+        connection.post(f"{subscription.kind}SUBSCRIBE", subscription.name)
         self._unconfirmed[subscription.name] += 1
 
+    @override
     def _needed(self) -> bool:
         return bool(self._wanted)
 
-    async def _talk(self, line: AsyncReaderConnection) -> None:
+    @override
+    async def _read(self, connection: AsyncReaderConnection) -> None:
         with self._lock:
             self._unconfirmed.clear()
-            self._back.clear()
+            self._kept_back.clear()
             for subscription in self._wanted.values():
-                self._subscribe(line, subscription)
+                self._subscribe(connection, subscription)
         self._resume()
         silences = 0
         while not self._over.is_set():
-            reply = await line.receive(self._heartbeat)
+            reply = await connection.receive(self._heartbeat)
             if reply is not None:
                 silences = 0
                 self._alive = time.monotonic()
@@ -123,8 +126,8 @@ class AsyncSubscriber(AsyncEmitterReader):
                 continue
             silences += 1
             if silences == _SILENCES:
-                raise TimedOut("the server has fallen silent")
-            line.post("PING")
+                raise TimedOut("the server has stopped answering")
+            connection.post("PING")
 
     def _take(self, reply: list[Any]) -> None:
         kind = reply[0]
@@ -144,7 +147,7 @@ class AsyncSubscriber(AsyncEmitterReader):
             event = self._channels.event_of(channel)
             self._pass_on(event, (event, data))
             return
-        event, data = self._channels.opened(data)
+        event, data = self._channels.unpack(data)
         for pattern in self._events(channel):
             if self._channels.matches(pattern, event):
                 self._pass_on(pattern, (event, data))
@@ -156,14 +159,14 @@ class AsyncSubscriber(AsyncEmitterReader):
 
     def _pass_on(self, key: str, message: Message) -> None:
         if self._lost_since is not None:
-            self._back.append((key, message))
+            self._kept_back.append((key, message))
         else:
             self._listeners.hear(key, message)
 
     def _confirmed(self, name: bytes) -> None:
         with self._lock:
             self._unconfirmed[name] -= 1
-            # If it was let go and wanted again meanwhile, only the last word counts.
+            # After an unsubscription and a new subscription, only the last confirmation counts.
             if self._unconfirmed[name] <= 0:
                 del self._unconfirmed[name]
                 if name in self._wanted:
@@ -178,7 +181,7 @@ class AsyncSubscriber(AsyncEmitterReader):
             raise Unavailable("the channel's slot has moved to another node")
 
     def _resume(self) -> None:
-        """With all subscriptions confirmed: announce what was missed, then go on."""
+        """Tell listeners of the gap and pass on the messages kept back, if all is confirmed."""
         with self._lock:
             if self._unconfirmed.total():
                 return
@@ -188,31 +191,31 @@ class AsyncSubscriber(AsyncEmitterReader):
         if since is not None and events:
             seconds = time.monotonic() - since
             self._listeners.gap(Gap(tuple(sorted(events)), seconds, "connection"))
-        for key, message in self._back:
+        for key, message in self._kept_back:
             self._listeners.hear(key, message)
-        self._back.clear()
+        self._kept_back.clear()
 
+    @override
     def _unreachable(self, error: DataError) -> None:
-        """Tell those who wait for a first confirmation, and forget what they wanted."""
+        """Drop every subscription that was never confirmed, and raise the error in its `want`."""
         with self._lock:
             for subscription in [s for s in self._wanted.values() if not s.held]:
                 del self._wanted[subscription.name]
                 subscription.error = error
                 subscription.settled.set()
 
+    @override
     def _lost(self, error: DataError) -> None:
         if isinstance(error, Unsupported) and self.sharded:
             self.sharded = False
         if not isinstance(error, Unavailable | TimedOut):
-            self._unreachable(error)  # the server refused: which of them is not known
+            self._unreachable(error)  # a refusal, which does not say of which subscription
         with self._lock:
             if self._lost_since is None and any(s.held for s in self._wanted.values()):
                 self._lost_since = self._alive
 
+    @override
     async def close(self) -> None:
-        """Read no more, and leave no connection behind."""
+        """Stop reading, close the connection, and raise Closed in every `want` under way."""
         await super().close()
-        self._close_waiting()
-
-    def _close_waiting(self) -> None:
         self._unreachable(Closed("the emitter was closed"))

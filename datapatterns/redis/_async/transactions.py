@@ -1,4 +1,4 @@
-"""Optimistic transactions: WATCH, read, MULTI, EXEC, and again when another writer was faster."""
+"""Optimistic transactions: WATCH, read, MULTI, EXEC; repeated when a watched key was changed."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ async def async_transact(
     """Run `fn` in a transaction on the keys and return the results of EXEC, in order.
 
     1. WATCH the keys.
-    2. `fn(pipe)` reads with `pipe.get(...)` and the like, calls `pipe.multi()`, and queues what is
-       to be written. Nothing it queues has happened yet; it may be called many times.
-    3. EXEC. If a watched key was changed since, nothing was done: from the start again, after a
-       wait of random length that grows ("full jitter"), for up to `attempts` times or `deadline`
-       seconds; then Conflict (`contention`).
+    2. `fn(pipe)` reads with `pipe.get(...)` and the like, calls `pipe.multi()`, and queues the
+       commands that write. They are not executed yet; `fn` may be called many times.
+    3. EXEC. If a watched key was changed since step 1, nothing was executed: begin again, after a
+       random wait that grows ("full jitter"). After `attempts` attempts or `deadline` seconds,
+       raise Conflict (`contention`).
 
-    redis-py's own `transaction()` tries for ever, and takes a lost reply of EXEC for a changed key,
-    so that it runs twice what may have gone through; here that is OutcomeUnknown. EXEC does not
-    undo: if one of several queued commands fails, the others were executed, and that is
-    OutcomeUnknown too. In a cluster all keys must be in one slot.
+    A lost reply of EXEC is OutcomeUnknown; `transaction()` of redis-py takes it for a changed key
+    and runs the commands twice, and has no bound of attempts. EXEC does not undo: if some of the
+    queued commands fail, the others were executed, and that is OutcomeUnknown too. In a cluster all
+    keys must be in one slot.
     """
     if not keys:
-        raise InvalidArgument("a transaction watches at least one key")
+        raise InvalidArgument("keys must name at least one key to watch")
     ends = time.monotonic() + seconds("deadline", deadline)
     lost: Exception | None = None
     for attempt in range(attempts):
@@ -63,12 +63,13 @@ async def async_transact(
             break
         await asyncio.sleep(wait)
     if lost is not None and isinstance(lost.__context__, LostConnection | LostReply):
-        raise Unavailable("the connection was lost before anything was sent") from lost
-    raise Conflict("other writers were faster every time", reason="contention") from lost
+        raise Unavailable("the connection was lost before EXEC was sent") from lost
+    message = "other writers changed a watched key during every attempt"
+    raise Conflict(message, reason="contention") from lost
 
 
 async def _attempt(client: AsyncRedisClient, keys: Sequence[bytes | str], fn: Step) -> list[Any]:
-    """Go through it once; WatchError if a key was changed meanwhile and nothing was done."""
+    """Try once; raise WatchError if a watched key was changed and nothing was executed."""
     first = keys[0] if isinstance(keys[0], bytes) else keys[0].encode()
     with redis_errors():
         pipe: Any = await pipeline_of(client, first)
@@ -78,13 +79,12 @@ async def _attempt(client: AsyncRedisClient, keys: Sequence[bytes | str], fn: St
         await _prepare(pipe, fn)
         return await _execute(pipe)
     finally:
-        # Gives the connection back.
         with redis_errors():
-            await pipe.reset()
+            await pipe.reset()  # gives the connection back
 
 
 async def _prepare(pipe: Any, fn: Step) -> None:
-    """Let `fn` read and queue; only the driver's errors are translated."""
+    """Call `fn`, which reads and queues commands; translate only the driver's errors."""
     try:
         await fn(pipe)
     except WatchError:
@@ -92,12 +92,12 @@ async def _prepare(pipe: Any, fn: Step) -> None:
     except DRIVER_ERRORS as error:
         raise translate(error) from error
     if not pipe.watching:
-        # Without a watch the driver would send EXEC again after a lost reply.
-        raise InvalidArgument("the function of a transaction must not unwatch or execute")
+        # Without a watch redis-py would send EXEC again after a lost reply.
+        raise InvalidArgument("the function of a transaction must not call unwatch or execute")
 
 
 async def _execute(pipe: Any) -> list[Any]:
-    """EXEC, once; its results, unless a command in it failed."""
+    """Send EXEC once and return its results; raise an error if a command in it failed."""
     try:
         with redis_errors(sent=True):
             results: list[Any] = await pipe.execute(raise_on_error=False)
@@ -110,6 +110,6 @@ async def _execute(pipe: Any) -> list[Any]:
     if failed and len(failed) == len(results):
         raise translate(failed[0]) from failed[0]
     if failed:
-        message = "the transaction was executed, but not all of its commands succeeded"
+        message = "the transaction was executed, but some of its commands failed"
         raise OutcomeUnknown(message) from failed[0]
     return results

@@ -1,4 +1,4 @@
-"""All there is in a namespace of Redis, for `migrate`: found by the names of the keys."""
+"""Reads and adds everything in a namespace of Redis for `migrate`; the keys say what there is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from datapatterns.transfers import (
 )
 from datapatterns.tuples import AFTER
 
-# What stays behind, by its pattern, or by its pattern and the first part of its key.
+# What is not carried over, by its pattern, or by its pattern and the first part of its key.
 _LEFT = {
     ("limiter",): LIMITS,
     ("concurrency",): LEASES,
@@ -43,13 +43,13 @@ _LEFT = {
 
 
 class AsyncTransfer:
-    """Everything in a namespace, as records; see `AsyncTransfer` of the store.
+    """Everything in a namespace, as records.
 
-    Names are found with SCAN, on every primary of a cluster. Counters, calendar counters, groups,
-    players and items are read with cursors (SCAN, HSCAN, SSCAN): what is there throughout comes at
-    least once, and an interrupted unit begins again. Documents come in the order of their ids. What
-    is stored is stored by a script that leaves alone what is there: OutcomeUnknown is no harm, call
-    it again.
+    SCAN finds the names, on every primary of a cluster. Counters, calendar counters, groups,
+    players and items are read with cursors (SCAN, HSCAN, SSCAN): what exists all the time comes at
+    least once, and an interrupted unit begins again. Documents come in the order of their ids. A
+    script adds the records and leaves those that exist unchanged: after OutcomeUnknown, `add` may
+    be called again.
     """
 
     kinds = frozenset(KINDS)
@@ -63,18 +63,18 @@ class AsyncTransfer:
         self._progress = Keys.of(namespace, "migration", "progress")("note")
 
     async def identity(self) -> str:
-        """Return the servers' own ids, the database and the namespace."""
+        """Return the ids of the servers, the database and the namespace, or the address instead."""
         try:
-            said = [await ask(pool, "INFO", "server") for pool in await pools_of(self.redis)]
+            replies = [await ask(pool, "INFO", "server") for pool in await pools_of(self.redis)]
         except Forbidden:
             return self.address
-        ids = sorted(re.findall(r"run_id:(\w+)", b"".join(said).decode(errors="replace")))
+        ids = sorted(re.findall(r"run_id:(\w+)", b"".join(replies).decode(errors="replace")))
         pool: Any = getattr(self.redis, "connection_pool", None)
         database = pool.connection_kwargs.get("db") or 0 if pool is not None else 0
         return f"redis:{','.join(ids)}/{database}#{self._namespace}"
 
     async def inventory(self) -> Inventory:
-        """Return the units with their counts, and what cannot be carried."""
+        """Return the units with their counts, and what is not carried over."""
         found, documents, queues, boards = Inventory(), dict[str, int](), set[str](), set[str]()
         async for keys in all_keys(self.redis, b"{%b:" % escape(self._namespace), b""):
             sets: list[bytes] = []
@@ -122,24 +122,24 @@ class AsyncTransfer:
             found.leave(f"documents of {name!r} that its list does not have", max(0, count - known))
 
     def export(self, unit: Unit, after: str | None = None) -> AsyncIterator[Batch]:
-        """Iterate over the unit's records."""
+        """Iterate over the unit's records behind a position, in batches."""
         return records_of(self.redis, self._namespace, unit).rows(after)
 
     async def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
-        """Return the records of these ids."""
+        """Return the records of these ids, None for each one that is missing."""
         return await records_of(self.redis, self._namespace, unit).find(ids) if ids else []
 
     async def add(self, unit: Unit, records: Sequence[Record]) -> int:
-        """Store those that are not there; return how many."""
+        """Store the records whose ids are not stored yet and return how many there were."""
         return await records_of(self.redis, self._namespace, unit).add(records) if records else 0
 
     async def progress(self) -> dict[str, Any] | None:
-        """Return what was noted."""
+        """Return the noted progress, or None."""
         noted = await read(self.redis, "GET", self._progress)
         return None if noted is None else loads(noted)
 
     async def note(self, progress: Mapping[str, Any] | None) -> None:
-        """Note how far the migration is."""
+        """Note the progress of the migration; with None, remove the note."""
         if progress is None:
             await write(self.redis, "DEL", self._progress, key=self._progress)
         else:
@@ -147,11 +147,11 @@ class AsyncTransfer:
             await write(self.redis, *command, key=self._progress)
 
 
-# What belongs to the units above and is made anew on the other side, and the note of this module.
+# Keys that need no mention: the other side makes them anew, or they hold the note of this module.
 _OWN = {
     "calendar": {"days", "hours"},
     "groups": {"groups"},
-    "leaderboard": {"places", "sequence"},
+    "leaderboard": {"orders", "sequence"},
     "work_queue": {"ready", "delayed", "leases", "dead", "wake"},
     "repository": {"index", "indexes"},
     "migration": {"note"},
@@ -159,7 +159,7 @@ _OWN = {
 
 
 def _leave(found: Inventory, tag: list[str], parts: list[str]) -> None:
-    """Note what stays behind, unless it belongs to something that is carried."""
+    """Note what is not carried over, unless it belongs to something that is."""
     pattern = tag[1] if len(tag) > 1 else ""
     what = _LEFT.get((pattern, parts[0])) or _LEFT.get((pattern,))
     if what is None and parts[0] not in _OWN.get(pattern, ()):

@@ -1,5 +1,5 @@
 # Generated from datapatterns/redis/_async/document_records.py by scripts/unasync.py; do not edit.
-"""A collection's documents in Redis as records, and back."""
+"""Reads and adds the documents of a collection in Redis as records of a migration."""
 
 from __future__ import annotations
 
@@ -9,61 +9,62 @@ from typing import Any
 
 from datapatterns.codecs import loads
 from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
+from datapatterns.indexes import pack_id
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.scanning import Argument, text_of
-from datapatterns.redis.hashes import ENTRIES, REVISION, encode, packed_id, raw_of
+from datapatterns.redis.hashes import ENTRIES, REVISION, encode, raw_of
 from datapatterns.redis.keys import Keys
 from datapatterns.transfers import Batch, Record, present
 from datapatterns.tuples import AFTER
 
 Ids = Sequence[tuple[str, ...]]
 
-_DOCUMENTS = 100  # that are read or stored in one step
+_STEP = 100  # documents that are read or stored in one step
 
 
 class DocumentRecords:
-    """A hash a document. They get new revisions; their indexes are filled later."""
+    """The documents of a collection. Added ones get new revisions; the indexes are filled later."""
 
     def __init__(self, client: RedisClient, namespace: str, name: str) -> None:
         self.redis, self._keys = client, Keys.of(namespace, "repository", name)
         self._index = self._keys("index")
 
     def rows(self, after: str | None) -> Iterator[Batch]:
-        """Iterate over the documents by id."""
+        """Iterate over the documents in the order of their ids."""
         first = b"[d" if after is None else b"(d" + bytes.fromhex(after)
         while True:
             rows = read(
-                self.redis, "ZRANGEBYLEX", self._index, first, b"(d" + AFTER, "LIMIT", 0, _DOCUMENTS
+                self.redis, "ZRANGEBYLEX", self._index, first, b"(d" + AFTER, "LIMIT", 0, _STEP
             )
             records = present(self.find([(text_of(row[1:]),) for row in rows]))
-            if len(rows) < _DOCUMENTS:
+            if len(rows) < _STEP:
                 yield Batch(records)
                 return
             yield Batch(records, rows[-1][1:].hex())
             first = b"(" + rows[-1]
 
     def find(self, ids: Ids) -> list[Record | None]:
-        """Return the documents of these ids."""
+        """Return the documents of these ids, None for each one that is missing."""
         found: list[Record | None] = []
-        for at in range(0, len(ids), _DOCUMENTS):
-            part = ids[at : at + _DOCUMENTS]
+        for at in range(0, len(ids), _STEP):
+            part = ids[at : at + _STEP]
             keys = [self._keys("doc", *id) for id in part]
             raws = SCRIPTS.read(self.redis, "repository_read", keys)
             found += [_document(id, raw) for id, raw in zip(part, raws, strict=True)]
         return found
 
     def add(self, records: Sequence[Record]) -> int:
-        """Store the documents; marked for those who keep indexes over the collection already."""
+        """Store the documents whose ids are not stored yet, with marks for indexes that exist."""
         new = 0
-        for at in range(0, len(records), _DOCUMENTS):
-            new += self._add_some(records[at : at + _DOCUMENTS])
+        for at in range(0, len(records), _STEP):
+            new += self._add_some(records[at : at + _STEP])
         return new
 
     def _add_some(self, records: Sequence[Record]) -> int:
         keys = [self._index, self._keys("indexes")]
-        args: list[Argument] = ["lax", 0]  # how many indexes this writer knows
+        args: list[Argument] = ["lax", 0]  # this writer knows no index
         for record in records:
             [id] = record.id
             keys.append(self._keys("doc", id))
@@ -73,7 +74,7 @@ class DocumentRecords:
                 "",
                 token_hex(8),
                 id.encode(),
-                packed_id(id),
+                pack_id(id),
                 len(sent),
             ]
             args += [*about, *sent]
@@ -92,7 +93,7 @@ def _encoded(record: Record) -> dict[bytes, bytes]:
 
 
 def _document(id: tuple[str, ...], reply: Any) -> Record | None:
-    """The fields of a hash. A value that is no JSON is text that somebody else stored."""
+    """Return the record of a hash; a value that is not JSON, from another program, is text."""
     raw = raw_of(reply)
     if raw is None:
         return None

@@ -103,7 +103,7 @@ class Emitter(Listening):
             keys = [channel, self._channels.everything]
             try:
                 SCRIPTS.write(
-                    self.redis, "emitter_publish", keys, [data, self._channels.sealed(event, data)]
+                    self.redis, "emitter_publish", keys, [data, self._channels.pack(event, data)]
                 )
                 return
             except Unsupported:

@@ -1,10 +1,11 @@
 # Generated from datapatterns/redis/_async/emitter_reader.py by scripts/unasync.py; do not edit.
-"""What keeps an emitter's connection: one that reads in the background and comes back when lost."""
+"""The base of an emitter's readers: a connection that is read in the background and replaced."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 
 from redis import exceptions as driver
 
@@ -23,11 +24,12 @@ _SLACK = 2.0  # seconds
 _BACKOFF = Backoff(base=0.05, cap=2.0)
 
 
-class EmitterReader:
-    """Connects, has a session, and when that ends begins anew, at once and then with full jitter.
+class EmitterReader(ABC):
+    """Runs sessions in the background: connects, reads, and begins anew when the session ends.
 
-    A subclass says what a session is (`_talk`), whether one is needed (`_needed`), and what it
-    means that it could not be had (`_unreachable`) or was lost (`_lost`).
+    The first new session begins at once, further ones after waits with full jitter. A subclass
+    reads (`_read`), says whether a session is needed (`_needed`), and handles a failed attempt to
+    connect (`_unreachable`) and the loss of a connection (`_lost`).
     """
 
     def __init__(
@@ -37,31 +39,36 @@ class EmitterReader:
         self._key = key
         self._listeners = listeners
         self._heartbeat = heartbeat
-        self._timeout = heartbeat + max(heartbeat, _SLACK)  # for a server that blocks for a beat
+        # Longer than the server may block, which is one heartbeat.
+        self._timeout = heartbeat + max(heartbeat, _SLACK)
         self._lock = threading.Lock()  # held for moments only
-        self._line: ReaderConnection | None = None
+        self._connection: ReaderConnection | None = None
         self._running: Background | None = None
         self._over = Event()
         self._attempt = 0  # failures in a row
-        # Whether a cluster has to be asked where the key is now. Not after every loss: some drivers
-        # cut all of the client's connections when they ask.
+        # Whether to ask a cluster anew which server has the key. Not after every loss: asking makes
+        # some versions of redis-py close all of the client's connections.
         self._astray = False
-        self._alive = 0.0  # when the server was last heard of
+        self._alive = 0.0  # when the server was last heard from
 
+    @abstractmethod
     def _needed(self) -> bool:
-        raise NotImplementedError
+        """Return whether a connection is needed now."""
 
-    def _talk(self, line: ReaderConnection) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _read(self, connection: ReaderConnection) -> None:
+        """Read until the emitter is closed or no connection is needed any more."""
 
+    @abstractmethod
     def _unreachable(self, error: DataError) -> None:
-        raise NotImplementedError
+        """Handle that connecting failed."""
 
+    @abstractmethod
     def _lost(self, error: DataError) -> None:
-        raise NotImplementedError
+        """Handle that the connection was lost while it was read."""
 
     def _start(self) -> None:
-        """Run, unless it does; the caller holds the lock."""
+        """Begin to run in the background unless it runs already; the caller holds the lock."""
         if self._running is None and not self._over.is_set():
             self._attempt = 0
             self._running = Background(self._run)
@@ -78,23 +85,15 @@ class EmitterReader:
             self._attempt += 1
 
     def _session(self) -> None:
-        """Connect, and talk until that fails or nobody needs it any more."""
-        try:
-            line = ReaderConnection.open(
-                self.redis, self._key, timeout=self._timeout, anew=self._astray
-            )
-        except DataError as error:
-            if isinstance(error, Closed):
-                self._over.set()  # it would be so for ever
-            self._astray = True
-            self._unreachable(error)
+        """Connect, and read until the connection fails or is no longer needed."""
+        connection = self._connect()
+        if connection is None:
             return
-        self._astray = False
         try:
             with self._lock:
-                self._line = line
+                self._connection = connection
             if not self._over.is_set():
-                self._talk(line)
+                self._read(connection)
         except DataError as error:
             self._astray = not isinstance(error.__cause__, LOSSES)
             self._lost(error)
@@ -103,15 +102,29 @@ class EmitterReader:
             self._lost(Unavailable(f"the reader failed: {type(error).__name__}"))
         finally:
             with self._lock:
-                self._line = None
-            line.close()
+                self._connection = None
+            connection.close()
+
+    def _connect(self) -> ReaderConnection | None:
+        try:
+            connection = ReaderConnection.open(
+                self.redis, self._key, timeout=self._timeout, anew=self._astray
+            )
+        except DataError as error:
+            if isinstance(error, Closed):
+                self._over.set()  # a closed client stays closed
+            self._astray = True
+            self._unreachable(error)
+            return None
+        self._astray = False
+        return connection
 
     def close(self) -> None:
-        """Read no more, and leave no connection behind."""
+        """Stop reading and close the connection."""
         self._over.set()
         with self._lock:
-            line, running = self._line, self._running
-        if line is not None:
-            line.stop()
+            connection, running = self._connection, self._running
+        if connection is not None:
+            connection.stop()
         if running is not None:
             running.end()

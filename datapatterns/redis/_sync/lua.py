@@ -1,5 +1,5 @@
 # Generated from datapatterns/redis/_async/lua.py by scripts/unasync.py; do not edit.
-"""This library's own scripts, one file each in `datapatterns/redis/lua`."""
+"""The scripts of this library, one file each in `datapatterns/redis/lua`."""
 
 from __future__ import annotations
 

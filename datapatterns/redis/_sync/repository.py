@@ -205,7 +205,7 @@ class Repository(BaseRepository[D, Write[D]]):
             "repository_rows", index, command, *_bounds(base, plan), plan.limit
         )
         page = plan.page([row[len(base) :] for row in rows], lambda row: row)
-        items = self._hashes.behind(self._schema.model, self._index(index), page.items)
+        items = self._hashes.of_entries(self._schema.model, self._index(index), page.items)
         return Page(items, page.next, page.previous)
 
     @override

@@ -1,5 +1,5 @@
 # Generated from datapatterns/redis/_async/scanning.py by scripts/unasync.py; do not edit.
-"""Looking through all of a namespace in Redis: keys, and fields of a hash, page by page."""
+"""Scans a namespace in Redis: its keys, and the fields of a hash, in steps."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from datapatterns.redis.errors import redis_errors
 
 Argument = bytes | str | int
 
-PAGE = 500  # keys, fields and members that are looked at in one step
+PAGE = 500  # keys, fields or members in one step
 _GLOB = re.compile(rb"[*?\[\]\\^-]")
 
 
 def ask(pool: Pool, *command: Argument) -> Any:
-    """Return the reply of this one server to a command that changes nothing, in bytes."""
+    """Return the reply, in bytes, of this one server to a command that changes nothing."""
     with redis_errors():
         connection = when_free(partial(take, pool))
         try:
@@ -34,7 +34,7 @@ def ask(pool: Pool, *command: Argument) -> Any:
 
 
 def all_keys(client: RedisClient, start: bytes, end: bytes) -> Iterator[list[bytes]]:
-    """Iterate over the keys that begin and end so, on every server; some may come twice."""
+    """Iterate over the keys with this start and end, on every server; a key may come twice."""
     pattern = _GLOB.sub(rb"\\\g<0>", start) + b"*" + _GLOB.sub(rb"\\\g<0>", end)
     for pool in pools_of(client):
         cursor = b"0"
@@ -47,7 +47,7 @@ def all_keys(client: RedisClient, start: bytes, end: bytes) -> Iterator[list[byt
 
 
 def names_of(key: bytes) -> tuple[list[str], list[str]]:
-    """The namespace, the pattern and the names in a key's tag, and the parts behind it."""
+    """Return the parts of a key's hash tag (namespace, pattern, names), and those behind it."""
     tag, _, parts = key[1:].partition(b"}:")
     return list(map(_name, tag.split(b":"))), list(map(_name, parts.split(b":")))
 
@@ -57,7 +57,7 @@ def _name(part: bytes) -> str:
 
 
 def fields_of(client: RedisClient, key: bytes, start: bytes) -> Iterator[list[bytes]]:
-    """Iterate over the fields of a hash that begin so; some may come twice."""
+    """Iterate over the fields of a hash with this start; a field may come twice."""
     cursor = b"0"
     while True:
         cursor, *found = SCRIPTS.read(client, "transfer_scan", [key], [cursor, start + b"*", PAGE])
@@ -68,15 +68,15 @@ def fields_of(client: RedisClient, key: bytes, start: bytes) -> Iterator[list[by
 
 
 def number(value: bytes) -> int:
-    """The number in a stored value; DataCorrupted if it is none."""
+    """Return the whole number in a stored value; raise DataCorrupted if it is not one."""
     try:
         return int(value)
     except ValueError as error:
-        raise DataCorrupted("what should be a number is none") from error
+        raise DataCorrupted("a stored value is not a whole number") from error
 
 
 def text_of(data: bytes) -> str:
-    """The text in a stored value; DataCorrupted if it is none."""
+    """Return the text in a stored value; raise DataCorrupted if it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:

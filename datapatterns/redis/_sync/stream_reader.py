@@ -1,10 +1,12 @@
 # Generated from datapatterns/redis/_async/stream_reader.py by scripts/unasync.py; do not edit.
-"""The reader of a durable emitter: a stream, read from where it was left."""
+"""The reader of a durable emitter: it reads a stream from the position that it has reached."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
+
+from typing_extensions import override
 
 from datapatterns._sync.listening import Listeners, Message
 from datapatterns.errors import DataError
@@ -14,16 +16,17 @@ from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.reader_connection import ReaderConnection
 
-_BATCH = 500  # messages read at once
-_NOTHING = b"0-0"  # the position of a stream that was never written to
+_MESSAGES = 500  # that are read in one step
+_BEGINNING = b"0-0"  # the position before the first entry of a stream
 
 
 class StreamReader(EmitterReader):
-    """Reads a stream behind a position, which outlives the connection.
+    """Reads the entries of a stream behind a position, which is kept when the connection is lost.
 
-    Each entry names the one before it. Where that is not the last one seen, entries were trimmed,
-    or lost with their server, before they were read: that is a gap. So is a history that, after a
-    loss of the connection, ends before the last entry seen.
+    Each entry names the entry before it. If that is not the last one read, the entries between the
+    two were trimmed, or lost with their server, before they were read: listeners are told of a gap.
+    They are told as well when, after a loss of the connection, the stream ends before the last
+    entry read.
     """
 
     def __init__(
@@ -34,9 +37,9 @@ class StreamReader(EmitterReader):
         heartbeat: float,
     ) -> None:
         super().__init__(client, stream, listeners, heartbeat)
-        self._last = _NOTHING
-        # Whether all there was had been read when the server was last asked, and it has not been
-        # out of reach since: then a stream that begins anew had expired, and nothing was missed.
+        self._last = _BEGINNING
+        # Whether everything had been read at the last answer of the server, which has been in reach
+        # since. Then a stream that begins anew had expired, and nothing was missed.
         self._caught_up = True
 
     def position(self) -> tuple[int, int]:
@@ -48,7 +51,7 @@ class StreamReader(EmitterReader):
         return newest
 
     def follow(self, position: tuple[int, int]) -> None:
-        """Read from there on, unless reading is under way already."""
+        """Read from that position on, unless reading is under way already."""
         with self._lock:
             if self._running is None:
                 self._last = b"%d-%d" % position
@@ -56,10 +59,12 @@ class StreamReader(EmitterReader):
                 self._alive = time.monotonic()
             self._start()
 
+    @override
     def _needed(self) -> bool:
         return self._listeners.any()
 
-    def _talk(self, line: ReaderConnection) -> None:
+    @override
+    def _read(self, connection: ReaderConnection) -> None:
         if not self._caught_up:
             newest = self._newest()
             if _number(newest) < _number(self._last):
@@ -67,8 +72,8 @@ class StreamReader(EmitterReader):
                 self._last = newest
         block = round(self._heartbeat * 1000)
         while self._needed() and not self._over.is_set():
-            reply = line.ask(
-                "XREAD", "COUNT", _BATCH, "BLOCK", block, "STREAMS", self._key, self._last
+            reply = connection.ask(
+                "XREAD", "COUNT", _MESSAGES, "BLOCK", block, "STREAMS", self._key, self._last
             )
             self._attempt = 0
             if not reply:
@@ -81,8 +86,8 @@ class StreamReader(EmitterReader):
         entry = dict(zip(fields[::2], fields[1::2], strict=True))
         before, self._last = self._last, id
         if b"e" not in entry:
-            return  # somebody else's
-        expired = entry[b"a"] == _NOTHING and self._caught_up
+            return  # an entry that another program added
+        expired = entry[b"a"] == _BEGINNING and self._caught_up
         if entry[b"a"] != before and not expired:
             self._missed()
         event = entry[b"e"].decode(errors="replace")
@@ -96,9 +101,11 @@ class StreamReader(EmitterReader):
         seconds = time.monotonic() - self._alive
         self._listeners.gap(Gap(events, seconds, "history"))
 
+    @override
     def _unreachable(self, error: DataError) -> None:
         self._caught_up = False
 
+    @override
     def _lost(self, error: DataError) -> None:
         self._caught_up = False
 

@@ -1,5 +1,5 @@
 # Generated from datapatterns/redis/_async/transfer.py by scripts/unasync.py; do not edit.
-"""All there is in a namespace of Redis, for `migrate`: found by the names of the keys."""
+"""Reads and adds everything in a namespace of Redis for `migrate`; the keys say what there is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from datapatterns.transfers import (
 )
 from datapatterns.tuples import AFTER
 
-# What stays behind, by its pattern, or by its pattern and the first part of its key.
+# What is not carried over, by its pattern, or by its pattern and the first part of its key.
 _LEFT = {
     ("limiter",): LIMITS,
     ("concurrency",): LEASES,
@@ -44,13 +44,13 @@ _LEFT = {
 
 
 class Transfer:
-    """Everything in a namespace, as records; see `Transfer` of the store.
+    """Everything in a namespace, as records.
 
-    Names are found with SCAN, on every primary of a cluster. Counters, calendar counters, groups,
-    players and items are read with cursors (SCAN, HSCAN, SSCAN): what is there throughout comes at
-    least once, and an interrupted unit begins again. Documents come in the order of their ids. What
-    is stored is stored by a script that leaves alone what is there: OutcomeUnknown is no harm, call
-    it again.
+    SCAN finds the names, on every primary of a cluster. Counters, calendar counters, groups,
+    players and items are read with cursors (SCAN, HSCAN, SSCAN): what exists all the time comes at
+    least once, and an interrupted unit begins again. Documents come in the order of their ids. A
+    script adds the records and leaves those that exist unchanged: after OutcomeUnknown, `add` may
+    be called again.
     """
 
     kinds = frozenset(KINDS)
@@ -64,18 +64,18 @@ class Transfer:
         self._progress = Keys.of(namespace, "migration", "progress")("note")
 
     def identity(self) -> str:
-        """Return the servers' own ids, the database and the namespace."""
+        """Return the ids of the servers, the database and the namespace, or the address instead."""
         try:
-            said = [ask(pool, "INFO", "server") for pool in pools_of(self.redis)]
+            replies = [ask(pool, "INFO", "server") for pool in pools_of(self.redis)]
         except Forbidden:
             return self.address
-        ids = sorted(re.findall(r"run_id:(\w+)", b"".join(said).decode(errors="replace")))
+        ids = sorted(re.findall(r"run_id:(\w+)", b"".join(replies).decode(errors="replace")))
         pool: Any = getattr(self.redis, "connection_pool", None)
         database = pool.connection_kwargs.get("db") or 0 if pool is not None else 0
         return f"redis:{','.join(ids)}/{database}#{self._namespace}"
 
     def inventory(self) -> Inventory:
-        """Return the units with their counts, and what cannot be carried."""
+        """Return the units with their counts, and what is not carried over."""
         found, documents, queues, boards = Inventory(), dict[str, int](), set[str](), set[str]()
         for keys in all_keys(self.redis, b"{%b:" % escape(self._namespace), b""):
             sets: list[bytes] = []
@@ -123,24 +123,24 @@ class Transfer:
             found.leave(f"documents of {name!r} that its list does not have", max(0, count - known))
 
     def export(self, unit: Unit, after: str | None = None) -> Iterator[Batch]:
-        """Iterate over the unit's records."""
+        """Iterate over the unit's records behind a position, in batches."""
         return records_of(self.redis, self._namespace, unit).rows(after)
 
     def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
-        """Return the records of these ids."""
+        """Return the records of these ids, None for each one that is missing."""
         return records_of(self.redis, self._namespace, unit).find(ids) if ids else []
 
     def add(self, unit: Unit, records: Sequence[Record]) -> int:
-        """Store those that are not there; return how many."""
+        """Store the records whose ids are not stored yet and return how many there were."""
         return records_of(self.redis, self._namespace, unit).add(records) if records else 0
 
     def progress(self) -> dict[str, Any] | None:
-        """Return what was noted."""
+        """Return the noted progress, or None."""
         noted = read(self.redis, "GET", self._progress)
         return None if noted is None else loads(noted)
 
     def note(self, progress: Mapping[str, Any] | None) -> None:
-        """Note how far the migration is."""
+        """Note the progress of the migration; with None, remove the note."""
         if progress is None:
             write(self.redis, "DEL", self._progress, key=self._progress)
         else:
@@ -148,11 +148,11 @@ class Transfer:
             write(self.redis, *command, key=self._progress)
 
 
-# What belongs to the units above and is made anew on the other side, and the note of this module.
+# Keys that need no mention: the other side makes them anew, or they hold the note of this module.
 _OWN = {
     "calendar": {"days", "hours"},
     "groups": {"groups"},
-    "leaderboard": {"places", "sequence"},
+    "leaderboard": {"orders", "sequence"},
     "work_queue": {"ready", "delayed", "leases", "dead", "wake"},
     "repository": {"index", "indexes"},
     "migration": {"note"},
@@ -160,7 +160,7 @@ _OWN = {
 
 
 def _leave(found: Inventory, tag: list[str], parts: list[str]) -> None:
-    """Note what stays behind, unless it belongs to something that is carried."""
+    """Note what is not carried over, unless it belongs to something that is."""
     pattern = tag[1] if len(tag) > 1 else ""
     what = _LEFT.get((pattern, parts[0])) or _LEFT.get((pattern,))
     if what is None and parts[0] not in _OWN.get(pattern, ()):

@@ -1,17 +1,19 @@
--- Returns "done" and then, for each bucket, its key and its new count, all strings; or "again" and
--- the server's time in seconds, having changed nothing, if the keys given are not of today.
+-- Returns 'done' and then, for each bucket, its key and its new count, all strings; or 'again' and
+-- the server's time in seconds, having changed nothing, if the moment is not in the given day.
 --
--- KEYS: the subject's long-lived buckets, its days of the year, its hours of the day, and the
--- operation if it has an id. ARGV: what to add; the moment in seconds, or "now"; the day that the
--- keys are of; for how many milliseconds the operation is remembered; and for each bucket its name
--- and for how many seconds it is kept after its end, or "".
+-- KEYS: the hashes of a subject: that of its years, months and total, that of the days of a year,
+-- that of the hours of a day; and the key of the operation if it has an id. ARGV: what to add; the
+-- moment in seconds, or 'now'; the day that the keys are of; for how many milliseconds the operation
+-- is remembered; and for each bucket its name and how many seconds after its end it is kept, '' for
+-- always.
 local all, days, hours, operation = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local by, given_day, op_ttl = ARGV[1], ARGV[3], ARGV[4]
 
 local DAY = 86400
 
--- The day in the calendar, from days since 1970-01-01. Years are taken to begin in March, so that
--- the leap day is their last, and to come in cycles of 400 years, 146,097 days each.
+-- Returns year, month and day of a number of days since 1970-01-01. It computes with years that
+-- begin in March, so that the leap day is the last one, and with cycles of 400 years, which have
+-- 146,097 days.
 local function date_of(day_number)
     local shifted = day_number + 719468
     local cycle = math.floor(shifted / 146097)
@@ -25,6 +27,7 @@ local function date_of(day_number)
     return cycle * 400 + year + (month <= 2 and 1 or 0), month, of_month
 end
 
+-- Returns the key of each bucket that the second is in.
 local function keys_at(seconds)
     local number = math.floor(seconds / DAY)
     local year, month, day = date_of(number)
@@ -36,9 +39,10 @@ local function keys_at(seconds)
     }
 end
 
--- The second at which the year of this key ends.
+-- Returns the second at which the year of this key ends.
 local function year_ends(key)
-    local year = tonumber(key) -- whole years before the next one, and the leap days in them
+    local year = tonumber(key)
+    -- The leap days from 1970 to the end of that year.
     local leaps = math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400) - 477
     return (365 * (year - 1969) + leaps) * DAY
 end
@@ -52,7 +56,8 @@ local moment = ARGV[2] == 'now' and now or tonumber(ARGV[2])
 local keys = keys_at(moment)
 if keys.day ~= given_day then return {'again', string.format('%.0f', now)} end
 
-local place = {
+-- The hash and the field of each bucket.
+local field_of = {
     total = {all, 'total'}, year = {all, keys.year}, month = {all, keys.month},
     month_of_year = {all, keys.month_of_year},
     day = {days, keys.day:sub(6, 7) .. keys.day:sub(9, 10)}, hour = {hours, keys.hour:sub(12, 13)},
@@ -60,6 +65,7 @@ local place = {
 
 local done, reply = {}, {'done'}
 
+-- Takes back what was added, when a later bucket cannot be added to.
 local function undo()
     local back = by:sub(1, 1) == '-' and by:sub(2) or '-' .. by
     if by == '0' then back = by end
@@ -76,9 +82,9 @@ for i = 5, #ARGV, 2 do
     kept[bucket], bounded = keep, bounded and keep
     reply[#reply + 1] = keys[bucket]
     if keep and keys[bucket] < keys_at(now - keep)[bucket] then
-        reply[#reply + 1] = '0' -- its time is over
+        reply[#reply + 1] = '0' -- it is not kept any more
     else
-        local key, field = unpack(place[bucket])
+        local key, field = unpack(field_of[bucket])
         local value = redis.pcall('HINCRBY', key, field, by)
         if type(value) == 'table' then
             undo()
@@ -86,14 +92,16 @@ for i = 5, #ARGV, 2 do
         end
         done[#done + 1] = {key, field}
         if value == tonumber(by) then fresh[bucket] = true end
-        -- A Lua number is exact up to 2^53 only.
+        -- A Lua number is exact only up to 2^53.
         local exact = math.abs(value) < 2 ^ 53
         reply[#reply + 1] = exact and string.format('%.0f', value) or redis.call('HGET', key, field)
     end
 end
 
--- What follows is done when a bucket is new, so at most once a day or an hour. Fields whose time is
--- over are removed, keys get their time to live, and `all` notes which keys there are.
+-- The rest runs when a bucket is new, so at most once an hour. It removes fields that are not kept
+-- any more, sets the time to live of the keys, and notes in `all` which other keys exist.
+
+-- Removes the fields of this length that begin with `first` and are older than the bucket is kept.
 local function prune(key, first, length, bucket)
     local cutoff = kept[bucket] and first .. keys_at(now - kept[bucket])[bucket]
     if not cutoff then return end
@@ -104,6 +112,7 @@ local function prune(key, first, length, bucket)
     end
 end
 
+-- Lets the key expire `keep` seconds after its end, or never if `keep` is nil.
 local function live(key, keep, ends)
     if not keep then
         redis.call('PERSIST', key)

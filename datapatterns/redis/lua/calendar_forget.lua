@@ -1,7 +1,8 @@
--- Returns 1 when all keys were removed, or 0, having changed nothing, if there are more by now.
+-- Returns 1 if all keys of the subject were removed, or 0, having changed nothing, if it has further
+-- keys by now.
 --
--- KEYS: the subject's long-lived buckets, and every other key of it. ARGV: the notes of its other
--- keys that these were derived from.
+-- KEYS: the hash `all` of the subject, and every other key of it. ARGV: the notes in `all` from which
+-- the other keys were derived.
 local known = {}
 for _, note in ipairs(ARGV) do known[note] = true end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do

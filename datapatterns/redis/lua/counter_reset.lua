@@ -1,4 +1,4 @@
--- Returns what the counter had, as a string, or nil; it is gone then, which reads as 0.
+-- Returns the counter's value as a string, or nil if it is not stored, and removes the counter.
 --
 -- KEYS: the counter.
 local value = redis.call('GET', KEYS[1])

@@ -1,9 +1,9 @@
 -- Returns how many of the members were in the group.
 --
--- KEYS: the group's members, then for each member the groups it is in. ARGV: the group, then the
--- members in the same order.
+-- KEYS: the set of the group's members, then for each member the set of its groups. ARGV: the group,
+-- then the members in the same order.
 for _, key in ipairs(KEYS) do
-  redis.call('SCARD', key) -- refuses another type before anything is written
+  redis.call('SCARD', key) -- a key of another type ends the script before the first write
 end
 local gone = 0
 for i = 2, #KEYS do

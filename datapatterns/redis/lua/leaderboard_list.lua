@@ -1,9 +1,10 @@
--- Returns the rank of the first one, then for each one the member and the score as text; or
--- nothing if the player is unknown.
+-- Returns the rank of the first player, then for each player the member and the score as text; or
+-- nil if the player is unknown.
 --
--- KEYS: the scores, the players' places. ARGV: 'top', how many to skip and how many to return; or
--- 'bottom' and how many; or 'around', the player and how many on either side.
-local scores, places = KEYS[1], KEYS[2]
+-- KEYS: the scores, the players' orders (see leaderboard_write.lua). ARGV: 'top', how many to skip
+-- and how many to return; or 'bottom' and how many; or 'around', the player and how many on either
+-- side.
+local scores, orders = KEYS[1], KEYS[2]
 local how = ARGV[1]
 local first, last, list = 0, 0, nil
 if how == 'bottom' then
@@ -14,8 +15,8 @@ else
     first = tonumber(ARGV[2])
     last = first + tonumber(ARGV[3]) - 1
   else
-    local place = redis.call('HGET', places, ARGV[2])
-    local rank = place and redis.call('ZREVRANK', scores, place .. ARGV[2])
+    local order = redis.call('HGET', orders, ARGV[2])
+    local rank = order and redis.call('ZREVRANK', scores, order .. ARGV[2])
     if not rank then return false end
     first = math.max(0, rank - tonumber(ARGV[3]))
     last = rank + tonumber(ARGV[3])

@@ -1,19 +1,19 @@
--- Returns four numbers a limit: 1 if admitted else 0, remaining, and the microseconds until this
--- cost could be admitted and until the full quota is back.
+-- Returns four numbers for each limit: 1 if the cost is admitted, else 0; what remains; and the
+-- microseconds until this cost could be admitted, and until the full quota is back.
 --
--- KEYS: one hash a limit. ARGV: the cost, "hit" or "peek", and for each limit its algorithm, limit,
--- step and room. All limits are charged or none. `datapatterns/limits.py` is the same in Python and
--- says why. A time to live is set where the state begins anew, since nothing but that moves its end;
--- gcra's moves with each hit.
-local clock = redis.call('TIME')
-local now = clock[1] * 1000000 + clock[2]
+-- KEYS: one hash for each limit. ARGV: the cost, 'hit' or 'peek', and for each limit its algorithm,
+-- limit, step and room. Either all limits are charged or none. `datapatterns/limits.py` computes the
+-- same in Python and explains it. The time to live of a key is set when its state begins anew, since
+-- only then its end moves; with gcra the end moves at each hit.
+-- include _now.lua
 local cost = tonumber(ARGV[1])
 
 local function live(key, micros)
     redis.call('PEXPIRE', key, math.ceil(micros / 1000) + 1)
 end
 
--- When a refused cost could be admitted, and when the last of what counts is over.
+-- Returns in how many microseconds a refused cost could be admitted, and when nothing counts any
+-- more.
 local function wait_sliding(state, oldest, here, free, step, room)
     local numbers, counts = {}, {}
     for j = 1, #state, 2 do
@@ -41,7 +41,7 @@ local function sliding(key, limit, step, room)
         state[j] = n
         if n > newest then newest = n end
     end
-    if newest <= here + room then here = newest end -- a clock set back, but not too far
+    if newest <= here + room then here = newest end -- the clock was set back, by less than a window
     local oldest, used, known, over = here - room, 0, false, nil
     for j = 1, #state, 2 do
         local n = state[j]
@@ -86,7 +86,7 @@ end
 local function gcra(key, limit, step, room)
     local reach = room * step
     local tat = math.max(tonumber(redis.call('HGET', key, 'tat') or now), now)
-    if tat - now > 2 * reach then tat = now end -- a clock set back too far
+    if tat - now > 2 * reach then tat = now end -- the clock was set back too far
     local after = tat + cost * step
     local retry_after = math.max(0, after - now - reach)
     if retry_after == 0 then tat = after end

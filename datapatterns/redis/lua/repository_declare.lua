@@ -1,6 +1,6 @@
--- Returns the notes on these indexes, written now where there were none.
+-- Returns the states of these indexes, after storing a first state for those that had none.
 --
--- KEYS: the notes on indexes. ARGV: of each index its name and a first note.
+-- KEYS: the states of the indexes. ARGV: for each index its name and its first state.
 local found = {}
 for n = 1, #ARGV, 2 do
   redis.call('HSETNX', KEYS[1], ARGV[n], ARGV[n + 1])

@@ -1,26 +1,19 @@
--- Returns {'ok', n} (n documents were changed meanwhile), {'gone'} if the index was forgotten, or
--- {'taken'} if a unique one has two documents under one key.
+-- Returns {'ok', n} if n of the documents have changed since they were read, {'gone'} if the index has
+-- another token by now, or {'taken'} if two documents have the same key in a unique index.
 --
--- KEYS: the index, the notes on indexes, each document.
--- ARGV: the index's name, '1' if it is unique, the token that its note begins with, its next note
--- ('' to leave it). Then of each document: its id, its packed id, the revision it had when its values
--- were computed, these values ('' if it is not in the index).
-local index, notes, name = KEYS[1], KEYS[2], ARGV[1]
-local base, changed = 'e' .. name, 0
-redis.call('ZCARD', index) -- a key of another type must be found before the first write
-local note = redis.call('HGET', notes, name)
-if not note or string.sub(note, 1, 16) ~= ARGV[3] then return {'gone'} end
+-- KEYS: the index set, the states of the indexes, each document.
+-- ARGV: the index's name, '1' if it is unique, the token with which its state begins, its next state
+-- ('' to keep the state). Then for each document: its id, its packed id, the revision from which its
+-- values were computed, and these values ('' if it is not in the index).
+local index, states, name = KEYS[1], KEYS[2], ARGV[1]
+local base, unique, changed = 'e' .. name, ARGV[2] == '1', 0
+redis.call('ZCARD', index) -- a key of another type ends the script before the first write
+local state = redis.call('HGET', states, name)
+if not state or string.sub(state, 1, 16) ~= ARGV[3] then return {'gone'} end
 
--- Whether another document's entry is under this key.
-local function taken(key, entry)
-  if ARGV[2] ~= '1' then return false end
-  for _, other in ipairs(redis.call('ZRANGEBYLEX', index, '[' .. key, '(' .. key .. '\255', 'LIMIT', 0, 2)) do
-    if other ~= entry then return true end
-  end
-  return false
-end
+-- include _repository_taken.lua
 
--- Leaves the document with this entry of the index only ('' for none), and those of others.
+-- Gives the document this entry of the index ('' for none); its entries of other indexes stay.
 local function move(doc, before, entry)
   local list = {}
   for _, old in ipairs(before and cmsgpack.unpack(before) or {}) do
@@ -48,10 +41,10 @@ for n = 3, #KEYS do
     changed = changed + 1
   else
     local entry = values ~= '' and base .. values .. packed or ''
-    if entry ~= '' and taken(base .. values, entry) then return {'taken'} end
+    if unique and entry ~= '' and taken(base .. values, entry) then return {'taken'} end
     move(KEYS[n], before[2], entry)
     redis.call('ZREM', index, 'm' .. name .. packed)
   end
 end
-if ARGV[4] ~= '' then redis.call('HSET', notes, name, ARGV[4]) end
+if ARGV[4] ~= '' then redis.call('HSET', states, name, ARGV[4]) end
 return {'ok', changed}

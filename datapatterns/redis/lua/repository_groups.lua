@@ -1,22 +1,19 @@
--- Returns {0, groups, next}: the packed values of each group with the number of its entries, and the
--- bound to go on at ('' at the end). {1} if the index is not complete, {2} if unaware writers have
--- left documents to look at.
+-- Returns {0, groups, next}: the packed values of each group and the number of its entries, then the
+-- lower bound to continue with ('' at the end); or {1} if the index is not complete, or {2} if it has
+-- marks.
 --
--- KEYS: the index, the notes on indexes.
--- ARGV: the index's name, 'strict' or 'lax' (do not mind what was left), the lower bound, how many
--- fields make a group, how many groups at most.
-local index, name, depth = KEYS[1], ARGV[1], tonumber(ARGV[4])
-local note = redis.call('HGET', KEYS[2], name)
-if not note or string.sub(note, 18, 18) ~= '1' then return {1} end
-if ARGV[2] == 'strict' then
-  local first, last = '[m' .. name, '(m' .. name .. '\255'
-  if #redis.call('ZRANGEBYLEX', index, first, last, 'LIMIT', 0, 1) > 0 then return {2} end
-end
+-- KEYS: the index set, the states of the indexes.
+-- ARGV: the index's name, 'strict' or 'lax' (ignore marks), the lower bound, how many fields make a
+-- group, how many groups at most.
+-- include _repository_index.lua
 
--- Where the packed element that begins at this byte ends (see datapatterns/tuples.py).
+-- include _repository_ready.lua
+local depth = tonumber(ARGV[4])
+
+-- Returns where the packed element that begins at this byte ends (see datapatterns/tuples.py).
 local function skip(data, at)
   local code = string.byte(data, at)
-  if code == 1 or code == 2 then -- bytes, text: up to a zero, unless 255 follows it
+  if code == 1 or code == 2 then -- bytes or text: up to a zero that 255 does not follow
     local zero = string.find(data, '\0', at + 1, true)
     while string.byte(data, zero + 1) == 255 do
       zero = string.find(data, '\0', zero + 2, true)
@@ -35,15 +32,15 @@ local function skip(data, at)
     end
   elseif code == 33 then -- a double
     return at + 9
-  elseif code == 11 then -- a long integer below zero
+  elseif code == 11 then -- a negative integer of more than 8 bytes
     return at + 2 + 255 - string.byte(data, at + 1)
-  elseif code == 29 then -- and above
+  elseif code == 29 then -- a positive integer of more than 8 bytes
     return at + 2 + string.byte(data, at + 1)
   end
   return at + 1 + math.abs(code - 20) -- an integer
 end
 
--- Where the JSON value that begins at this byte ends: its kind, and what belongs to that.
+-- Returns where the JSON value that begins at this byte ends: a kind, and what follows that kind.
 local function value_end(data, at)
   if string.byte(data, at) == 20 then return at + 1 end -- null
   local kind = string.byte(data, at + 1)
@@ -51,7 +48,7 @@ local function value_end(data, at)
   if kind <= 2 then return at end -- false, true
   at = skip(data, at)
   if kind ~= 3 then return at end
-  local whole = string.byte(data, at) == 20 -- a number's sign of what is behind the point
+  local whole = string.byte(data, at) == 20 -- the sign of a number's fraction is 0
   at = skip(data, at)
   return whole and at or skip(data, at)
 end

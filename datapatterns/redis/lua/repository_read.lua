@@ -1,4 +1,4 @@
--- Returns each document's fields and values, an empty array where there is none.
+-- Returns each document's fields and values, an empty array for a document that does not exist.
 --
 -- KEYS: the documents.
 local found = {}

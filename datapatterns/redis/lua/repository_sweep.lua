@@ -1,6 +1,6 @@
--- Returns how many entries were removed, because their document is not there.
+-- Returns how many entries were removed: those whose document does not exist.
 --
--- KEYS: the index, each document. ARGV: the entry of each document.
+-- KEYS: the index set, each document. ARGV: the entry of each document.
 local removed = 0
 for n = 2, #KEYS do
   if redis.call('EXISTS', KEYS[n]) == 0 then

@@ -1,29 +1,32 @@
--- Returns 'unready' when an index must be filled first, else for each document an array: {'ok'},
--- {'exists'}, {'missing'}, {'corrupted'}, {'taken', n} (in its n-th index), or {'stale', stored}.
+-- Returns 'unready' if an index must be filled first, else for each document an array: {'ok'},
+-- {'exists'}, {'missing'}, {'corrupted'}, {'taken', n} (in the n-th index), or {'stale', stored}.
 --
--- KEYS: the index, the notes on indexes, each document.
--- ARGV: 'strict' or 'lax' (do not mind what unaware writers have missed); how many indexes; of each
--- its name and '1' if it is unique. Then of each document: the mode ('create', 'replace', 'update'),
--- the revision it must have, the new one, its id, its packed id, its values in each index ('' if it
--- is not in it), how many arguments follow, and those: names and values of fields.
-local index, notes, strict = KEYS[1], KEYS[2], ARGV[1] == 'strict'
-local at = 1
+-- KEYS: the index set, the states of the indexes, each document.
+-- ARGV: 'strict' or 'lax' (ignore marks); how many indexes; for each index its name and '1' if it is
+-- unique. Then for each document: the mode ('create', 'replace', 'update'), the revision that must be
+-- stored, the new revision, the id, the packed id, the values in each index ('' if the document is
+-- not in it), how many arguments follow, and the names and values of fields.
+-- include _repository_index.lua
+
+-- include _repository_taken.lua
+
+local strict, at = ARGV[1] == 'strict', 1
+
+-- Returns the next argument.
 local function take()
   at = at + 1
   return ARGV[at]
 end
 
-redis.call('ZCARD', index) -- a key of another type must be found before the first write
+redis.call('ZCARD', index) -- a key of another type ends the script before the first write
 local declared, unknown = {}, {}
-for _, name in ipairs(redis.call('HKEYS', notes)) do declared[name] = true end
+for _, name in ipairs(redis.call('HKEYS', states)) do declared[name] = true end
 
+-- Returns whether a write may go ahead without filling this index first.
 local function ready(name, unique)
   if strict and not declared[name] then return false end
   if not unique then return true end
-  local note = redis.call('HGET', notes, name)
-  if not note or string.sub(note, 18, 18) ~= '1' then return false end
-  local first, last = '[m' .. name, '(m' .. name .. '\255'
-  return not strict or #redis.call('ZRANGEBYLEX', index, first, last, 'LIMIT', 0, 1) == 0
+  return complete(name) and not (strict and marked(name))
 end
 
 local known = {}
@@ -35,15 +38,7 @@ for n = 1, tonumber(take()) do
 end
 for name in pairs(declared) do unknown[#unknown + 1] = name end
 
--- Whether another entry than this one begins with the key of a unique index.
-local function taken(key, entry)
-  for _, other in ipairs(redis.call('ZRANGEBYLEX', index, '[' .. key, '(' .. key .. '\255', 'LIMIT', 0, 2)) do
-    if other ~= entry then return true end
-  end
-  return false
-end
-
--- Leaves the document with these entries only, and remembers them with it.
+-- Gives the document these entries and no others, and stores them with it.
 local function move(doc, before, wanted, packed)
   local had = {}
   for _, entry in ipairs(before and cmsgpack.unpack(before) or {}) do
@@ -55,7 +50,7 @@ local function move(doc, before, wanted, packed)
     list[#list + 1] = entry
     if not had[entry] then redis.call('ZADD', index, 0, entry) end
   end
-  -- Who keeps an index that this writer does not know is told to look at the document.
+  -- A mark for each index that this writer does not know.
   for _, name in ipairs(unknown) do redis.call('ZADD', index, 0, 'm' .. name .. packed) end
   if #list > 0 then
     redis.call('HSET', doc, '_entries', cmsgpack.pack(list))
@@ -64,6 +59,7 @@ local function move(doc, before, wanted, packed)
   end
 end
 
+-- Writes one document if that is possible, and returns the outcome.
 local function store(doc)
   local mode, expected, revision, id, packed = take(), take(), take(), take(), take()
   local values = {}

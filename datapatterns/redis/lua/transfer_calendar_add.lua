@@ -1,8 +1,8 @@
--- Returns 1 when the hashes were stored, or 0, having changed nothing, if the first one is there.
+-- Returns 1 if the hashes were stored, or 0, having changed nothing, if the first one exists.
 --
--- KEYS: hashes of one subject of a calendar counter, its `all` first. ARGV: of each hash the second
--- at which it ends ('' for never), how many arguments follow, and those: fields and values.
-for _, key in ipairs(KEYS) do redis.call('HLEN', key) end -- refuses another type before all writes
+-- KEYS: the hashes of one subject of a calendar counter, its `all` first. ARGV: for each hash the
+-- second at which it expires ('' for never), how many arguments follow, and its fields and values.
+for _, key in ipairs(KEYS) do redis.call('HLEN', key) end -- a key of another type ends the script here
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 local at = 1
 for _, key in ipairs(KEYS) do

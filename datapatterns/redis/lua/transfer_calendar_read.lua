@@ -1,7 +1,7 @@
--- Returns the server's time in milliseconds, then for each hash the milliseconds it has to live
--- (negative if it never ends or is not there), and its fields and values.
+-- Returns the server's time in milliseconds, then for each hash its time to live in milliseconds
+-- (negative if it does not expire or does not exist), and its fields and values.
 --
--- KEYS: hashes of one subject of a calendar counter.
+-- KEYS: the hashes of one subject of a calendar counter.
 local time = redis.call('TIME')
 local found = {time[1] * 1000 + math.floor(time[2] / 1000)}
 for _, key in ipairs(KEYS) do

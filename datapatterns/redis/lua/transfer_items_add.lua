@@ -1,27 +1,28 @@
--- Returns how many of the items were new, and now are where they were elsewhere.
+-- Returns how many of the items were added: those whose ids were not in the queue yet.
 --
--- KEYS: jobs ready delayed dead wake (see work_queue_turn.lua).
--- ARGV: of each item id, item, error, attempts, max attempts, pushed, place, its moment (when it is
--- due, or when it died), 'ready', 'delayed' or 'dead'. The id '' stands for the facts of the queue:
--- then the item is '1' if it is paused, and the error how many items were taken back.
+-- KEYS: jobs, ready, delayed, dead, wake (see work_queue_turn.lua)
+-- ARGV: for each item its id, JSON, last error, attempts, most attempts, when it was pushed, order,
+-- the time when it is due or died, and 'ready', 'delayed' or 'dead'. The id '' stands for the facts
+-- of the queue: then the JSON is '1' if the queue is paused, and the error is how many items were
+-- taken back.
 local jobs, ready, delayed, dead, wake = unpack(KEYS)
 local facts = redis.call('HMGET', jobs, 'm:paused', 'm:stamp', 'm:requeued')
--- Look at every key before the first write: one of a wrong type then stops it all.
+-- Use every key before the first write: a key of another type ends the script here.
 for _, key in ipairs({ready, delayed, dead}) do redis.call('ZCARD', key) end
 redis.call('LLEN', wake)
 local paused, stamp, requeued = facts[1], tonumber(facts[2] or 0), facts[3]
 local new, hint, highest = 0, false, stamp
 
-local function restore(id, item, text, attempts, max, pushed, place, moment, where)
+local function restore(id, item, text, attempts, max, pushed, order, moment, where)
   if redis.call('HEXISTS', jobs, 's' .. id) == 1 then return end
-  local state = cmsgpack.pack(tonumber(attempts), tonumber(pushed), place, tonumber(max), '')
+  local state = cmsgpack.pack(tonumber(attempts), tonumber(pushed), order, tonumber(max), '')
   redis.call('HSET', jobs, 's' .. id, state, 'i' .. id, item)
   if text ~= '' then redis.call('HSET', jobs, 'e' .. id, text) end
   if where == 'ready' then
-    redis.call('ZADD', ready, 0, place .. id)
-    highest = math.max(highest, tonumber(moment)) -- what is pushed from now on comes behind it
+    redis.call('ZADD', ready, 0, order .. id)
+    highest = math.max(highest, tonumber(moment)) -- items pushed from now on come behind it
   elseif where == 'delayed' then
-    redis.call('ZADD', delayed, moment, place .. id)
+    redis.call('ZADD', delayed, moment, order .. id)
   else
     redis.call('ZADD', dead, moment, id)
   end
@@ -38,8 +39,7 @@ for at = 1, #ARGV, 9 do
   end
 end
 if highest > stamp then redis.call('HSET', jobs, 'm:stamp', string.format('%.0f', highest)) end
-if hint and not paused and redis.call('LLEN', wake) == 0 then
-  redis.call('RPUSH', wake, 1)
-  redis.call('PEXPIRE', wake, 60000)
+if hint and not paused then
+  -- include _work_queue_wake.lua
 end
 return new

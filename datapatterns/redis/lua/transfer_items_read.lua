@@ -1,8 +1,9 @@
--- Returns for each id {item, error, attempts, max attempts, pushed, place, 1 if leased, when it died
--- or 0, 1 if it is ready}, or an empty array if there is no such item. The id '' stands for the
--- facts of the queue: {1 if it is paused, how many items were taken back}.
+-- Returns for each id {JSON, last error, attempts, most attempts, when it was pushed, order, 1 if
+-- leased, when it died or 0, 1 if it is ready}, or an empty array if there is no such item. The id ''
+-- stands for the facts of the queue: {1 if it is paused, how many items were taken back}.
 --
--- KEYS: jobs ready dead (see work_queue_turn.lua). ARGV: ids.
+-- KEYS: jobs, ready, dead (see work_queue_turn.lua)
+-- ARGV: the ids
 local jobs, ready, dead = unpack(KEYS)
 local found = {}
 for n, id in ipairs(ARGV) do
@@ -13,11 +14,11 @@ for n, id in ipairs(ARGV) do
     local state, item, text = unpack(redis.call('HMGET', jobs, 's' .. id, 'i' .. id, 'e' .. id))
     found[n] = {}
     if state and item then
-      local attempts, pushed, place, max, holder = cmsgpack.unpack(state)
+      local attempts, pushed, order, max, holder = cmsgpack.unpack(state)
       local died = tonumber(redis.call('ZSCORE', dead, id) or 0)
-      local is_ready = redis.call('ZSCORE', ready, place .. id) and 1 or 0
+      local is_ready = redis.call('ZSCORE', ready, order .. id) and 1 or 0
       local leased = died == 0 and holder ~= '' and 1 or 0
-      found[n] = {item, text or '', attempts, max, pushed, place, leased, died, is_ready}
+      found[n] = {item, text or '', attempts, max, pushed, order, leased, died, is_ready}
     end
   end
 end

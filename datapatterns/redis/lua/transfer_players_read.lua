@@ -1,10 +1,10 @@
--- Returns for each player the digits of the place and the score as text, or an empty array.
+-- Returns for each player the order and the score as text, or an empty array if unknown.
 --
--- KEYS: the scores, the players' places. ARGV: players.
+-- KEYS: the scores, the players' orders (see leaderboard_write.lua). ARGV: the players.
 local found = {}
 for n, player in ipairs(ARGV) do
-  local place = redis.call('HGET', KEYS[2], player)
-  local score = place and redis.call('ZSCORE', KEYS[1], place .. player)
-  found[n] = score and {place, score} or {}
+  local order = redis.call('HGET', KEYS[2], player)
+  local score = order and redis.call('ZSCORE', KEYS[1], order .. player)
+  found[n] = score and {order, score} or {}
 end
 return found

@@ -1,6 +1,6 @@
--- Returns how many members the sets have together.
+-- Returns the sum of the sizes of the sets.
 --
--- KEYS: sets.
+-- KEYS: the sets.
 local size = 0
 for _, key in ipairs(KEYS) do size = size + redis.call('SCARD', key) end
 return size

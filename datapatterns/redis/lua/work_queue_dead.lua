@@ -1,7 +1,7 @@
--- Returns {id, item, attempts, error, pushed, died} for the oldest dead letters, up to the limit.
+-- Returns {id, item, attempts, error, pushed, died} for each of the oldest dead letters.
 --
--- KEYS: jobs dead (see work_queue_turn.lua)
--- ARGV: limit
+-- KEYS: jobs, dead (see work_queue_turn.lua)
+-- ARGV: the limit
 local jobs, dead = unpack(KEYS)
 local letters = {}
 local found = redis.call('ZRANGE', dead, 0, ARGV[1] - 1, 'WITHSCORES')

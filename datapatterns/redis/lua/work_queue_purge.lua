@@ -1,20 +1,16 @@
--- Returns how many items were removed: ready ones, then delayed, then dead, up to the limit.
+-- Returns how many items were removed: first ready ones, then delayed, then dead, up to the limit.
 --
--- KEYS: jobs ready delayed dead seat (see work_queue_turn.lua)
--- ARGV: request number, milliseconds to remember it, limit
+-- KEYS: jobs, ready, delayed, dead, seat (see work_queue_turn.lua)
+-- ARGV: the request's number, for how many milliseconds to remember it, the limit
 local jobs, ready, delayed, dead, seat = unpack(KEYS)
 local number, keep, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 
--- Look at every key before the first write: one of a wrong type then stops it all.
+-- Use every key before the first write: a key of another type ends the script here.
 redis.call('HLEN', jobs)
 local known = redis.call('GET', seat)
 for _, key in ipairs({ready, delayed, dead}) do redis.call('ZCARD', key) end
 
-if known then
-  local last, count = cmsgpack.unpack(known)
-  if number < last then return redis.error_reply('DP_LATE a later request was served') end
-  if number == last then return count end
-end
+-- include _work_queue_repeated.lua
 
 local count = 0
 for _, key in ipairs({ready, delayed, dead}) do

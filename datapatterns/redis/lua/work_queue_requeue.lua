@@ -1,14 +1,13 @@
--- Returns how many dead letters were queued afresh, behind what is ready: those of the ids, or, if
+-- Returns how many dead letters were queued again, behind the ready items: those of the ids, or, if
 -- none are given, the oldest ones up to the limit.
 --
--- KEYS: jobs ready dead wake seat (see work_queue_turn.lua)
--- ARGV: request number, milliseconds to remember it, limit, ids...
+-- KEYS: jobs, ready, dead, wake, seat (see work_queue_turn.lua)
+-- ARGV: the request's number, for how many milliseconds to remember it, the limit, ids
 local jobs, ready, dead, wake, seat = unpack(KEYS)
 local number, keep, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+-- include _now.lua
 
--- Look at every key before the first write: one of a wrong type then stops it all.
+-- Use every key before the first write: a key of another type ends the script here.
 local facts = redis.call('HMGET', jobs, 'm:paused', 'm:stamp')
 local known = redis.call('GET', seat)
 redis.call('ZCARD', ready)
@@ -16,11 +15,7 @@ redis.call('ZCARD', dead)
 redis.call('LLEN', wake)
 local paused, stamp = facts[1], tonumber(facts[2] or 0)
 
-if known then
-  local last, count = cmsgpack.unpack(known)
-  if number < last then return redis.error_reply('DP_LATE a later request was served') end
-  if number == last then return count end
-end
+-- include _work_queue_repeated.lua
 
 local ids = {}
 for at = 4, #ARGV do table.insert(ids, ARGV[at]) end
@@ -29,20 +24,19 @@ local count = 0
 for _, id in ipairs(ids) do
   local state = redis.call('HGET', jobs, 's' .. id)
   if redis.call('ZREM', dead, id) == 1 and state then
-    local _, pushed, place, max = cmsgpack.unpack(state)
+    local _, pushed, order, max = cmsgpack.unpack(state)
     stamp = math.max(now, stamp + 1)
-    place = string.sub(place, 1, 10) .. string.format('%016.0f', stamp)
-    redis.call('HSET', jobs, 's' .. id, cmsgpack.pack(0, pushed, place, max, ''))
+    order = string.sub(order, 1, 10) .. string.format('%016.0f', stamp)
+    redis.call('HSET', jobs, 's' .. id, cmsgpack.pack(0, pushed, order, max, ''))
     redis.call('HDEL', jobs, 'e' .. id)
-    redis.call('ZADD', ready, 0, place .. id)
+    redis.call('ZADD', ready, 0, order .. id)
     count = count + 1
   end
 end
 if count > 0 then
   redis.call('HSET', jobs, 'm:stamp', string.format('%.0f', stamp))
-  if not paused and redis.call('LLEN', wake) == 0 then
-    redis.call('RPUSH', wake, 1)
-    redis.call('PEXPIRE', wake, 60000)
+  if not paused then
+    -- include _work_queue_wake.lua
   end
 end
 redis.call('SET', seat, cmsgpack.pack(number, count), 'PX', keep)

@@ -1,9 +1,8 @@
--- Returns {ready, delayed, leased, dead, requeued}; what has fallen due counts as ready.
+-- Returns {ready, delayed, leased, dead, requeued}; a delayed item that is due counts as ready.
 --
--- KEYS: jobs ready delayed leases dead (see work_queue_turn.lua)
+-- KEYS: jobs, ready, delayed, leases, dead (see work_queue_turn.lua)
 local jobs, ready, delayed, leases, dead = unpack(KEYS)
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+-- include _now.lua
 local due = redis.call('ZCOUNT', delayed, '-inf', now)
 return {
   redis.call('ZCARD', ready) + due,

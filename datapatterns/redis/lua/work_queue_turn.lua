@@ -1,27 +1,28 @@
--- Returns {outcomes, taken, taken back, pause}: the verb that took effect for each verdict, or
+-- Returns {outcomes, taken, taken back, pause}: for each verdict the verb that took effect, or
 -- 'lost'; {id, item, attempt, pushed} for each item handed out; {id, attempt, 1 if dead} for each
--- one taken back from a lost holder; microseconds until something falls due (-1: nothing does).
+-- item taken back after a lapsed lease; the microseconds until an item is due (-1 if none will be).
 --
--- KEYS: jobs ready delayed leases dead wake seat
--- ARGV: request number, milliseconds to remember it, token, lease, max attempts, how many to take;
---       then id, token, verb, microseconds, text for each verdict
+-- KEYS: jobs, ready, delayed, leases, dead, wake, seat
+-- ARGV: the request's number, for how many milliseconds to remember it, the token of the deliveries,
+-- the lease in microseconds, the most attempts, how many items to take; then for each verdict: id,
+-- token, verb, microseconds, text.
 --
--- jobs is a hash: 's' + id -> state (attempts, pushed, place, max attempts, token), 'i' + id ->
--- item, 'e' + id -> last error, 'm:...' -> facts of the queue. A place is 10 digits of priority and
--- 16 of time, then comes the id: that is a member of ready (score 0, so ordered by itself) and of
--- delayed (score: when it is due). leases and dead hold ids, by when they end and when they died.
+-- jobs is a hash with these fields: 's' + id, an item's state (attempts, pushed, order, most
+-- attempts, token); 'i' + id, its JSON; 'e' + id, its last error; 'm:...', facts of the queue. An
+-- order is 10 digits of priority and 16 digits of time. Order and id are a member of ready (with
+-- score 0, so in the order of the bytes) or of delayed (with the time when it is due as score).
+-- leases and dead have ids, with the time when the lease ends or when the item died as score.
 --
--- A busy worker's every job comes through here, and a call or a function more costs the server half
--- a microsecond: hence few of both.
+-- This script runs once for each job of a busy worker. A further call or function costs the server
+-- half a microsecond, so it makes few calls and defines few functions.
 local jobs, ready, delayed, leases, dead, wake, seat = unpack(KEYS)
 local number, keep, token = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local lease, most, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIRST, LOOKED_UP = 7, 5000
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+-- include _now.lua
 
--- Look at every key before the first write: one of a wrong type then stops it all. As far as can be
--- this is done by commands whose answers are needed anyway.
+-- Use every key before the first write: a key of another type ends the script here. Most of these
+-- commands are needed anyway.
 local asked = {'m:paused', 'm:stamp'}
 for at = FIRST, math.min(#ARGV, LOOKED_UP), 5 do asked[#asked + 1] = 's' .. ARGV[at] end
 local facts = redis.call('HMGET', jobs, unpack(asked))
@@ -34,7 +35,7 @@ redis.call('ZCARD', dead)
 local paused, stamp = facts[1], tonumber(facts[2] or 0)
 
 local outcomes, taken, back, hint = {}, {}, {}, false
-local states = {} -- by id, as stored; false: there is none
+local states = {} -- packed states by id; false for an item that does not exist
 for at = 3, #asked do states[ARGV[FIRST + 5 * (at - 3)]] = facts[at] end
 
 local function load(id)
@@ -48,40 +49,40 @@ local function store(id, ...)
   redis.call('HSET', jobs, 's' .. id, states[id])
 end
 
--- Whether this holder has the item. Whoever gives it up, or loses it, takes the token out of its
--- state; so the lease has to be looked at only when there are some that have lapsed.
+-- Returns whether this holder has the item. When an item is given back or taken back, its state
+-- loses the token; so the lease itself matters only when some leases have lapsed.
 local function held(id, holder, by)
   if holder ~= by or by == '' then return false end
   return #lapsed == 0 or tonumber(redis.call('ZSCORE', leases, id) or 0) > now
 end
 
-local function bury(id, attempts, pushed, place, max, text)
+local function bury(id, attempts, pushed, order, max, text)
   redis.call('ZREM', leases, id)
   redis.call('ZADD', dead, now, id)
-  store(id, attempts, pushed, place, max, '')
+  store(id, attempts, pushed, order, max, '')
   redis.call('HSET', jobs, 'e' .. id, text)
   return 'bury'
 end
 
-local function give_back(id, attempts, pushed, place, max)
+local function give_back(id, attempts, pushed, order, max)
   redis.call('ZREM', leases, id)
-  store(id, attempts, pushed, place, max, '')
-  redis.call('ZADD', ready, 0, place .. id)
+  store(id, attempts, pushed, order, max, '')
+  redis.call('ZADD', ready, 0, order .. id)
   waiting = waiting + 1
 end
 
-local function retry(id, span, text, attempts, pushed, place, max)
+local function retry(id, span, text, attempts, pushed, order, max)
   if attempts >= max then
     local before = text == '' and redis.call('HGET', jobs, 'e' .. id)
-    return bury(id, attempts, pushed, place, max, before or text)
+    return bury(id, attempts, pushed, order, max, before or text)
   end
   if text ~= '' then redis.call('HSET', jobs, 'e' .. id, text) end
-  local priority = string.sub(place, 1, 10)
+  local priority = string.sub(order, 1, 10)
   if span > 0 then
-    place = priority .. string.format('%016.0f', now + span)
+    order = priority .. string.format('%016.0f', now + span)
     redis.call('ZREM', leases, id)
-    store(id, attempts, pushed, place, max, '')
-    redis.call('ZADD', delayed, now + span, place .. id)
+    store(id, attempts, pushed, order, max, '')
+    redis.call('ZADD', delayed, now + span, order .. id)
     hint = true
   else
     stamp = math.max(now, stamp + 1)
@@ -91,18 +92,18 @@ local function retry(id, span, text, attempts, pushed, place, max)
 end
 
 local function judge(id, by, verb, span, text)
-  local attempts, pushed, place, max, holder = load(id)
+  local attempts, pushed, order, max, holder = load(id)
   if not attempts or not held(id, holder, by) then return 'lost' end
   if verb == 'ack' then
     redis.call('ZREM', leases, id)
     redis.call('HDEL', jobs, 's' .. id, 'i' .. id, 'e' .. id)
     states[id] = false
   elseif verb == 'retry' then
-    return retry(id, span, text, attempts, pushed, place, max)
+    return retry(id, span, text, attempts, pushed, order, max)
   elseif verb == 'bury' then
-    return bury(id, attempts, pushed, place, max, text)
+    return bury(id, attempts, pushed, order, max, text)
   elseif verb == 'release' then
-    give_back(id, attempts - 1, pushed, place, max)
+    give_back(id, attempts - 1, pushed, order, max)
   elseif verb == 'extend' then
     redis.call('ZADD', leases, now + span, id)
   elseif verb == 'renew' then
@@ -111,9 +112,9 @@ local function judge(id, by, verb, span, text)
   return verb
 end
 
--- A request that was sent before is only told again what it did.
+-- A request that was served before gets its result again.
 if known then
-  local last, told, ids = cmsgpack.unpack(known)
+  local last, result, ids = cmsgpack.unpack(known)
   if number < last then return redis.error_reply('DP_LATE a later request was served') end
   if number == last then
     for _, id in ipairs(ids) do
@@ -123,7 +124,7 @@ if known then
         taken[#taken + 1] = {id, redis.call('HGET', jobs, 'i' .. id), attempts, pushed}
       end
     end
-    return {told, taken, back, 0}
+    return {result, taken, back, 0}
   end
 end
 
@@ -141,24 +142,24 @@ if #due > 0 then
   waiting = waiting + #due
 end
 
--- What lost holders had is taken back.
+-- Items whose leases have lapsed are taken back.
 for _, id in ipairs(lapsed) do
-  local attempts, pushed, place, max = load(id)
+  local attempts, pushed, order, max = load(id)
   if not attempts then
     redis.call('ZREM', leases, id)
   elseif attempts >= max then
     local former = redis.call('HGET', jobs, 'e' .. id)
     local text = 'the lease was lost' .. (former and '; before that: ' .. former or '')
-    bury(id, attempts, pushed, place, max, text)
+    bury(id, attempts, pushed, order, max, text)
     back[#back + 1] = {id, attempts, 1}
   else
-    give_back(id, attempts, pushed, place, max)
+    give_back(id, attempts, pushed, order, max)
     back[#back + 1] = {id, attempts, 0}
   end
 end
 if #back > 0 then redis.call('HINCRBY', jobs, 'm:requeued', #back) end
 
--- Hand out.
+-- Items are handed out.
 local ids = {}
 if want > 0 and not paused then
   local popped = redis.call('ZPOPMIN', ready, want)
@@ -166,8 +167,8 @@ if want > 0 and not paused then
     local id = string.sub(popped[at], 27)
     local found = redis.call('HMGET', jobs, 's' .. id, 'i' .. id)
     if found[1] then
-      local attempts, pushed, place = cmsgpack.unpack(found[1])
-      store(id, attempts + 1, pushed, place, most, token)
+      local attempts, pushed, order = cmsgpack.unpack(found[1])
+      store(id, attempts + 1, pushed, order, most, token)
       redis.call('ZADD', leases, now + lease, id)
       taken[#taken + 1], ids[#ids + 1] = {id, found[2], attempts + 1, pushed}, id
     end
@@ -176,7 +177,8 @@ if want > 0 and not paused then
 end
 redis.call('SET', seat, cmsgpack.pack(number, outcomes, ids), 'PX', keep)
 
--- A token on the wake list lets one waiting worker look again; whoever finds nothing removes it.
+-- A token on the wake list makes one waiting worker look for items. It is removed when a worker finds
+-- none.
 local more = not paused and waiting > 0
 if not more and want > 0 and #taken == 0 then
   redis.call('DEL', wake)

@@ -77,7 +77,7 @@ async def test_a_closed_store_connects_no_more(url: str, namespace: str) -> None
         await async_transact(backend.client, [b"{k}"], _nothing)
     with pytest.raises(Closed):
         await emitter.on("pong", print)
-    await subscriber._line.close()  # as the server would
+    await subscriber._connection.close()  # as the server would
     await _until(lambda: subscriber._running is None)
     await emitter.close()
 

@@ -102,7 +102,7 @@ async def test_another_type_changes_nothing(
         await client.delete(wrong)
     tag = f"{{{namespace}:leaderboard:game}}"
     board = AsyncLeaderboard(client, "game", namespace=namespace)
-    for wrong in (f"{tag}:scores", f"{tag}:places", f"{tag}:sequence"):
+    for wrong in (f"{tag}:scores", f"{tag}:orders", f"{tag}:sequence"):
         await client.lpush(wrong, "mine")
         with pytest.raises(DataCorrupted):
             await board.set("ann", 1)

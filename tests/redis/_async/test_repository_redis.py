@@ -140,7 +140,7 @@ async def test_what_moves_while_a_page_is_read(client: Any, namespace: str) -> N
     rows = [entry(values_of(BY_AGE, {"age": 1}), id) for id in "abc"]
     await people.destroy("a")
     await people.update("b", {"age": 2})
-    found = await people._hashes.behind(people._schema.model, BY_AGE, rows)
+    found = await people._hashes.of_entries(people._schema.model, BY_AGE, rows)
     assert [one.id for one in found] == ["c"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from datapatterns import Conflict, InvalidArgument, OutcomeUnknown
 from datapatterns.redis import AsyncScripts
 from datapatterns.redis._async.lua import SCRIPTS
+from datapatterns.redis.errors import REFUSALS
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import HOST, RedisServer
 
@@ -110,8 +112,45 @@ async def test_an_unknown_script_is_refused(client: Any, scripts: AsyncScripts) 
         await scripts.write(client, "nothing", [b"n"])
 
 
+async def test_a_script_includes_another_file(client: Any, tmp_path: Path, namespace: str) -> None:
+    """The line is replaced by the file's text; a file that begins with _ is no script itself."""
+    (tmp_path / "_answer.lua").write_text("local answer = 6 * 7\n")
+    (tmp_path / "ask.lua").write_text("-- include _answer.lua\nreturn {KEYS[1], answer}")
+    scripts = AsyncScripts(tmp_path)
+    key = f"{{{namespace}}}n".encode()
+    assert await scripts.read(client, "ask", [key]) == [key, 42]
+    with pytest.raises(InvalidArgument):
+        await scripts.read(client, "_answer", [key])
+
+
+async def test_scripts_of_a_folder_within_the_folder(
+    client: Any, tmp_path: Path, namespace: str
+) -> None:
+    """Their names are paths; what they include is looked for beside them."""
+    (tmp_path / "_answer.lua").write_text("local answer = 6 * 7")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "ask.lua").write_text("-- include ../_answer.lua\nreturn answer")
+    key = f"{{{namespace}}}n".encode()
+    assert await AsyncScripts(tmp_path).read(client, "deep/ask", [key]) == 42
+
+
+def test_a_missing_include_is_refused(tmp_path: Path) -> None:
+    """The error names both files, when the folder is read."""
+    (tmp_path / "ask.lua").write_text("-- include _answer.lua\nreturn answer")
+    with pytest.raises(InvalidArgument, match=r"ask\.lua includes _answer\.lua"):
+        AsyncScripts(tmp_path)
+
+
+def test_every_refusal_of_a_script_is_in_the_table() -> None:
+    """A code that is missing would be BadGateway; one that no script uses is dead."""
+    texts = b"".join(SCRIPTS._texts.values())
+    used = {code.decode() for code in re.findall(rb"DP_[A-Z]+", texts)}
+    # Arithmetic of the server refuses with texts of its own, which stand for this one.
+    assert used | {"DP_OVERFLOW"} == set(REFUSALS)
+
+
 def test_every_script_says_what_it_returns() -> None:
-    """In its first line; and none reaches for a clock or a key that it was not given."""
+    """The first line says it; and no script uses a clock but the server's TIME."""
     texts = SCRIPTS._texts
     assert texts
     for name, text in texts.items():

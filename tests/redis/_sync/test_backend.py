@@ -77,7 +77,7 @@ def test_a_closed_store_connects_no_more(url: str, namespace: str) -> None:
         transact(backend.client, [b"{k}"], _nothing)
     with pytest.raises(Closed):
         emitter.on("pong", print)
-    subscriber._line.close()  # as the server would
+    subscriber._connection.close()  # as the server would
     _until(lambda: subscriber._running is None)
     emitter.close()
 

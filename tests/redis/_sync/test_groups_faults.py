@@ -103,7 +103,7 @@ def test_another_type_changes_nothing(
         client.delete(wrong)
     tag = f"{{{namespace}:leaderboard:game}}"
     board = Leaderboard(client, "game", namespace=namespace)
-    for wrong in (f"{tag}:scores", f"{tag}:places", f"{tag}:sequence"):
+    for wrong in (f"{tag}:scores", f"{tag}:orders", f"{tag}:sequence"):
         client.lpush(wrong, "mine")
         with pytest.raises(DataCorrupted):
             board.set("ann", 1)

@@ -139,7 +139,7 @@ def test_what_moves_while_a_page_is_read(client: Any, namespace: str) -> None:
     rows = [entry(values_of(BY_AGE, {"age": 1}), id) for id in "abc"]
     people.destroy("a")
     people.update("b", {"age": 2})
-    found = people._hashes.behind(people._schema.model, BY_AGE, rows)
+    found = people._hashes.of_entries(people._schema.model, BY_AGE, rows)
     assert [one.id for one in found] == ["c"]
 
 
