@@ -1,4 +1,4 @@
-"""Design documents as values: what a database shall have, compared with what it has."""
+"""Design documents as values: what a database should have, compared with what it has."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Json = dict[str, Any]
 class View:
     """A view: the source of its map function and, if it has one, of its reduce function.
 
-    A built-in reducer (`_count`, `_sum`, `_stats`, `_approx_count_distinct`) runs inside the server
-    and is many times as fast as one in JavaScript.
+    The built-in reducers (`_count`, `_sum`, `_stats`, `_approx_count_distinct`) run inside the
+    server, many times as fast as a reduce function in JavaScript.
     """
 
     map: str
@@ -31,7 +31,7 @@ class View:
             check_name("a view's reduce function", self.reduce)
 
     def stored(self) -> Json:
-        """As it stands in a design document."""
+        """Return the view as a design document holds it."""
         return (
             {"map": self.map} if self.reduce is None else {"map": self.map, "reduce": self.reduce}
         )
@@ -39,13 +39,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class DesignDocument:
-    """A design document: its views by name and, seldom, filters and a validation of writes.
+    """A design document: its views by name, and optionally filters and a validation of writes.
 
-    All views of one design document are built together, and again when one of them changes: one
-    document for each index lets the others be. `options` are CouchDB's own: `partitioned`,
-    `local_seq`, `include_design`. `validate` is a `validate_doc_update` function.
+    The server builds all views of one design document together, and all of them again when one
+    changes. With one design document for each index, a change rebuilds one index only. `options`
+    are CouchDB's own: `partitioned`, `local_seq`, `include_design`. `validate` is a
+    `validate_doc_update` function.
 
-    Only the fields given here are ours; others that the stored document has stay as they are.
+    The stored document gets the fields given here; its other fields stay as they are.
     """
 
     name: str
@@ -59,7 +60,9 @@ class DesignDocument:
         check_name("a design document's name", self.name)
         for name, view in self.views.items():
             if check_name("a view's name", name) == "lib" or not _is(view, View):
-                raise InvalidArgument("a view is a View, under any name but CouchDB's own lib")
+                raise InvalidArgument(
+                    "views must map names to View objects; the name lib is reserved by CouchDB"
+                )
         for name, source in self.filters.items():
             check_name("a filter's name", name)
             check_name("a filter's function", source)
@@ -69,11 +72,11 @@ class DesignDocument:
 
     @property
     def id(self) -> str:
-        """The id of the document."""
+        """Return the id of the document."""
         return f"_design/{self.name}"
 
     def stored(self) -> Json:
-        """The fields that are ours."""
+        """Return the fields that the stored document must have."""
         fields: Json = {
             "language": self.language,
             "views": {name: view.stored() for name, view in self.views.items()},
@@ -87,14 +90,17 @@ class DesignDocument:
         return fields
 
     def is_in(self, document: Mapping[str, Any]) -> bool:
-        """Whether the stored document has our fields as they are here."""
+        """Return whether the stored document has all of `stored()` unchanged."""
         return all(
             name in document and canonical(document[name]) == canonical(value)
             for name, value in self.stored().items()
         )
 
     def aside(self) -> DesignDocument:
-        """The same index under a name of its own: an index belongs to what defines it."""
+        """Return a second design document with the same index, under a name of its own.
+
+        Two design documents with equal views, language and options share one index.
+        """
         index = {name: self.stored().get(name) for name in ("views", "language", "options")}
         digest = blake2b(canonical(index), digest_size=8).hexdigest()
         return DesignDocument(
@@ -103,11 +109,12 @@ class DesignDocument:
 
 
 def canonical(value: object) -> bytes:
-    """JSON that is the same for equal values, whatever the order of their fields."""
+    """Return JSON that is the same for equal values, whatever the order of their fields."""
     return dumps(_sorted(value))
 
 
 def _sorted(value: Any) -> Any:
+    """Return the value with the fields of all its objects sorted by name."""
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
         return {name: _sorted(fields[name]) for name in sorted(fields)}
@@ -117,18 +124,18 @@ def _sorted(value: Any) -> Any:
 
 
 def _is(value: object, kind: type) -> bool:
-    """Whether it is what its annotation says."""
+    """Return whether an argument, which callers may leave unchecked, is of that type."""
     return isinstance(value, kind)
 
 
 def check_designs(designs: Iterable[DesignDocument]) -> list[DesignDocument]:
-    """The design documents; InvalidArgument if two share a name."""
+    """Return the design documents as a list; raise InvalidArgument if two share a name."""
     if not _is(designs, Iterable):
-        raise InvalidArgument("designs are a list of DesignDocuments for each database")
+        raise InvalidArgument("designs must be a list of DesignDocument objects for each database")
     named: dict[str, DesignDocument] = {}
     for design in designs:
         if not _is(design, DesignDocument):
-            raise InvalidArgument("a design is a DesignDocument")
+            raise InvalidArgument("a design must be a DesignDocument")
         if named.setdefault(design.name, design) != design:
             raise InvalidArgument("two design documents share a name")
     return list(named.values())

@@ -1,6 +1,6 @@
-"""The one module that knows httpx2 and httpx: two libraries of one shape, each with its own errors.
+"""The one module that imports httpx2 and httpx, which have the same API and separate errors.
 
-httpx2 is what we open clients with; a lent client may be of either.
+The library opens clients of httpx2; a lent client may come from either.
 """
 
 from __future__ import annotations
@@ -48,15 +48,16 @@ CONNECT_TIMEOUT = 5.0  # seconds
 
 
 def _of_both(*names: str) -> tuple[type[Exception], ...]:
+    """Return the exceptions of these names from each library."""
     return tuple(getattr(library, name) for library in _LIBRARIES for name in names)
 
 
 AsyncClients: tuple[type[Any], ...] = tuple(library.AsyncClient for library in _LIBRARIES)
 Clients: tuple[type[Any], ...] = tuple(library.Client for library in _LIBRARIES)
 
-# Whatever may go wrong between request and reply.
+# All that can fail between request and reply.
 LOST = _of_both("RequestError", "StreamError")
-# Of these, what proves that the server has not seen the request.
+# Those of them that prove that the server has not received the request.
 NOT_SENT = _of_both("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
 TIMED_OUT = _of_both("TimeoutException")
 UNUSABLE_URL = _of_both("InvalidURL", "UnsupportedProtocol")
@@ -64,7 +65,7 @@ UNUSABLE_URL = _of_both("InvalidURL", "UnsupportedProtocol")
 
 @cache
 def _trust(name: str, trust_env: bool) -> SSLContext:
-    """The certificates of all our clients: to load them takes a feed longer than to connect."""
+    """Return the certificates for all our clients; loading them takes longer than connecting."""
     library: Any = import_module(name)
     context: SSLContext = library.create_ssl_context(trust_env=trust_env)
     return context
@@ -73,7 +74,7 @@ def _trust(name: str, trust_env: bool) -> SSLContext:
 def settings(
     base_url: str, auth: tuple[str, str] | None, timeout: float, connections: int
 ) -> dict[str, Any]:
-    """The options of a client of our own for that server."""
+    """Return the options for a client of our own for that server."""
     return {
         "base_url": base_url,
         "auth": auth,
@@ -86,9 +87,9 @@ def settings(
 
 
 def another(client: Any) -> Any:
-    """A further client of the same kind for the same server.
+    """Return a new client of the same library for the same server, with the same settings.
 
-    Certificates, proxies and transports cannot be read from a client, and so are the usual ones.
+    Certificates, proxies and transports cannot be read from a client; the new one has the defaults.
     """
     library = next(lib for lib in _LIBRARIES if isinstance(client, lib.AsyncClient | lib.Client))
     kind = library.AsyncClient if isinstance(client, library.AsyncClient) else library.Client

@@ -1,8 +1,8 @@
-"""An `Index` as a view: its map function, its name in the database, and the keys of its rows.
+"""An `Index` as a view: its map function, its design document, and the keys of its rows.
 
-A row's key is an array with one element for each field, and that element is the value in an array
-of its own: `[[city], [age]]`. So `[[city], {}]` comes after every key that begins with that city,
-whatever the other values are, because an object comes after every array.
+A row's key is an array with one element for each field; each element is an array that holds the
+field's value: `[[city], [age]]`. An object sorts after every array, so `[[city], {}]` comes after
+every key that begins with that city, whatever the other values are.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, cast
 
-from datapatterns import indexes as plain
 from datapatterns.capabilities import BACKENDS
 from datapatterns.couch.designs import DesignDocument, View
 from datapatterns.couch.paging import ABSENT, Range
 from datapatterns.documents import Document
 from datapatterns.errors import InvalidArgument, Unsupported
-from datapatterns.indexes import Index
+from datapatterns.indexes import Index, as_stored, by_name
 from datapatterns.names import escape
 
 VIEW = "index"
 
-# Paths are data in it: nothing of a field's name is ever read as JavaScript. What JavaScript has
-# in every object, such as `constructor`, is no field.
+# Field names enter it as JSON data and are never read as JavaScript. Properties that every object
+# has in JavaScript, such as `constructor`, are not fields.
 _MAP = """\
 function (doc) {
   var paths = %s, key = [], i, j, value;
@@ -39,42 +38,42 @@ function (doc) {
   }
   emit(key, null);
 }"""
-_LARGEST = 2**53  # of JavaScript's whole numbers that are exact
+_LARGEST = 2**53  # JavaScript's whole numbers are exact up to it
 
 
-def by_name(indexes: Iterable[Index], model: type[Document]) -> dict[str, Index]:
-    """The indexes by name; Unsupported for what no view can do."""
-    named = plain.by_name(indexes, model)
+def view_indexes(indexes: Iterable[Index], model: type[Document]) -> dict[str, Index]:
+    """Return the indexes by name; raise Unsupported for an index that no view can provide."""
+    named = by_name(indexes, model)
     for index in named.values():
         if index.unique:
             able = [name for name, has in BACKENDS.items() if has.unique_index]
-            message = "CouchDB keeps nothing unique but ids"
+            message = "CouchDB has no unique indexes; only ids are unique"
             raise Unsupported(message, data={"backends": able})
         if index.where is not None:
             able = [name for name, has in BACKENDS.items() if has.partial_index]
-            message = "the condition of an index is Python, which CouchDB cannot run"
+            message = "CouchDB cannot run the condition of an index, which is a Python function"
             raise Unsupported(message, data={"backends": able})
     return named
 
 
 def map_function(index: Index) -> str:
-    """The JavaScript that finds the documents' keys."""
+    """Return the JavaScript that emits each document's key."""
     paths = [field.split(".") for field in index.fields]
     return _MAP % json.dumps(paths)  # ASCII only: some line ends of Unicode end a string literal
 
 
 def design_name(index: Index) -> str:
-    """The name of the index's design document: with other fields it is another index.
+    """Return the name of the index's design document, which holds a digest of its fields.
 
-    So that programs which declare it differently, as while a new version is rolled out, do not
-    undo each other's work.
+    Two programs may declare an index of one name with different fields, as happens while a new
+    version is rolled out. They then use two design documents and do not overwrite each other's.
     """
     digest = blake2b(map_function(index).encode(), digest_size=4).hexdigest()
     return f"index.{escape(index.name)}.{digest}"
 
 
 def design_of(index: Index, *, partitioned: bool) -> DesignDocument:
-    """The design document with the index's view."""
+    """Return the design document with the index's view."""
     views = {VIEW: View(map_function(index), "_count")}
     return DesignDocument(
         design_name(index), views, options={"partitioned": False} if partitioned else {}
@@ -84,13 +83,16 @@ def design_of(index: Index, *, partitioned: bool) -> DesignDocument:
 def key_range(
     index: Index, prefix: Sequence[Any], start: Any, end: Any, *, descending: bool
 ) -> Range:
-    """The keys to read: `start` is in, `end` is out; InvalidArgument for what makes no sense."""
-    index.bounds(prefix, start, end, descending=descending)  # the same rules everywhere
+    """Return the range of keys to read, `start` included and `end` excluded.
+
+    Raise InvalidArgument for bounds that do not fit the index.
+    """
+    index.bounds(prefix, start, end, descending=descending)  # the rules that all backends share
     within = _wrapped(prefix)
     first = within if start is None else within + _wrapped(_values(start))
     last = within if end is None else within + _wrapped(_values(end))
     if descending:
-        # Downwards: from behind all that begins with the start, to what begins with the end.
+        # Downwards: from behind all keys that begin with `start`, to behind those of `end`.
         upper, lower = _behind(first), last if end is None else _behind(last)
         return Range(upper, lower or ABSENT, descending=True, inclusive_end=True)
     upper = _behind(last) if end is None else last
@@ -98,11 +100,12 @@ def key_range(
 
 
 def _behind(key: list[Any]) -> Any:
+    """Return the key behind all keys that begin with `key`, ABSENT for the end of the index."""
     return [*key, {}] if key else ABSENT
 
 
 def counted(rows: Iterable[Mapping[str, Any]], depth: int) -> dict[Any, int]:
-    """The numbers by value, or by several values, of rows grouped by that many fields."""
+    """Return the counts of rows that are grouped by `depth` fields, by value or tuple of values."""
     found: dict[Any, int] = {}
     for row in rows:
         values = tuple(_hashable(wrapped[0]) for wrapped in row["key"])
@@ -112,20 +115,24 @@ def counted(rows: Iterable[Mapping[str, Any]], depth: int) -> dict[Any, int]:
 
 
 def _values(bound: Any) -> Sequence[Any]:
+    """Return a bound's values: those of a tuple, or the single one."""
     return cast("Sequence[Any]", bound) if isinstance(bound, tuple) else (bound,)
 
 
 def _wrapped(values: Iterable[Any]) -> list[Any]:
-    return [[_as_double(plain.as_stored(value))] for value in values]
+    """Return the values as elements of a row's key."""
+    return [[_as_double(as_stored(value))] for value in values]
 
 
 def _as_double(value: Any) -> Any:
-    """The value as JavaScript has it, so that it meets the keys that were made there."""
+    """Return the value with the precision of JavaScript's numbers, which the emitted keys have."""
     if isinstance(value, int) and abs(value) > _LARGEST:
         try:
             return float(value)
         except OverflowError:
-            raise InvalidArgument("CouchDB indexes no numbers beyond a double's") from None
+            raise InvalidArgument(
+                "CouchDB cannot index a number beyond the range of a double"
+            ) from None
     if isinstance(value, list | tuple):
         return [_as_double(item) for item in cast("Sequence[Any]", value)]
     if isinstance(value, Mapping):
@@ -135,7 +142,7 @@ def _as_double(value: Any) -> Any:
 
 
 def _hashable(value: Any) -> Any:
-    """A key of a dict for a JSON value: arrays as tuples, objects as tuples of pairs."""
+    """Return a JSON value as a key for a dict: arrays as tuples, objects as tuples of pairs."""
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Any]", value)
         return tuple(sorted((name, _hashable(item)) for name, item in members.items()))

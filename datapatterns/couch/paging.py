@@ -1,17 +1,17 @@
-"""Pages of a view's rows, worked out from what the server sorted; nothing here compares keys.
+"""Pages of a view's rows, built without comparing keys: only the server knows their order.
 
-A view's rows come in the order of (key, id), where keys are in Unicode order, which only the server
-knows. A boundary between two rows is written (key, id, n): behind the first n rows of what that
-document emitted under that key. Reading starts at `startkey` and `startkey_docid`, so a page costs
-the same at any depth; the rows of the group before the boundary are read once more and left out,
-never skipped by a count, since the document may have changed meanwhile.
+A view's rows come in the order of (key, id), with keys in Unicode order. The rows that one document
+emits under one key form a group. A boundary between two rows is written (key, id, n): behind the
+first n rows of that group. Reading starts at `startkey` and `startkey_docid`, so a page costs the
+same at any depth. The rows of the group that lie before the boundary are read once more and left
+out; a count (`skip`) would go wrong if the document has changed since.
 
 Backwards the same query runs with `descending` flipped and its ends swapped. The server keeps the
-rows of one (key, id) in their order in both directions, so groups are reversed as a whole: a page
-may end inside a group only after all of the group was seen.
+rows of a group in their order in both directions, so groups are reversed as a whole: a page may end
+inside a group only after the whole group has been read.
 
-A cursor holds a place in the order of keys and nothing of the index. It stays good when the design
-document changes, as far as its view still emits keys that mean the same.
+A cursor holds a position in the order of keys, and nothing of the index. It stays valid when the
+design document changes, as long as the view still emits keys with the same meaning.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 from datapatterns.codecs import dumps, loads
-from datapatterns.errors import BadGateway, DecodeFailed, InvalidArgument
+from datapatterns.couch.errors import unexpected_answer
+from datapatterns.errors import DecodeFailed, InvalidArgument
 from datapatterns.pages import Page, check_limit, make_cursor, read_cursor
 
 Json = dict[str, Any]
 
 
 class _Absent:
-    """No bound: null is a key like others."""
+    """Stands for an open end, since None is the key null."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -36,14 +37,14 @@ class _Absent:
 
 ABSENT: Any = _Absent()
 
-# Strings that begin with U+FFFF sort behind all others, and objects behind everything else, by the
-# name of their first field.
+# An object sorts behind all values of other types, and behind another object by the name of its
+# first field. Names that begin with U+FFFF sort behind all other names.
 _BEHIND: Json = {"\uffff": {}}
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The keys from `start` on, up to but not `end`, in the direction of reading."""
+    """The keys from `start` up to `end`, which is excluded by default, in the order of reading."""
 
     start: Any = ABSENT
     end: Any = ABSENT
@@ -51,7 +52,7 @@ class Range:
     inclusive_end: bool = False
 
     def ends(self) -> Json:
-        """What says so in a query, read forwards."""
+        """Return the members of a query that reads this range."""
         body: Json = {"descending": True} if self.descending else {}
         if self.start is not ABSENT:
             body["startkey"] = self.start
@@ -60,21 +61,21 @@ class Range:
         return body
 
     def back(self) -> Json:
-        """The same read backwards from somewhere inside."""
+        """Return the members of a query that reads this range backwards from a point inside it."""
         body: Json = {} if self.descending else {"descending": True}
         return body if self.start is ABSENT else body | {"endkey": self.start}
 
 
 def within(prefix: Sequence[Any] | None, start: Any, end: Any, *, descending: bool) -> Range:
-    """The range of keys: all, or the arrays that begin with `prefix`, from `start` to `end`.
+    """Return the range of keys: all, or the arrays that begin with `prefix`, from `start` to `end`.
 
-    None is open. With a prefix, `start` and `end` are values of the element behind it.
+    None leaves an end open. With a prefix, `start` and `end` are values of the next element.
     """
     if prefix is None:
         first, last = (ABSENT if each is None else each for each in (start, end))
         return Range(first, last, descending)
     if not isinstance(prefix, (list, tuple)):
-        raise InvalidArgument("a prefix is a list of the first elements of the keys")
+        raise InvalidArgument("a prefix must be a list of the first elements of the keys")
     low, high = list(prefix), [*prefix, _BEHIND]
     first, last = (high, low) if descending else (low, high)
     open_end = end is None
@@ -82,29 +83,29 @@ def within(prefix: Sequence[Any] | None, start: Any, end: Any, *, descending: bo
         first if start is None else [*prefix, start],
         last if open_end else [*prefix, end],
         descending,
-        inclusive_end=open_end,  # downwards the prefix itself is the last key
+        inclusive_end=open_end,  # descending, the last key is the prefix itself
     )
 
 
 class Boundary(NamedTuple):
-    """A place between rows: behind the first `rows` rows of `id` under `key`."""
+    """A boundary between rows: behind the first `rows` rows that `id` emits under `key`."""
 
     key: Any
     id: str
     rows: int
 
 
-Placed = tuple[Boundary, Json]  # a row, and the boundary before it
+Placed = tuple[Boundary, Json]  # a row with the boundary before it
 
 
-class Reading:
-    """One page being read: `body` tells what to ask, `take` takes the answer, until it is `done`.
+class PageReader:
+    """Reads one page: `body` is the query to send, `take` reads its rows, until `done` is True.
 
-        while not reading.done:
-            reading.take(rows_of(await couch.read("POST", path, body=reading.body())))
-        page = reading.page
+        while not reader.done:
+            reader.take(rows_of(await couch.read("POST", path, body=reader.body())))
+        page = reader.page
 
-    One request does, unless a document emits one key many times.
+    One request is enough, unless a document emits one key many times.
     """
 
     def __init__(self, query: str, bounds: Range, *, limit: int, after: str | None) -> None:
@@ -117,20 +118,20 @@ class Reading:
         if after is not None:
             boundary, self._back = read_cursor(self._query, after)
             self._start = _boundary(boundary)
-        # One row more tells that there is another page; those of the group before the boundary are
-        # left out, and backwards so is the row behind it.
+        # One row more shows that there is another page. The rows of the group before the boundary
+        # are left out; so is, when reading backwards, the row behind it.
         seen = min(self._start.rows, limit + 1) if self._start else 0
         self._ask = limit + 1 + seen + self._back
 
     def body(self) -> Json:
-        """The query to send."""
+        """Return the query to send."""
         body = self._bounds.back() if self._back else self._bounds.ends()
-        if self._start is not None:  # sent for a null key too, which is no missing one
+        if self._start is not None:  # also for a null key, which differs from an open end
             body |= {"startkey": self._start.key, "startkey_docid": self._start.id}
         return body | {"limit": self._ask}
 
     def take(self, rows: Sequence[Json]) -> None:
-        """Take the server's rows: the page is done unless `limit` cut off what it needs."""
+        """Read the server's rows; the page is done unless `limit` cut off rows that it needs."""
         complete = len(rows) < self._ask
         placed = _placed(rows)
         group = (0, 0, 0) if self._start is None else _group(placed, self._start, complete)
@@ -153,7 +154,7 @@ class Reading:
             self._ask *= 2
 
     def _finish(self, items: list[Placed], rest: list[Placed], more: bool) -> None:
-        """Make the page; an empty one has only the way back that led to it."""
+        """Make the page; an empty page has only the cursor that leads back."""
         first = items[0][0] if items else self._start
         if self._back:
             after, before = self._start, first if more else None
@@ -167,21 +168,22 @@ class Reading:
 
 
 def _boundary(written: bytes) -> Boundary:
+    """Return the boundary in a cursor; raise InvalidArgument if it holds something else."""
     try:
         key, id, rows = cast("list[Any]", loads(written))
     except (DecodeFailed, TypeError, ValueError):
-        raise InvalidArgument("not a cursor") from None
+        raise InvalidArgument("this is not a cursor of this query") from None
     if not isinstance(id, str) or not isinstance(rows, int) or rows < 0:
-        raise InvalidArgument("not a cursor")
+        raise InvalidArgument("this is not a cursor of this query")
     return Boundary(key, id, rows)
 
 
 def _placed(rows: Sequence[Json]) -> list[Placed]:
-    """Each row behind so many of its group: rows in a row of one id and one key."""
+    """Return each row with the boundary before it, which counts the rows of its group so far."""
     placed: list[Placed] = []
     for row in rows:
         if not (row.keys() >= {"key", "id"}):
-            raise BadGateway("the server answered something that CouchDB does not")
+            raise unexpected_answer()
         last = placed[-1][0] if placed else None
         again = last is not None and last.id == row["id"] and _same(last.key, row["key"])
         count = last.rows + 1 if last is not None and again else 0
@@ -190,24 +192,24 @@ def _placed(rows: Sequence[Json]) -> list[Placed]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two keys are the same JSON; in Python True equals 1."""
+    """Return whether two keys are the same JSON; in Python, True equals 1."""
     return one == other and dumps(one) == dumps(other)
 
 
 def _group(placed: list[Placed], start: Boundary, complete: bool) -> tuple[int, int, int] | None:
-    """Where the boundary's group begins, where the boundary lies in it, and where it ends.
+    """Return where the boundary's group begins, where the boundary lies, and where the group ends.
 
-    All 0 if the group is gone, None if the limit cut off what decides. What stands before the group
-    are keys of the same document that are equal to it in Unicode order only.
+    Return zeros if the group no longer exists, None if the limit cut off the rows that decide it.
+    Rows before the group belong to other keys of the same document that are equal in Unicode order.
     """
     begin, end = None, len(placed)
-    for at, (place, _) in enumerate(placed):
-        if begin is not None and place.rows == 0:
+    for at, (before, _) in enumerate(placed):
+        if begin is not None and before.rows == 0:
             end, complete = at, True
             break
-        if begin is None and place.id != start.id:
+        if begin is None and before.id != start.id:
             return 0, 0, 0
-        if begin is None and _same(place.key, start.key):
+        if begin is None and _same(before.key, start.key):
             begin = at
     if begin is None:
         return (0, 0, 0) if complete else None
@@ -216,10 +218,9 @@ def _group(placed: list[Placed], start: Boundary, complete: bool) -> tuple[int, 
 
 
 def _reversed(placed: list[Placed], complete: bool) -> tuple[list[Placed], bool]:
-    """Rows that were read backwards in the order of the page, and whether there are further ones.
+    """Return rows that were read backwards in the page's order, and whether more rows follow them.
 
-    Where the limit cut them off the last group may have more rows than were read, and is left for
-    another page.
+    If the limit cut the rows off, the last group may be incomplete, and is left to another page.
     """
     groups: list[list[Placed]] = []
     for each in placed:

@@ -1,8 +1,8 @@
-"""From names to paths: whatever a name holds, it reaches nothing but what it names.
+"""Checked names and ids, and the URL paths that lead to what they name and to nothing else.
 
-Everything but letters, digits and `-_~` is percent-encoded, the slash and the plus included (in a
-path CouchDB reads `+` as a space), and the dots too where they are all there is, since HTTP
-libraries fold `.` and `..` away.
+Everything except letters, digits and `-_.~` is percent-encoded, the slash and the plus included:
+in a path CouchDB reads `+` as a space. A part that consists of dots only has its dots encoded too,
+because HTTP libraries resolve `.` and `..`.
 """
 
 from __future__ import annotations
@@ -24,35 +24,45 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 def check_database(name: object) -> str:
-    """The name as it came; InvalidArgument unless CouchDB takes it as a database's."""
+    """Return the name unchanged; raise InvalidArgument unless CouchDB accepts it for a database."""
     name = check_name("a database's name", name)
     if name in _SYSTEM:
         return name
     if not _DATABASE.fullmatch(name):
-        raise InvalidArgument("a database's name is a-z, then any of a-z, 0-9 and _$()+/-")
+        raise InvalidArgument(
+            "a database's name must begin with a-z and may hold a-z, 0-9 and _$()+/- only"
+        )
     if len(name) > _LONGEST_DATABASE:
         raise InvalidArgument(f"a database's name has at most {_LONGEST_DATABASE} characters")
     return name
 
 
 def database_name(namespace: str, name: str) -> str:
-    """The database of a store's collection: different names differ, and plain ones stay plain."""
+    """Return the database of a store's collection.
+
+    Different pairs of namespace and name give different databases. A name that CouchDB accepts
+    stays as it is.
+    """
     found = _spelled(check_name("a name", name))
     if namespace:
         found = f"{_spelled(check_name('a namespace', namespace))}+{found}"
     if len(found) > _LONGEST_DATABASE:
         digest = blake2b(found.encode(), digest_size=16).hexdigest()
-        found = f"{found[:150]}$${digest}"  # $$ is nothing that a spelled name can hold
+        found = f"{found[:150]}$${digest}"  # no spelled name holds $$ behind its beginning
     return found
 
 
 def _spelled(name: str) -> str:
+    """Return the name in characters that CouchDB accepts, each other byte as `$` and hex digits."""
     spelled = "".join(chr(b) if b in _PLAIN else f"${b:02x}" for b in name.encode())
     return spelled if spelled[0].isalpha() else f"n$${spelled}"
 
 
 def check_id(id: object) -> str:
-    """The id as it came; InvalidArgument if the server would not take it, `_design/x` apart."""
+    """Return the id unchanged; raise InvalidArgument if the server would refuse it.
+
+    Ids that begin with `_design/` or `_local/` are accepted.
+    """
     id = check_name("an id", id)
     if id.startswith("_") and not (id.startswith(_SPECIAL) and len(id) > id.index("/") + 1):
         raise InvalidArgument("an id must not begin with an underscore")
@@ -62,12 +72,12 @@ def check_id(id: object) -> str:
 
 
 def database_path(name: str) -> str:
-    """The path of a database."""
+    """Return the path of a database; raise InvalidArgument for a bad name."""
     return "/" + quoted(check_database(name))
 
 
 def document_path(database: str, id: str) -> str:
-    """The path of a document below a database's path."""
+    """Return the path of a document below a database's path; raise InvalidArgument for a bad id."""
     id = check_id(id)
     for special in _SPECIAL:
         if id.startswith(special):
@@ -76,7 +86,7 @@ def document_path(database: str, id: str) -> str:
 
 
 def quoted(part: str) -> str:
-    """One part of a path."""
+    """Return one part of a path, percent-encoded."""
     if part.strip(".") == "":
         return "%2E" * len(part)
     return quote(part, safe="")

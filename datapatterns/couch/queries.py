@@ -1,4 +1,4 @@
-"""What to ask of a view besides pages, and the rows that come back."""
+"""Queries of a view that are answered in one piece, and the rows of a view."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from datapatterns.couch.errors import unexpected_answer
 from datapatterns.couch.paging import within
-from datapatterns.errors import BadGateway, InvalidArgument
+from datapatterns.errors import InvalidArgument
 
 Json = dict[str, Any]
-_STRANGE = "the server answered something that CouchDB does not"
 Update = bool | Literal["lazy"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a view: `id` is of the document it comes from, None where rows were reduced.
+    """One row of a view.
 
-    `document` is there if it was asked for and still exists.
+    `id` is that of the document that emitted the row, None in a reduced row. `document` is given if
+    the query asked for documents and this one still exists.
     """
 
     key: Any
@@ -28,9 +29,9 @@ class Row:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Row:
-        """The row as the server wrote it; BadGateway if it is none."""
+        """Return the row in a reply; raise BadGateway if key or value are missing."""
         if "key" not in row or "value" not in row:
-            raise BadGateway(_STRANGE)
+            raise unexpected_answer()
         return cls(row["key"], row.get("id"), row["value"], row.get("doc"))
 
 
@@ -38,13 +39,14 @@ class Row:
 class Query:
     """One query of a view, answered in one piece.
 
-    `start` is in and `end` is out, in the direction of reading; None is open. `prefix` takes the
-    array keys that begin so, `start` and `end` being values of the element behind it. `keys` takes
-    exactly these keys, in their order, null among them. `sorted=False` takes the rows as the
-    cluster's nodes have them ready.
+    `start` is included and `end` is excluded, in the direction of reading; None leaves that end
+    open. `prefix` selects the array keys that begin with these elements; `start` and `end` are then
+    values of the next element. `keys` selects exactly these keys, in their order; null may be one
+    of them. With `sorted=False` the rows come in the order in which the cluster's nodes deliver
+    them.
 
-    `update=False` answers from the index as it is, `"lazy"` so too and brings it up to date
-    afterwards; `stable=True` always asks the same copies of the index.
+    `update=False` answers from the index as it is; `"lazy"` does the same and brings the index up
+    to date afterwards. `stable=True` always asks the same copies of the index.
     """
 
     start: Any = None
@@ -59,16 +61,16 @@ class Query:
     stable: bool = False
 
     def body(self) -> Json:
-        """The query as the server reads it."""
+        """Return the query as the server reads it; raise InvalidArgument if it makes no sense."""
         ranged = self.start is not None or self.end is not None or self.prefix is not None
         if self.keys is not None and ranged:
-            raise InvalidArgument("keys leave nothing for start, end and prefix to say")
+            raise InvalidArgument("give either keys, or any of start, end and prefix")
         if self.limit is not None:
             _check_number("limit", self.limit, 0)
         body = within(self.prefix, self.start, self.end, descending=self.descending).ends()
         if self.keys is not None:
             if not isinstance(cast("object", self.keys), (list, tuple)):
-                raise InvalidArgument("keys are a list of keys")
+                raise InvalidArgument("keys must be a list of keys")
             body["keys"] = list(self.keys)
         if self.limit is not None:
             body["limit"] = self.limit
@@ -80,15 +82,15 @@ class Query:
 
 
 def freshness(update: Update, stable: bool) -> Json:
-    """How new the index shall be, as the server reads it."""
+    """Return how recent the index must be, as the server reads it."""
     if update not in (True, False, "lazy"):
-        raise InvalidArgument("update is True, False or 'lazy'")
+        raise InvalidArgument("update must be True, False or 'lazy'")
     body: Json = {} if update is True else {"update": "lazy" if update == "lazy" else "false"}
     return body | {"stable": True} if stable else body
 
 
 def grouping(level: int | None) -> Json:
-    """By whole keys, or by so many first elements of array keys."""
+    """Return how rows are grouped: by whole keys, or by the first `level` elements of keys."""
     if level is None:
         return {"group": True}
     _check_number("level", level, 1)
@@ -96,28 +98,6 @@ def grouping(level: int | None) -> Json:
 
 
 def _check_number(what: str, value: object, least: int) -> None:
+    """Raise InvalidArgument unless the value is a whole number and at least `least`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidArgument(f"{what} must be a whole number from {least}")
-
-
-def rows_of(reply: object) -> list[Json]:
-    """The rows of a view's reply; BadGateway if it has none."""
-    return _list_in(reply, "rows")
-
-
-def results_of(reply: object, count: int) -> list[Json]:
-    """The results of so many queries; BadGateway if they are others."""
-    results = _list_in(reply, "results")
-    if len(results) != count:
-        raise BadGateway(_STRANGE)
-    return results
-
-
-def _list_in(reply: object, field: str) -> list[Json]:
-    found = cast("Json", reply).get(field) if isinstance(reply, dict) else None
-    if not isinstance(found, list):
-        raise BadGateway(_STRANGE)
-    items = cast("list[object]", found)
-    if not all(isinstance(item, dict) for item in items):
-        raise BadGateway(_STRANGE)
-    return cast("list[Json]", items)
+        raise InvalidArgument(f"{what} must be a whole number, at least {least}")

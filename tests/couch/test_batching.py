@@ -12,9 +12,9 @@ import pytest
 from datapatterns import Conflict, DataError, InvalidArgument, Unavailable
 from datapatterns.codecs import dumps
 from datapatterns.couch import AsyncCouch
-from datapatterns.couch._async.batching import AsyncBatching
+from datapatterns.couch._async.batching import AsyncBatcher
 from datapatterns.couch._async.repository import AsyncRepository
-from datapatterns.couch.batches import MOST, MOST_BYTES, Sizes, again, parts
+from datapatterns.couch.bulk import MOST, MOST_BYTES, Sizes, again, parts
 from datapatterns.errors import TooLarge
 from datapatterns.testing.conformance.samples import Item
 from datapatterns.testing.servers import couch_at_hand
@@ -41,19 +41,19 @@ class Fake:
         if self.error is not None:
             raise again(self.error)
 
-    async def read(self, id: str) -> Outcome:
+    async def find(self, id: str) -> Outcome:
         """What was stored when it was asked for."""
         found = self.stored.get(id)
         await self._come(id)
         return {"_id": id, "value": found}
 
-    async def read_some(self, ids: Sequence[str]) -> list[Outcome]:
+    async def find_some(self, ids: Sequence[str]) -> list[Outcome]:
         """The same for many."""
         found = [{"_id": id, "value": self.stored.get(id)} for id in ids]
         await self._come(tuple(ids))
         return found
 
-    revision, revisions = read, read_some
+    revision, revisions = find, find_some
 
     async def write(self, id: str, data: bytes, *, new: bool) -> str:
         """Store one, unless it is refused."""
@@ -82,10 +82,10 @@ async def fake() -> Fake:
 
 
 @pytest.fixture
-async def batching(fake: Fake) -> AsyncBatching:
+async def batcher(fake: Fake) -> AsyncBatcher:
     """Batching over them."""
     documents: Any = fake
-    return AsyncBatching(documents)
+    return AsyncBatcher(documents)
 
 
 async def start(*calls: Any) -> list[asyncio.Task[Any]]:
@@ -98,50 +98,50 @@ async def start(*calls: Any) -> list[asyncio.Task[Any]]:
     return tasks
 
 
-async def test_what_comes_meanwhile_goes_together(fake: Fake, batching: AsyncBatching) -> None:
+async def test_what_comes_meanwhile_goes_together(fake: Fake, batcher: AsyncBatcher) -> None:
     """The first two go at once and alone; all that come before the answers share two requests."""
     fake.gate.clear()
     ids = ["a", "b", "c", "d", "c", "a", "e"]
-    tasks = await start(*[batching.read(id) for id in ids])
+    tasks = await start(*[batcher.find(id) for id in ids])
     assert fake.asked == ["a", "b"]
     fake.gate.set()
     found = await asyncio.gather(*tasks)
     assert [one["_id"] for one in found] == ids
     assert fake.asked == ["a", "b", ("c", "d"), ("a", "e")]
-    await batching.read("d")
+    await batcher.find("d")
     assert fake.asked[-1] == "d", "nothing was under way any more"
 
 
 async def test_identical_gets_share_one_but_not_the_object(
-    fake: Fake, batching: AsyncBatching
+    fake: Fake, batcher: AsyncBatcher
 ) -> None:
     """Each caller may change what it got."""
     fake.gate.clear()
     fake.stored["b"] = []
-    tasks = await start(*[batching.read(id) for id in ("a", "a", "b", "b")])
+    tasks = await start(*[batcher.find(id) for id in ("a", "a", "b", "b")])
     fake.gate.set()
     *_, one, other = await asyncio.gather(*tasks)
     one["value"].append(1)
     assert other["value"] == []
 
 
-async def test_a_get_never_joins_one_that_is_under_way(fake: Fake, batching: AsyncBatching) -> None:
+async def test_a_get_never_joins_one_that_is_under_way(fake: Fake, batcher: AsyncBatcher) -> None:
     """Its answer may be older than a write that the caller has seen succeed."""
     fake.gate.clear()
-    [early] = await start(batching.read("a"))
+    [early] = await start(batcher.find("a"))
     fake.stored["a"] = "new"
-    [late] = await start(batching.read("a"))
+    [late] = await start(batcher.find("a"))
     fake.gate.set()
     assert (await early)["value"] is None
     assert (await late)["value"] == "new"
 
 
-async def test_who_asks_again_joins_the_next_request(fake: Fake, batching: AsyncBatching) -> None:
+async def test_who_asks_again_joins_the_next_request(fake: Fake, batcher: AsyncBatcher) -> None:
     """A hundred loops of gets settle to two or three requests a round, without any delay."""
 
     async def loop(n: int) -> None:
         for _ in range(10):
-            await batching.read(str(n))
+            await batcher.find(str(n))
 
     await asyncio.gather(*[loop(n) for n in range(100)])
     assert len(fake.asked) <= 32
@@ -150,11 +150,11 @@ async def test_who_asks_again_joins_the_next_request(fake: Fake, batching: Async
 
 @pytest.mark.parametrize("victims", [[0], [1], [2, 4], [0, 1, 2, 3, 4]])
 async def test_cancelling_one_cancels_nobody_else(
-    fake: Fake, batching: AsyncBatching, victims: list[int]
+    fake: Fake, batcher: AsyncBatcher, victims: list[int]
 ) -> None:
     """Whoever is cancelled, first, waiting or all, the others and later callers are answered."""
     fake.gate.clear()
-    tasks = await start(*[batching.read(str(n)) for n in range(5)])
+    tasks = await start(*[batcher.find(str(n)) for n in range(5)])
     for victim in victims:
         tasks[victim].cancel()
     await asyncio.sleep(0)
@@ -162,15 +162,15 @@ async def test_cancelling_one_cancels_nobody_else(
     done = await asyncio.gather(*tasks, return_exceptions=True)
     for n, outcome in enumerate(done):
         assert isinstance(outcome, asyncio.CancelledError) == (n in victims)
-    assert await batching.read("x") == {"_id": "x", "value": None}
+    assert await batcher.find("x") == {"_id": "x", "value": None}
     asked = {id for ids in fake.asked[2:] for id in ([ids] if isinstance(ids, str) else ids)}
     assert not asked & {str(victim) for victim in victims}, "a request for nobody"
 
 
-async def test_cancelled_while_its_batch_is_under_way(fake: Fake, batching: AsyncBatching) -> None:
+async def test_cancelled_while_its_batch_is_under_way(fake: Fake, batcher: AsyncBatcher) -> None:
     """The request belongs to nobody: the others get their answers, a write is done."""
     fake.gate.clear()
-    tasks = await start(*[batching.write(id, b"{}", new=True) for id in "abc"])
+    tasks = await start(*[batcher.write(id, b"{}", new=True) for id in "abc"])
     fake.gate.set()
     await tasks[0]
     fake.gate.clear()
@@ -182,11 +182,11 @@ async def test_cancelled_while_its_batch_is_under_way(fake: Fake, batching: Asyn
     assert set(fake.stored) == {"a", "b", "c"}
 
 
-async def test_writes_of_one_id_never_share_a_request(fake: Fake, batching: AsyncBatching) -> None:
+async def test_writes_of_one_id_never_share_a_request(fake: Fake, batcher: AsyncBatcher) -> None:
     """They go in the order of their coming, one a request; those of others fill these up."""
     fake.gate.clear()
     sent = [("a", 0), ("a", 1), ("b", 2), ("a", 3), ("c", 4), ("b", 5)]
-    calls = [batching.write(id, dumps(n), new=False) for id, n in sent]
+    calls = [batcher.write(id, dumps(n), new=False) for id, n in sent]
     tasks = await start(*calls)
     fake.gate.set()
     await asyncio.gather(*tasks)
@@ -194,24 +194,24 @@ async def test_writes_of_one_id_never_share_a_request(fake: Fake, batching: Asyn
     assert fake.stored == {"a": b"3", "b": b"5", "c": b"4"}
 
 
-async def test_a_refused_request_is_sent_one_by_one(fake: Fake, batching: AsyncBatching) -> None:
+async def test_a_refused_request_is_sent_one_by_one(fake: Fake, batcher: AsyncBatcher) -> None:
     """Only the member at fault fails."""
     fake.gate.clear()
     fake.refuses = {"bad"}
     ids = ["first", "a", "bad", "b"]
-    tasks = await start(*[batching.write(id, b"{}", new=True) for id in ids])
+    tasks = await start(*[batcher.write(id, b"{}", new=True) for id in ids])
     fake.gate.set()
     first, a, bad, b = await asyncio.gather(*tasks, return_exceptions=True)
     assert (first, a, b) == ("1-first", "1-a", "1-b")
     assert isinstance(bad, InvalidArgument)
 
 
-async def test_each_has_its_own_error(fake: Fake, batching: AsyncBatching) -> None:
+async def test_each_has_its_own_error(fake: Fake, batcher: AsyncBatcher) -> None:
     """What fails for all is raised in each, as an error of its own, once for each request."""
     fake.gate.clear()
     fake.error = Unavailable("gone", retry_after=5)
     fake.error.__cause__ = cause = OSError("why")
-    tasks = await start(*[batching.read(name) for name in ("a", "b", "c", "c", "d", "e")])
+    tasks = await start(*[batcher.find(name) for name in ("a", "b", "c", "c", "d", "e")])
     fake.gate.set()
     errors = await asyncio.gather(*tasks, return_exceptions=True)
     assert len({id(error) for error in errors}) == 6
@@ -221,28 +221,28 @@ async def test_each_has_its_own_error(fake: Fake, batching: AsyncBatching) -> No
     assert len(fake.asked) == 4
 
 
-async def test_nothing_is_left_behind(fake: Fake, batching: AsyncBatching) -> None:
+async def test_nothing_is_left_behind(fake: Fake, batcher: AsyncBatcher) -> None:
     """When all are answered no task remains, and no turn is remembered."""
     before = asyncio.all_tasks()
-    await asyncio.gather(*[batching.read(str(n)) for n in range(50)])
-    async with batching.turn("a"):
+    await asyncio.gather(*[batcher.find(str(n)) for n in range(50)])
+    async with batcher.lock("a"):
         pass
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
-    assert not batching._loop.queues
+    assert not batcher._loop.locks.held
 
 
-async def test_a_request_has_so_many_and_so_much(fake: Fake, batching: AsyncBatching) -> None:
+async def test_a_request_has_so_many_and_so_much(fake: Fake, batcher: AsyncBatcher) -> None:
     """At most 500 documents; and what was large before is asked for in smaller portions."""
-    await asyncio.gather(*[batching.write(str(n), b"{}", new=True) for n in range(1_102)])
+    await asyncio.gather(*[batcher.write(str(n), b"{}", new=True) for n in range(1_102)])
     assert [len(ids) for ids in fake.asked[1:]] == [MOST, MOST, 101]
     fake.asked.clear()
     large = b"x" * (MOST_BYTES // 3)
-    await asyncio.gather(*[batching.write(str(n), large, new=True) for n in range(8)])
+    await asyncio.gather(*[batcher.write(str(n), large, new=True) for n in range(8)])
     assert [len(ids) for ids in fake.asked[1:]] == [3, 3, 1]
     fake.asked.clear()
     fake.sizes.saw(MOST_BYTES, 4)
-    await asyncio.gather(*[batching.read(str(n)) for n in range(12)])
+    await asyncio.gather(*[batcher.find(str(n)) for n in range(12)])
     assert [len(ids) for ids in fake.asked[2:4]] == [4, 4]
 
 
@@ -266,17 +266,17 @@ def test_sizes_and_parts() -> None:
         assert all(len(part) == 1 or length * len(part) <= MOST_BYTES for part in found)
 
 
-async def test_each_loop_has_its_own(fake: Fake, batching: AsyncBatching) -> None:
+async def test_each_loop_has_its_own(fake: Fake, batcher: AsyncBatcher) -> None:
     """A loop in another thread shares no request with this one."""
     fake.gate.clear()
-    [here] = await start(batching.read("a"))
+    [here] = await start(batcher.find("a"))
     done = threading.Event()
 
     def run() -> None:
         async def main() -> None:
             fake.gate = asyncio.Event()
             fake.gate.set()
-            await batching.read("b")
+            await batcher.find("b")
             done.set()
 
         asyncio.run(main())

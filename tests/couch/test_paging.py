@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapatterns.codecs import dumps
-from datapatterns.couch.paging import ABSENT, Range, Reading
+from datapatterns.couch.paging import ABSENT, PageReader, Range
 from datapatterns.errors import InvalidArgument
 from datapatterns.pages import Page, make_cursor
 
@@ -80,10 +80,10 @@ def place(row: Row) -> tuple[str, str]:
 
 def read(server: Server, bounds: Range, limit: int, after: str | None) -> Page[Row]:
     """One page."""
-    reading = Reading("view", bounds, limit=limit, after=after)
-    while not reading.done:
-        reading.take(server.ask(reading.body()))
-    return reading.page
+    reader = PageReader("view", bounds, limit=limit, after=after)
+    while not reader.done:
+        reader.take(server.ask(reader.body()))
+    return reader.page
 
 
 def forth(server: Server, bounds: Range, limit: int) -> list[Page[Row]]:
@@ -204,7 +204,7 @@ def test_cursor_with_a_strange_place(boundary: bytes) -> None:
     """A cursor of ours that holds something else is InvalidArgument."""
     cursor = make_cursor(f"view {dumps(Range().ends()).decode()}", boundary, back=False)
     with pytest.raises(InvalidArgument):
-        Reading("view", Range(), limit=1, after=cursor)
+        PageReader("view", Range(), limit=1, after=cursor)
 
 
 @pytest.mark.parametrize("other", [Range("a"), Range(descending=True), Range(None), Range(end="z")])
@@ -212,4 +212,4 @@ def test_cursor_of_another_range(other: Range) -> None:
     """A cursor is good for its own range only."""
     cursor = read(Server([("a", "x")] * 3), Range(), 1, None).next
     with pytest.raises(InvalidArgument):
-        Reading("view", other, limit=1, after=cursor)
+        PageReader("view", other, limit=1, after=cursor)

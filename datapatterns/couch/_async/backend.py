@@ -1,4 +1,4 @@
-"""CouchDB for the store: what its URL opens, and which class is which pattern."""
+"""CouchDB for the store: the backend that its URL opens, and the class of each pattern."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class AsyncBackend:
         self.couch = AsyncCouch(url)
 
     async def open(self) -> None:
-        """It connects by itself, but a client that was closed is of no more use."""
-        if self.couch.client.is_closed:
+        """Replace a client that was closed; connecting needs no call."""
+        if self.couch.http.is_closed:
             self.couch = AsyncCouch(self._url)
 
     def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
-        """Return the pattern of that name; InvalidArgument for an option that it does not have."""
+        """Return the pattern of that name; raise InvalidArgument for an option that it lacks."""
         kind, database = PATTERNS[pattern], database_name(self._namespace, name)
         return build("couch", pattern, kind, self.couch, database, *arguments, options=options)
 

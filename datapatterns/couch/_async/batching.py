@@ -1,17 +1,17 @@
-"""Adaptive micro-batching: what is asked for while requests are under way shares the next one.
+"""Adaptive micro-batching: calls that come while requests are under way share the next request.
 
-A call that finds nothing under way goes out at once, as a plain GET or PUT, so that nobody ever
-waits for company. What arrives meanwhile waits, and the next request carries it: gets as one
-`_bulk_get`, writes as one `_bulk_docs`, at most 500 documents or about 4 MB. So the number in a
-request follows the load by itself, without any delay to be set. On a server a hundred gets in one
-request take little longer than one. Writes go one request after the other, in order. Of gets there
-are two under way, each with half of what is asked for: while we read the answer to one, the server
-works on the other.
+A call that finds no request under way is sent at once, as a plain GET or PUT, so that a single call
+is never delayed. Calls that come meanwhile wait, and the next request carries them: gets as one
+`_bulk_get`, writes as one `_bulk_docs`, at most 500 documents or about 4 MB. So the size of a
+request follows the load by itself, without any configured delay. A server answers a hundred gets in
+one request almost as fast as one. Writes go one request after the other, in order. For gets two
+requests are under way, each with half of the waiting calls: while we read the answer to one, the
+server works on the other.
 
-Each caller has its own outcome. The request is nobody's: who is cancelled leaves it to the others.
-A get joins only what is yet to be sent, since an answer under way may be older than a write that
-the caller knows of. Writes of one id never share a request. When the server refuses a request as a
-whole, its members are sent one by one.
+Each caller gets its own outcome. A request belongs to no caller: cancelling one leaves it to the
+others. A get joins only a request that is still to be sent, since an answer under way may be older
+than a write that the caller knows of. Writes of one id never share a request. When the server
+refuses a request as a whole, its members are sent one by one.
 
 # unasync: by hand
 """
@@ -20,16 +20,20 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.documents import AsyncDocuments
-from datapatterns.couch.batches import MOST, MOST_BYTES, REFUSED, again
+from typing_extensions import override
+
+from datapatterns.couch._async.client import AsyncCouchClient
+from datapatterns.couch._async.raw_documents import AsyncRawDocuments
+from datapatterns.couch._async.update_locks import AsyncUpdateLock, AsyncUpdateLocks
+from datapatterns.couch.bulk import MOST, MOST_BYTES, REFUSED, again
 from datapatterns.errors import DataError
 
 T = TypeVar("T")
@@ -38,28 +42,27 @@ W = TypeVar("W")
 Raw = dict[str, Any] | None
 
 
-class _Line:
-    """Those who wait behind the requests that are under way, `most` of them at a time."""
+class _Batcher(ABC):
+    """Keeps at most `most` requests under way; calls that come meanwhile wait for the next one."""
 
     most = 1
 
     def __init__(self) -> None:
         self._under_way = 0
-        self._tasks: set[asyncio.Task[None]] = (
-            set()
-        )  # kept here: a loop holds its tasks only weakly
+        self._tasks = set[asyncio.Task[None]]()  # a loop holds its tasks only weakly
 
     @property
     def _busy(self) -> bool:
+        """Return whether as many requests are under way as may be."""
         return self._under_way == self.most
 
     async def _alone(self, work: Awaitable[T]) -> T:
-        """Do the work of a caller who need not wait, then let go who came meanwhile."""
+        """Send a single call at once, then start a task for the calls that came meanwhile."""
         self._under_way += 1
         try:
             return await work
         finally:
-            if self._waits():
+            if self._any_waiting():
                 task = asyncio.ensure_future(self._drain())
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -67,23 +70,26 @@ class _Line:
                 self._under_way -= 1
 
     async def _drain(self) -> None:
+        """Send requests until no call waits."""
         try:
-            while self._waits():
+            while self._any_waiting():
                 await self._send_some()
-                # Who was just answered may ask again at once, and then belongs to the next request.
+                # The callers just answered may call again at once; the next request takes them too.
                 await asyncio.sleep(0)
         finally:
             self._under_way -= 1
 
-    def _waits(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _any_waiting(self) -> bool:
+        """Return whether calls wait."""
 
+    @abstractmethod
     async def _send_some(self) -> None:
-        raise NotImplementedError
+        """Send one request for calls that wait, and answer them."""
 
 
-class _Reads(_Line, Generic[T]):
-    """Reads of one kind; the identical ones that wait share one."""
+class _ReadBatcher(_Batcher, Generic[T]):
+    """Batches reads of one kind; waiting reads of the same id share one answer."""
 
     most = 2
 
@@ -96,20 +102,22 @@ class _Reads(_Line, Generic[T]):
         super().__init__()
         self._one, self._some, self._at_once = one, some, at_once
         self._waiting: dict[str, list[asyncio.Future[Any]]] = {}
-        self._asked = 0  # documents that requests under way are for
+        self._asked = 0  # documents that requests under way ask for
 
     async def read(self, id: str) -> T:
-        """Return what there is of that id."""
+        """Return what the read of that id gives."""
         if not self._busy:
             return await self._alone(self._one(id))
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(id, []).append(future)
-        found: T = _given(await future)
+        found: T = _result(await future)
         return found
 
-    def _waits(self) -> bool:
+    @override
+    def _any_waiting(self) -> bool:
         return bool(self._waiting)
 
+    @override
     async def _send_some(self) -> None:
         taken = self._taken()
         ids = list(taken)
@@ -120,15 +128,15 @@ class _Reads(_Line, Generic[T]):
             self._asked -= len(ids)
         for futures, found in zip(taken.values(), outcomes, strict=True):
             _answer(futures[0], found)
-            for future in futures[1:]:  # each its own, which it may change
-                _answer(future, again(found) if _failed(found) else copy.deepcopy(found))
+            for future in futures[1:]:  # a copy for each caller, who may change it
+                _answer(future, again(found) if _is_error(found) else copy.deepcopy(found))
 
     def _taken(self) -> dict[str, list[asyncio.Future[Any]]]:
-        """What goes into the next request: its share of all that is asked for, if there is room."""
+        """Take the ids of the next request, with their futures: half of what is asked for."""
         share = -(-(len(self._waiting) + self._asked) // self.most)
         taken: dict[str, list[asyncio.Future[Any]]] = {}
         for id in list(self._waiting)[: min(share, self._at_once())]:
-            # Whoever was cancelled is done.
+            # The future of a cancelled call is done.
             if wanted := [future for future in self._waiting.pop(id) if not future.done()]:
                 taken[id] = wanted
         return taken
@@ -136,16 +144,18 @@ class _Reads(_Line, Generic[T]):
 
 @dataclass(slots=True)
 class _Write:
+    """A write that waits."""
+
     id: str
     data: bytes
     new: bool
     future: asyncio.Future[Any]
 
 
-class _Writes(_Line):
-    """Writes, in the order of their coming."""
+class _WriteBatcher(_Batcher):
+    """Batches writes, in the order of the calls."""
 
-    def __init__(self, documents: AsyncDocuments) -> None:
+    def __init__(self, documents: AsyncRawDocuments) -> None:
         super().__init__()
         self._documents = documents
         self._waiting: deque[_Write] = deque()
@@ -156,20 +166,21 @@ class _Writes(_Line):
             return await self._alone(self._documents.write(id, data, new=new))
         write = _Write(id, data, new, asyncio.get_running_loop().create_future())
         self._waiting.append(write)
-        rev: str = _given(await write.future)
+        rev: str = _result(await write.future)
         return rev
 
-    def _waits(self) -> bool:
+    @override
+    def _any_waiting(self) -> bool:
         return bool(self._waiting)
 
     def _taken(self) -> list[_Write]:
-        """What goes into the next request: no id twice, and what does not fit stays in order."""
+        """Take the writes of the next request: no id twice; the others stay, in their order."""
         taken: dict[str, _Write] = {}
         left: deque[_Write] = deque()
         size = 0
         while self._waiting and len(taken) < MOST:
             write = self._waiting.popleft()
-            if write.future.done():  # cancelled before it was sent
+            if write.future.done():  # the call was cancelled before the write was sent
                 continue
             if write.id in taken:
                 left.append(write)
@@ -182,6 +193,7 @@ class _Writes(_Line):
         self._waiting.extendleft(reversed(left))
         return list(taken.values())
 
+    @override
     async def _send_some(self) -> None:
         writes = self._taken()
         items, new = [(one.id, one.data) for one in writes], [one.new for one in writes]
@@ -199,7 +211,7 @@ async def _outcomes(
     together: Callable[[], Awaitable[Sequence[Any]]],
     alone: Callable[[W], Awaitable[Any]],
 ) -> Sequence[Any]:
-    """Each member's outcome or error, of one request if the server takes it."""
+    """Return each member's outcome or error, from one request if the server accepts it."""
     try:
         if len(members) > 1:
             return await together()
@@ -211,91 +223,73 @@ async def _outcomes(
 
 
 def _answer(future: asyncio.Future[Any], outcome: Any) -> None:
-    """Errors go as values: one that nobody is left to take would be complained of in the log."""
+    """Give a waiting call its outcome.
+
+    An error is given as a value: asyncio would log an exception that no caller retrieves.
+    """
     if not future.done():
         future.set_result(outcome)
 
 
-def _failed(outcome: Any) -> bool:
+def _is_error(outcome: Any) -> bool:
+    """Return whether the outcome is an error."""
     return isinstance(outcome, BaseException)
 
 
-def _given(outcome: Any) -> Any:
-    if _failed(outcome):
+def _result(outcome: Any) -> Any:
+    """Return the outcome; raise it if it is an error."""
+    if _is_error(outcome):
         raise outcome
     return outcome
-
-
-@dataclass(slots=True)
-class Turn:
-    """One's turn at a document: what the one before stored, if that is known, and its revision."""
-
-    seen: tuple[str, bytes] | None = None
-
-
-@dataclass(slots=True)
-class _Queue:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    turn: Turn = field(default_factory=Turn)
-    users: int = 0
 
 
 class _Loop:
     """What belongs to one event loop."""
 
-    def __init__(self, documents: AsyncDocuments) -> None:
+    def __init__(self, documents: AsyncRawDocuments) -> None:
         sizes = documents.sizes
-        self.reads = _Reads(documents.read, documents.read_some, lambda: sizes.at_once)
-        self.revisions = _Reads(documents.revision, documents.revisions, lambda: MOST)
-        self.writes = _Writes(documents)
-        self.queues: dict[str, _Queue] = {}
+        self.finds = _ReadBatcher(documents.find, documents.find_some, lambda: sizes.at_once)
+        self.revisions = _ReadBatcher(documents.revision, documents.revisions, lambda: MOST)
+        self.writes = _WriteBatcher(documents)
+        self.locks = AsyncUpdateLocks()
 
 
-class AsyncBatching:
-    """A database's gets and writes, those of all its repositories over one `AsyncCouch`."""
+class AsyncBatcher:
+    """Batches the gets and writes of a database, for all its repositories over one client."""
 
-    def __init__(self, documents: AsyncDocuments) -> None:
+    def __init__(self, documents: AsyncRawDocuments) -> None:
         self.documents = documents
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = WeakKeyDictionary()
 
     @property
     def _loop(self) -> _Loop:
+        """Return what belongs to the running loop."""
         loop = asyncio.get_running_loop()
         found = self._loops.get(loop)
         if found is None:
             found = self._loops[loop] = _Loop(self.documents)
         return found
 
-    async def read(self, id: str) -> Raw:
-        """Return the document, None if there is none."""
-        return await self._loop.reads.read(id)
+    async def find(self, id: str) -> Raw:
+        """Return the document, None if it does not exist."""
+        return await self._loop.finds.read(id)
 
     async def revision(self, id: str) -> str | None:
-        """Return the document's present revision, None if there is none."""
+        """Return the document's present revision, None if it does not exist."""
         return await self._loop.revisions.read(id)
 
     async def write(self, id: str, data: bytes, *, new: bool) -> str:
-        """Store the document and return its revision; Conflict: `exists` for a new one."""
+        """Store the document and return its revision; raise Conflict, `exists` if it is new."""
         return await self._loop.writes.write(id, data, new=new)
 
-    @asynccontextmanager
-    async def turn(self, id: str) -> AsyncGenerator[Turn, None]:
-        """Wait for one's turn at the document among the callers in this process."""
-        queues = self._loop.queues
-        queue = queues.setdefault(id, _Queue())
-        queue.users += 1
-        try:
-            async with queue.lock:
-                yield queue.turn
-        finally:
-            queue.users -= 1
-            if not queue.users:
-                del queues[id]
+    def lock(self, id: str) -> AbstractAsyncContextManager[AsyncUpdateLock]:
+        """Wait for the document's lock among the updates in this process, and hold it."""
+        return self._loop.locks.hold(id)
 
 
-def async_batching_of(database: AsyncDatabase) -> AsyncBatching:
-    """The batching of that database, one for each server and name."""
-    shared: dict[str, AsyncBatching] = database.couch.batching
-    if database.name not in shared:
-        shared.setdefault(database.name, AsyncBatching(AsyncDocuments(database)))
-    return shared[database.name]
+def async_batcher_of(couch: AsyncCouchClient, database: str) -> AsyncBatcher:
+    """Return the one batcher of that client and database."""
+    shared: dict[str, AsyncBatcher] = couch.batchers
+    if database not in shared:
+        shared.setdefault(database, AsyncBatcher(AsyncRawDocuments(couch, database)))
+    return shared[database]

@@ -4,41 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
+from datapatterns.codecs import dumps
+from datapatterns.couch._async.client import AsyncCouchClient
+from datapatterns.couch._async.raw_documents import AsyncRawDocuments, all_found
 from datapatterns.couch._async.views import AsyncViews
-from datapatterns.couch.errors import of_reply
 from datapatterns.couch.paths import check_id, database_path, document_path
-from datapatterns.couch.queries import rows_of
-from datapatterns.errors import BadGateway, Conflict, DataError, InvalidArgument, OutcomeUnknown
-
-if TYPE_CHECKING:
-    from datapatterns.couch._async.couch import AsyncCouch
-
-_STRANGE = "the server answered something that CouchDB does not"
-# What stands in for the status that a row of _bulk_docs leaves out.
-_STATUS = {"conflict": 409, "forbidden": 403, "unauthorized": 401}
+from datapatterns.couch.replies import bulk_outcome, written_revision
+from datapatterns.errors import Conflict, DataError
 
 
 class AsyncDatabase(AsyncViews):
     """A database's documents as CouchDB has them, with `_id` and `_rev`.
 
-    Made by `couch.database(name)`; with `partitioned=True` it is created so, and ids are
-    `partition:id`. `get`, `put` and `delete` are one request each. `bulk` stores many in one
-    request, which is not atomic: each has its own outcome. `view` and its companions query views.
+    `couch.database(name)` returns one. With `partitioned=True` it is created so, and ids are
+    `partition:id`. `get`, `put` and `delete` are one request each. `bulk` stores many documents in
+    one request, which is not atomic: each document has its own outcome. `view` and the methods
+    beside it query views.
     """
 
-    def __init__(self, couch: AsyncCouch, name: str, *, partitioned: bool = False) -> None:
+    def __init__(self, couch: AsyncCouchClient, name: str, *, partitioned: bool = False) -> None:
         self.couch = couch
         self.name = name
         self.path = database_path(name)
         self.partitioned = partitioned
+        self._documents = AsyncRawDocuments(couch, name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
     async def create(self) -> bool:
-        """Return True if it was made, False if it was there."""
+        """Create the database; return False if it exists already."""
         params = {"partitioned": True} if self.partitioned else None
         try:
             await self.couch.write("PUT", self.path, params=params)
@@ -49,116 +46,61 @@ class AsyncDatabase(AsyncViews):
         return True
 
     async def destroy(self) -> None:
-        """Remove the database with all that is in it; NotFound if there is none."""
+        """Remove the database with all that is in it; raise NotFound if it does not exist."""
         await self.couch.write("DELETE", self.path)
-        # The server may know of it for some milliseconds more, and fail whoever asks meanwhile.
+        # For some milliseconds more the server may know the database and fail requests for it.
         with suppress(DataError):
             await self.info()
 
     async def info(self) -> dict[str, Any]:
-        """Return what the server says of it: doc_count, update_seq, sizes; NotFound if absent."""
+        """Return the server's description: doc_count, update_seq, sizes; NotFound if absent."""
         return await self.couch.read("GET", self.path)
 
     async def get(self, id: str, **params: str | int | bool) -> dict[str, Any]:
-        """Return a document; NotFound if there is none. `params` are CouchDB's: rev, conflicts."""
-        return _object(await self.couch.read("GET", document_path(self.path, id), params=params))
+        """Return a document; raise NotFound if absent. `params` are CouchDB's: rev, conflicts."""
+        return await self._documents.get(id, **params)
 
     async def put(self, id: str, document: Mapping[str, Any]) -> str:
-        """Store the document over the `_rev` it carries and return the new one; Conflict if stale.
+        """Store the document over the `_rev` it carries and return the new revision.
 
-        Without `_rev` it is new; the Conflict is `exists` then.
+        Raise Conflict for a stale `_rev`. A document without `_rev` is new; if its id is taken the
+        Conflict is `exists`.
         """
-        path = document_path(self.path, id)
-        try:
-            return _rev(await self.couch.write("PUT", path, body=document))
-        except Conflict as error:
-            if "_rev" in document:
-                raise
-            raise Conflict("it exists already", reason="exists") from error.__cause__
+        return await self._documents.write(id, dumps(document), new="_rev" not in document)
 
     async def delete(self, id: str, rev: str) -> str:
-        """Remove the document at that revision and return the new one; Conflict if stale."""
+        """Remove the document at that revision and return the new one; raise Conflict if stale."""
         path = document_path(self.path, id)
-        return _rev(await self.couch.write("DELETE", path, params={"rev": rev}))
+        return written_revision(await self.couch.write("DELETE", path, params={"rev": rev}))
 
     async def bulk(
         self, documents: Iterable[Mapping[str, Any]], *, new_edits: bool = True
     ) -> list[str | DataError]:
-        """Store many and return, in order, each one's new revision or error.
+        """Store many documents and return, in order, each one's new revision or error.
 
-        A document with `_deleted` is removed. With `new_edits=False` the server takes over the
-        revisions they carry, as a replicator does, and only refused ones have a row of their own.
+        A document with `_deleted` is removed. With `new_edits=False` the server stores the
+        revisions that the documents carry, as a replicator does, and answers for refused ones only.
         """
         sent = list(documents)
-        body: dict[str, Any] = {"docs": sent}
-        if not new_edits:
-            body["new_edits"] = False
-        rows = await self.couch.write("POST", f"{self.path}/_bulk_docs", body=body)
-        if not new_edits:
-            return _by_id(sent, rows)
-        rows = cast("list[dict[str, Any]]", rows if isinstance(rows, list) else [])
-        if len(rows) != len(sent):
-            raise OutcomeUnknown("the server did not say what became of the documents")
-        return [outcome(row, new="_rev" not in doc) for doc, row in zip(sent, rows, strict=True)]
+        encoded = [dumps(document) for document in sent]
+        if new_edits:
+            items = [("", data) for data in encoded]
+            return await self._documents.write_some(items, new=["_rev" not in doc for doc in sent])
+        rows = await self._documents.write_bulk(encoded, new_edits=False)
+        refused = {row.get("id"): bulk_outcome(row, new=False) for row in rows if "error" in row}
+        return [refused.get(doc.get("_id"), str(doc.get("_rev", ""))) for doc in sent]
 
     async def bulk_get(self, ids: Sequence[str]) -> list[dict[str, Any] | None]:
-        """Return the documents in the order of the ids, None where there is none."""
-        if not ids:
-            return []
-        docs = [{"id": check_id(id)} for id in ids]
-        reply = await self.couch.read("POST", f"{self.path}/_bulk_get", body={"docs": docs})
-        try:
-            found = [result["docs"][0].get("ok") for result in reply["results"]]
-        except (KeyError, TypeError, IndexError):
-            raise BadGateway(_STRANGE) from None
-        if len(found) != len(ids):
-            raise BadGateway(_STRANGE)
-        return [None if doc is None or doc.get("_deleted") else doc for doc in found]
+        """Return the documents in the order of the ids, None for absent ones, from one request."""
+        return all_found(
+            await self._documents.find_some([check_id(id) for id in ids]) if ids else []
+        )
 
     async def all_docs(
         self, body: Mapping[str, Any], **params: str | int | bool
     ) -> list[dict[str, Any]]:
         """Return rows of `_all_docs`: `id`, `key`, `value` and, with `include_docs`, `doc`.
 
-        `body` has the keys: `keys`, `startkey`, `endkey`, `limit`, `descending`, ...
+        `body` may hold `keys`, or any of `startkey`, `endkey`, `limit`, `descending` and so on.
         """
-        path = f"{self.path}/_all_docs"
-        return rows_of(await self.couch.read("POST", path, params=params, body=body))
-
-
-def outcome(row: Mapping[str, Any], *, new: bool) -> str | DataError:
-    """The new revision, or the error, in a row of `_bulk_docs`."""
-    if "error" not in row:
-        return _rev(row)
-    error = of_reply(_STATUS.get(str(row["error"]), 500), row, {}, sent=True)
-    if isinstance(error, Conflict) and new:
-        exists = Conflict("it exists already", reason="exists")
-        exists.__cause__ = error.__cause__
-        return exists
-    return error
-
-
-def _by_id(
-    sent: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
-) -> list[str | DataError]:
-    refused = {row.get("id"): outcome(row, new=False) for row in rows if "error" in row}
-    return [refused.get(doc.get("_id"), str(doc.get("_rev", ""))) for doc in sent]
-
-
-def _object(reply: Any) -> dict[str, Any]:
-    if not isinstance(reply, dict):
-        raise BadGateway(_STRANGE)
-    return cast("dict[str, Any]", reply)
-
-
-def _rev(reply: Any) -> str:
-    rev = cast("dict[str, Any]", reply).get("rev") if isinstance(reply, dict) else None
-    if not isinstance(rev, str):
-        raise OutcomeUnknown("the server did not say what became of the document")
-    return rev
-
-
-def check_fields(fields: Mapping[str, Any]) -> None:
-    """InvalidArgument for a field that begins with an underscore: these are CouchDB's own."""
-    if any(name.startswith("_") for name in fields):
-        raise InvalidArgument("fields that begin with an underscore belong to CouchDB")
+        return await self._documents.all_docs(body, **params)

@@ -1,22 +1,19 @@
-"""Databases and design documents as they shall be, however many processes see to it at once.
-
-await couch.ensure(databases=["users"], designs={"users": [DesignDocument("by_age", views)]})
-"""
+"""Creates missing databases and stores design documents; many processes may do so at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datapatterns.backoff import Backoff
+from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch.designs import DesignDocument, check_designs
-from datapatterns.couch.errors import reason_of
+from datapatterns.couch.errors import reason_of, unexpected_answer
 from datapatterns.couch.paths import document_path, quoted
 from datapatterns.errors import (
-    BadGateway,
     Conflict,
     DataError,
     InvalidArgument,
@@ -25,42 +22,19 @@ from datapatterns.errors import (
     TimedOut,
 )
 
-if TYPE_CHECKING:
-    from datapatterns.couch._async.couch import AsyncCouch
-    from datapatterns.couch._async.database import AsyncDatabase
-
 Progress = Callable[[DesignDocument, int, int], object]
 
 ATTEMPTS = 100
 _backoff = Backoff(base=0.02, cap=1.0)
-_POLL = 0.05  # seconds, more at each look until it is one
-_NEARLY = 500  # changes: so few an index catches up with within one request
-_STARTING = 5  # looks: in these the server may not have begun yet
-
-
-async def ensure(
-    couch: AsyncCouch,
-    databases: Iterable[str] = (),
-    designs: Mapping[str, Iterable[DesignDocument]] | None = None,
-    *,
-    wait_built: bool = False,
-    progress: Progress | None = None,
-) -> None:
-    """Create what is missing of the databases, and those of the designs, and store the designs."""
-    if isinstance(databases, str):
-        raise InvalidArgument("databases are a list of names")
-    wanted = {name: check_designs(each) for name, each in (designs or {}).items()}
-    places = {name: couch.database(name) for name in dict.fromkeys([*databases, *wanted])}
-    for database in places.values():
-        await ensure_database(database)
-    for name, each in wanted.items():
-        await ensure_designs(places[name], each, wait_built=wait_built, progress=progress)
+_POLL = 0.05  # seconds before the second look, growing with each one up to a second
+_NEARLY = 500  # changes: an index catches up with that many within one request
+_STARTING = 5  # looks at an index during which the server may not have begun to build it
 
 
 async def ensure_database(database: AsyncDatabase) -> bool:
-    """Return whether it was made here; a database that others make at the same time is fine."""
+    """Create the database if it is missing; return whether this call created it."""
     for attempt in range(1, ATTEMPTS + 1):
-        # Looking first: a user who may not create databases may well use one.
+        # Look first: a user without the right to create databases may still use an existing one.
         try:
             await database.info()
             return False
@@ -68,9 +42,9 @@ async def ensure_database(database: AsyncDatabase) -> bool:
             pass
         try:
             return await database.create()
-        except OutcomeUnknown:  # up to 3.0 also what two creators at once may get
+        except OutcomeUnknown:  # up to 3.0 also the answer to two creators at once
             await asyncio.sleep(_backoff(attempt))
-    raise Conflict("the database could not be made", reason="contention")
+    raise Conflict("the database could not be created", reason="contention")
 
 
 async def ensure_designs(
@@ -80,9 +54,9 @@ async def ensure_designs(
     wait_built: bool = False,
     progress: Progress | None = None,
 ) -> None:
-    """Store those designs that the database has not as they are; NotFound without a database.
+    """Store the design documents that are missing or differ; raise NotFound without a database.
 
-    With `wait_built` a changed design is built under a second name first.
+    With `wait_built` the index of a changed design document is built under a second name first.
     """
     for design in check_designs(designs):
         if wait_built and design.views:
@@ -92,7 +66,7 @@ async def ensure_designs(
 
 
 async def _store(database: AsyncDatabase, design: DesignDocument) -> None:
-    """Read, compare, write over what was read; read again if another writer was faster."""
+    """Store the design document unless it is there; read again if another writer was faster."""
     for attempt in range(1, ATTEMPTS + 1):
         found = await _find(database, design)
         if found is not None and design.is_in(found):
@@ -104,47 +78,52 @@ async def _store(database: AsyncDatabase, design: DesignDocument) -> None:
             await asyncio.sleep(_backoff(attempt))
         except InvalidArgument as error:
             raise _refused(design, error) from error.__cause__
-    raise Conflict("others keep changing the design document", reason="contention")
+    raise Conflict("other writers keep changing the design document", reason="contention")
 
 
 async def _find(database: AsyncDatabase, design: DesignDocument) -> dict[str, Any] | None:
+    """Return the stored design document, None if absent; raise NotFound without a database."""
     try:
         return await database.get(design.id)
     except NotFound as error:
-        if "deleted" in (said := reason_of(error)) or "missing" in said:
+        if "deleted" in (reason := reason_of(error)) or "missing" in reason:
             return None
         raise
 
 
 def _refused(design: DesignDocument, error: DataError) -> InvalidArgument:
-    """Which function does not compile: the server says so in words, before it stores anything."""
-    said = reason_of(error)
+    """Return the error for a refused design document, naming the function that does not compile.
+
+    The server names it in the reason of its reply; it has stored nothing then.
+    """
+    reason = reason_of(error)
     for name in design.views:
         for kind in ("map", "reduce"):
-            if f"{kind} function in the '{name}' view" in said:
+            if f"{kind} function in the '{name}' view" in reason:
                 return InvalidArgument(f"the {kind} function of the view {name!r} does not compile")
     return InvalidArgument(f"the server refused the design document {design.name!r}")
 
 
-# --- built before it is read
+# --- an index that is built before it is read
 
 
 async def _swap_in(
     database: AsyncDatabase, design: DesignDocument, progress: Progress | None
 ) -> None:
-    """Build the index under a second name, then give it the design's own.
+    """Build the index under a second name, then store the design document under its own name.
 
-    An index belongs to the functions that define it, not to a document's name. So whoever reads the
-    view gets answers from the old index until the new one is complete. The second name goes only
-    after a query under the first: the server drops what it has not yet written of an index whose
-    last known document goes. Several processes at once share the second name.
+    An index belongs to the functions that define it, not to a document's name. So readers of the
+    view get answers from the old index until the new one is complete. The second document is
+    removed only after a query under the first name, because the server drops the unwritten part of
+    an index when the last document that it knows for it goes. Processes that do this at the same
+    time share the second document.
     """
     aside, stored = design.aside(), False
     for attempt in range(1, ATTEMPTS + 1):
         found = await _find(database, design)
         ours = found is not None and design.is_in(found)
         if stored and not ours:
-            break  # another version came after this one
+            break  # another process has stored another version since
         try:
             if not ours:
                 await _store(database, aside)
@@ -153,11 +132,11 @@ async def _swap_in(
                 stored = True
             await _build(database, design, design, None if stored else progress)
             break
-        except NotFound:  # another process was through first, or changed it while we asked
+        except NotFound:  # another process removed the second document, or changed the first
             await database.info()
             await asyncio.sleep(_backoff(attempt))
     else:
-        raise Conflict("others keep changing the design document", reason="contention")
+        raise Conflict("other writers keep changing the design document", reason="contention")
     await _remove(database, aside)
 
 
@@ -167,10 +146,11 @@ async def _build(
     shown: DesignDocument,
     progress: Progress | None,
 ) -> None:
-    """Return when the index of the stored design is complete; NotFound if the design went away.
+    """Wait until the index of the stored design document is complete.
 
-    The server builds by itself once it was asked: nobody waits for a reply meanwhile. It goes on
-    for as long as the server says that it does.
+    Raise NotFound if that document is removed meanwhile. One query with `update=lazy` starts the
+    server, which then builds without an open request; its own figures say how far it is.
+    `progress` is told of the design document `shown`.
     """
     path, most = document_path(database.path, stored.id), 0
     view = f"{path}/_view/{quoted(next(iter(stored.views)))}"
@@ -181,7 +161,7 @@ async def _build(
             index: dict[str, Any] = info["view_index"]
             pending = int(index.get("updates_pending", {}).get("total", 0))
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise BadGateway("the server answered something that CouchDB does not") from None
+            raise unexpected_answer() from None
         most = max(most, pending)
         _tell(progress, shown, most - pending, most)
         if pending <= _NEARLY or (attempt > _STARTING and not index.get("updater_running")):
@@ -193,12 +173,13 @@ async def _build(
 
 
 def _tell(progress: Progress | None, design: DesignDocument, done: int, total: int) -> None:
+    """Call the function that shows the progress, if one is given."""
     if progress is not None:
         progress(design, done, total)
 
 
 async def _remove(database: AsyncDatabase, design: DesignDocument) -> None:
-    """Remove the design; who else removes it or is about to use it loses nothing."""
+    """Remove the design document; other processes that use or remove it may go on."""
     with suppress(Conflict, NotFound, OutcomeUnknown):
         if (found := await _find(database, design)) is not None:
             await database.delete(design.id, found["_rev"])

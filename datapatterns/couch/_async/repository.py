@@ -10,10 +10,16 @@ from pydantic import BaseModel
 
 from datapatterns.backoff import Backoff
 from datapatterns.codecs import loads
-from datapatterns.couch._async.batching import Turn, async_batching_of
-from datapatterns.couch._async.couch import AsyncCouch, async_couch_of
+from datapatterns.couch._async.batching import async_batcher_of
+from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
+from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.indexing import AsyncIndexing
-from datapatterns.couch.documents import (
+from datapatterns.couch._async.update_locks import AsyncUpdateLock
+from datapatterns.couch.drivers import AsyncHttpClient
+from datapatterns.couch.errors import stale, unexpected_answer
+from datapatterns.couch.indexing import counted, key_range, view_indexes
+from datapatterns.couch.paging import PageReader, Range
+from datapatterns.couch.raw_documents import (
     Write,
     absent,
     change,
@@ -23,14 +29,9 @@ from datapatterns.couch.documents import (
     loaded,
     replacement,
     revision_of,
-    stale,
 )
-from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.indexing import by_name, counted, key_range
-from datapatterns.couch.paging import Range, Reading
-from datapatterns.couch.paths import document_path
 from datapatterns.documents import Document, Schema, check_changes
-from datapatterns.errors import BadGateway, Conflict, DataError, InvalidArgument
+from datapatterns.errors import Conflict, DataError, InvalidArgument
 from datapatterns.indexes import Index
 from datapatterns.pages import Page
 
@@ -39,46 +40,47 @@ D = TypeVar("D", bound=Document)
 _Rows = list[dict[str, Any]]
 _PAGE = 500  # documents that iterate reads in one request
 _WAIT = Backoff(0.002, 0.25)  # before an update starts over
-# Design documents lie among the others, in the order of the bytes of their ids.
+# Ids are ordered by their bytes, so design documents lie side by side among the others.
 _DESIGN, _BEHIND_DESIGN = "_design/", "_design0"
 
 
 class AsyncRepository(Generic[D]):
-    """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
+    """Documents of one schema, validated before they are stored, found by id and by indexes.
 
-    A collection is a database, and `name` is the database's. A document's JSON is the model's
-    fields, whatever else others store beside them, and CouchDB's own `_id`, `_rev` and
-    `_attachments`. `update` merges into what is stored, so fields that the model does not know and
-    attachments survive; `replace` stores the document that it is given and nothing else.
+    A collection is a database, and `name` is the database's. A stored document has the model's
+    fields, fields that other programs stored beside them, and CouchDB's own `_id`, `_rev` and
+    `_attachments`. `update` merges into what is stored, so that unknown fields and attachments
+    survive; `replace` stores only the document that it is given.
 
-    `create` is one PUT, `get` is one GET, `update` is GET, merge, PUT, and starts over with full
-    jitter after a 409. `replace` and `destroy` look at the revision first, then PUT or DELETE.
-    Updates of one document take turns among the callers over one `AsyncCouch`, and who is next
-    begins with what the one before stored. A page is one request at any depth; `get_many` and
-    `create_many` are one for some hundred documents (500, or about 4 MB). On asyncio single calls
-    that come while a request is under way share the next one (see `AsyncBatching`).
+    `create` is one PUT and `get` one GET. `update` is GET, merge, PUT, and starts over with full
+    jitter after a 409. `replace` and `destroy` read the revision first, then PUT or DELETE. Updates
+    of one document over one Couch run one after the other, and each begins with what the one before
+    it stored. A page is one request at any depth. `get_many` and `create_many` are one request for
+    up to 500 documents or about 4 MB. On asyncio, single calls that come while a request is under
+    way share the next request (see `AsyncBatcher`).
 
     An index is a view with the fields as its key, in a design document of its own, whose name holds
-    a digest of what it indexes. Keys order by CouchDB's rules: strings as Unicode collates them,
-    and some different ones as equal; numbers as doubles, so that whole numbers beyond 2^53 are
-    approximate. What is indexed is JSON's fields, as `a.b`; a condition or uniqueness is
-    Unsupported, since no view can have it. A query sees every write that went before it: the server
-    brings the view up to date first, which takes its time when the index is new. `reindex` waits
-    for that. Indexes that nobody declares any more stay until somebody removes their design.
+    a digest of the fields. Keys are ordered by CouchDB's rules: strings by Unicode collation, which
+    treats some different strings as equal, and numbers as doubles, so that whole numbers beyond
+    2^53 are approximate. An index is over the fields as stored, nested ones as `a.b`. A condition
+    or uniqueness is Unsupported, since no view can provide it. A query sees every earlier write:
+    the server brings the view up to date first, which takes time when the index is new; `reindex`
+    waits for that. The design documents of indexes that are no longer declared stay until an
+    operator removes them.
 
     The first operation creates the database and the design documents, unless `ensure=False`.
 
-    Errors: InvalidData (400), InvalidArgument for ids that begin with an underscore or have more
-    than 7,000 bytes, NotFound, Conflict (`exists`, `stale_revision`, `contention`), DecodeFailed,
-    OutcomeUnknown where the reply to a write was lost: every write is sent once. Replicated
-    databases and clusters can hold several revisions of a document at once: see `ConflictResolver`.
+    Errors: InvalidData; InvalidArgument for ids that begin with an underscore or have more than
+    7,000 bytes; NotFound; Conflict (`exists`, `stale_revision`, `contention`); DecodeFailed;
+    OutcomeUnknown if the reply to a write was lost, since each write is sent once. Replicated
+    databases and clusters can hold several revisions of a document: see `ConflictResolver`.
 
     Source: CouchDB's guide on views, and its rules of collation.
     """
 
     def __init__(
         self,
-        client: AsyncCouch | AsyncHttpClient,
+        client: AsyncCouchClient | AsyncHttpClient,
         name: str,
         model: type[D],
         *,
@@ -90,10 +92,11 @@ class AsyncRepository(Generic[D]):
         ensure: bool = True,
     ) -> None:
         self._schema = Schema(model, id_from, frozenset(immutable), update_model)
-        self.database = async_couch_of(client).database(name, partitioned=partitioned)
-        self._indexing = AsyncIndexing(self.database, by_name(indexes, model), ensure=ensure)
-        self._batching = async_batching_of(self.database)
-        self._documents = self._batching.documents
+        couch = async_client_of(client)
+        self.database = AsyncDatabase(couch, name, partitioned=partitioned)
+        self._indexing = AsyncIndexing(self.database, view_indexes(indexes, model), ensure=ensure)
+        self._batcher = async_batcher_of(couch, name)
+        self._documents = self._batcher.documents
 
     # --- writes
 
@@ -101,7 +104,7 @@ class AsyncRepository(Generic[D]):
         """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
         write = creation(self._schema, document)
         await self._indexing.prepare()
-        return write.done(await self._batching.write(write.id, write.data, new=True))
+        return write.done(await self._batcher.write(write.id, write.data, new=True))
 
     async def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
         """Store new documents and return, in order, each one's document or error."""
@@ -122,11 +125,11 @@ class AsyncRepository(Generic[D]):
         """Store the whole document over the revision it carries; a stale one is Conflict."""
         write = replacement(self._schema, document)
         await self._indexing.prepare()
-        # Looked at first: the server takes any revision for a document that it never had, and makes
-        # it. (One that was removed leaves its revisions behind, so nothing slips in between.)
-        if await self._batching.revision(write.id) != write.expected:
+        # Read first, because the server accepts any revision for a document that it never had. A
+        # removed document leaves its revisions behind, so no write can slip in between.
+        if await self._batcher.revision(write.id) != write.expected:
             raise stale()
-        return write.done(await self._batching.write(write.id, write.data, new=False))
+        return write.done(await self._batcher.write(write.id, write.data, new=False))
 
     async def update(
         self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
@@ -136,47 +139,47 @@ class AsyncRepository(Generic[D]):
         check_document_id(id)
         check_changes(changes, self._schema.model, self._schema.immutable)
         await self._indexing.prepare()
-        async with self._batching.turn(id) as turn:
+        async with self._batcher.lock(id) as lock:
             for attempt in range(1, attempts + 1):
-                write = self._guess(id, turn, changes, rev) or change(
-                    self._schema, id, await self._batching.read(id), changes, rev
+                write = self._guess(id, lock, changes, rev) or change(
+                    self._schema, id, await self._batcher.find(id), changes, rev
                 )
                 try:
-                    new = await self._batching.write(id, write.data, new=False)
+                    new = await self._batcher.write(id, write.data, new=False)
                 except Conflict:
                     if rev is not None:
                         raise
                 else:
-                    turn.seen = (new, write.data)
+                    lock.stored = (new, write.data)
                     return write.done(new)
                 if attempt < attempts:
                     await asyncio.sleep(_WAIT(attempt))
         raise Conflict("other writers were faster every time", reason="contention")
 
     def _guess(
-        self, id: str, turn: Turn, changes: Mapping[str, Any], rev: str | None
+        self, id: str, lock: AsyncUpdateLock, changes: Mapping[str, Any], rev: str | None
     ) -> Write[D] | None:
-        """The write over what the update before this one stored, if it is known and that fits."""
-        if turn.seen is None:
+        """Return the write over what the update before this one stored, None if it does not fit."""
+        if lock.stored is None:
             return None
-        (seen, data), turn.seen = turn.seen, None
+        (stored, data), lock.stored = lock.stored, None
         try:
-            return change(self._schema, id, {**loads(data), "_rev": seen}, changes, rev)
+            return change(self._schema, id, {**loads(data), "_rev": stored}, changes, rev)
         except DataError:
-            return None  # it may be due to what is no longer stored
+            return None  # the document may have changed since; the caller reads it
 
     async def destroy(self, id: str, *, rev: str | None = None) -> None:
         """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
-        path = document_path(self.database.path, check_document_id(id))
+        check_document_id(id)
         await self._indexing.prepare()
         for attempt in range(1, 101):
-            found = await self._batching.revision(id)
+            found = await self._batcher.revision(id)
             if found is None:
                 raise absent()
             if rev is not None and rev != found:
                 raise stale()
             try:
-                await self.database.couch.write("DELETE", path, params={"rev": found})
+                await self.database.delete(id, found)
                 return
             except Conflict:
                 if rev is not None:
@@ -197,14 +200,14 @@ class AsyncRepository(Generic[D]):
         """Return the document, None if there is none."""
         check_document_id(id)
         await self._indexing.prepare()
-        raw = await self._batching.read(id)
+        raw = await self._batcher.find(id)
         return None if raw is None else loaded(self._schema.model, id, raw)
 
     async def get_raw(self, id: str) -> dict[str, Any]:
         """Return the stored fields unvalidated, with `id` and `rev`; NotFound if there are none."""
         check_document_id(id)
         await self._indexing.prepare()
-        raw = await self._batching.read(id)
+        raw = await self._batcher.find(id)
         if raw is None:
             raise absent()
         return {**fields_in(raw), "id": id, "rev": revision_of(raw)}
@@ -213,7 +216,7 @@ class AsyncRepository(Generic[D]):
         """Return the documents in the order of the ids, None where there is none."""
         ids = [check_document_id(id) for id in ids]
         await self._indexing.prepare()
-        found = await self._documents.read_many(ids)
+        found = await self._documents.find_many(ids)
         model = self._schema.model
         return [
             None if raw is None else loaded(model, id, raw)
@@ -224,21 +227,21 @@ class AsyncRepository(Generic[D]):
         """Return whether there is such a document."""
         check_document_id(id)
         await self._indexing.prepare()
-        return await self._batching.revision(id) is not None
+        return await self._batcher.revision(id) is not None
 
     async def list(
         self, *, limit: int = 50, after: str | None = None, descending: bool = False
     ) -> Page[D]:
         """Return a page of documents by id."""
         path = f"{self.database.path}/_all_docs"
-        reading = Reading(path, Range(descending=descending), limit=limit, after=after)
+        reader = PageReader(path, Range(descending=descending), limit=limit, after=after)
         await self._indexing.prepare()
-        while not reading.done:
-            reading.take(await self._by_id({**reading.body(), "include_docs": True}))
-        return self._loaded(reading.page)
+        while not reader.done:
+            reader.take(await self._by_id({**reader.body(), "include_docs": True}))
+        return self._loaded(reader.page)
 
     async def _by_id(self, body: dict[str, Any]) -> _Rows:
-        """Return the rows that are no design documents: the limit of them, if there are so many."""
+        """Return rows of `_all_docs` without design documents, up to the limit in `body`."""
         limit, rows = body["limit"], _Rows()
         behind = _DESIGN if body.get("descending") else _BEHIND_DESIGN
         while True:
@@ -246,7 +249,7 @@ class AsyncRepository(Generic[D]):
             rows += [row for row in found if not row["id"].startswith(_DESIGN)]
             if len(rows) == limit or len(found) < body["limit"]:
                 return rows
-            # Design documents took the room of others. They lie side by side.
+            # Design documents filled a part of the limit. Go on behind them.
             last = found[-1]["id"]
             special = last.startswith(_DESIGN)
             further = {"startkey": behind} if special else {"startkey": last, "skip": 1}
@@ -267,7 +270,7 @@ class AsyncRepository(Generic[D]):
         return self._loaded(await self._indexing.page(index, keys, limit, after))
 
     def _loaded(self, page: Page[dict[str, Any]]) -> Page[D]:
-        """The page of the rows' documents; what was removed meanwhile has none."""
+        """Return the page of the rows' documents; rows of documents removed meanwhile have none."""
         model = self._schema.model
         items = [loaded(model, row["id"], row["doc"]) for row in page if row.get("doc")]
         return Page(items, page.next, page.previous)
@@ -307,16 +310,14 @@ class AsyncRepository(Generic[D]):
         return self._indexing.index(name)
 
     async def _total(self) -> int:
-        """The number of documents, less the design documents, in one request."""
-        path, body = (
-            f"{self.database.path}/_all_docs",
-            {"startkey": _DESIGN, "endkey": _BEHIND_DESIGN},
-        )
+        """Return the number of documents without the design documents, from one request."""
+        path = f"{self.database.path}/_all_docs"
+        body = {"startkey": _DESIGN, "endkey": _BEHIND_DESIGN}
         reply = await self.database.couch.read("POST", path, body=body)
         try:
             return int(reply["total_rows"]) - len(reply["rows"])
         except (KeyError, TypeError, ValueError):
-            raise BadGateway("the server answered something that CouchDB does not") from None
+            raise unexpected_answer() from None
 
     async def ensure(self) -> None:
         """Create what is missing of the database and the indexes; the first operation does it."""
@@ -325,14 +326,15 @@ class AsyncRepository(Generic[D]):
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Wait until the server has filled every index, calling `progress(done, total)`.
 
-        Returns how many documents that are, times the indexes. It needs no resuming: the server
-        goes on by itself, whether anybody waits or not.
+        Return the number of documents times the number of indexes. The server goes on building even
+        if nobody waits, so an interrupted call needs no resuming.
         """
         await self._indexing.prepare()
         return await self._indexing.build(await self._total(), progress)
 
 
 def _outcome(write: Write[D], rev: str | DataError) -> D | DataError:
+    """Return the stored document, or the error instead of its revision."""
     return rev if isinstance(rev, DataError) else write.done(rev)
 
 

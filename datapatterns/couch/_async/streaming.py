@@ -2,9 +2,9 @@
 
 # unasync: by hand
 
-`datapatterns/couch/_sync/streaming.py` has the same names on threads. The bytes are the server's
-own: no compression, which would hold rows back, and no splitting into lines, which the HTTP
-libraries do at U+2028 and other characters that JSON may hold.
+`datapatterns/couch/_sync/streaming.py` has the same names on threads. The bytes are passed on as
+the server sends them: without compression, which would delay rows, and without the HTTP libraries'
+splitting into lines, which also happens at U+2028 and other characters that JSON may hold.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from datapatterns.codecs import loads
 from datapatterns.couch import drivers
-from datapatterns.couch.errors import couch_errors, of_reply
-from datapatterns.errors import BadGateway, DecodeFailed, TimedOut, Unavailable
+from datapatterns.couch.errors import couch_errors, of_reply, unexpected_answer
+from datapatterns.errors import DecodeFailed, TimedOut, Unavailable
 
 T = TypeVar("T")
 
@@ -26,12 +26,13 @@ _SENDING = {**_HEADERS, "Content-Type": "application/json"}
 _LONGEST_ANSWER = 2**20  # bytes of what `ask` returns, and of a refusal
 
 
-class AsyncLine:
-    """An HTTP client of its own, so that the address is looked up anew and no pool is held up.
+class AsyncConnection:
+    """Sends requests over an HTTP client of its own and gives their replies in pieces.
 
-    `open` waits for the reply's header, `more` for the next piece of its body; each is given the
-    seconds it may take. `interrupt`, from any thread, ends the one under way with Unavailable. A
-    line on which anything failed is to be closed.
+    With a client of its own it looks the server's address up again and blocks no pool. `open` waits
+    for the reply's header, `more` for the next piece of its body, each for the given seconds at
+    most. `interrupt`, from any thread, ends the call under way with Unavailable. Close a connection
+    after any failure.
     """
 
     def __init__(self, client: Any, *, lent: bool = False) -> None:
@@ -51,13 +52,14 @@ class AsyncLine:
         body: bytes | None = None,
         within: float,
     ) -> None:
-        """Send a request and wait for the reply's header; raise our error for a refusal."""
+        """Send a request and wait for the reply's header; raise our error if it is no success."""
         await self.hang_up()
         await self._limited(self._send(method, path, params, body), within)
 
     async def _send(
         self, method: str, path: str, params: dict[str, str] | None, body: bytes | None
     ) -> None:
+        """Send the request; raise our error unless the reply is a success."""
         request = self._client.build_request(
             method,
             path,
@@ -71,16 +73,17 @@ class AsyncLine:
         status: int = self._response.status_code
         if not 200 <= status < 300:
             try:
-                said = loads(await self._whole())
+                answer = loads(await self._whole())
             except DecodeFailed:
-                said = None
-            raise of_reply(status, said, self._response.headers)
+                answer = None
+            raise of_reply(status, answer, self._response.headers)
 
     async def more(self, within: float) -> bytes:
-        """Return the next piece of the body, empty at its end."""
+        """Return the next piece of the body, empty bytes at its end."""
         return await self._limited(self._piece(), within)
 
     async def _piece(self) -> bytes:
+        """Return the next piece of the body, without a time limit."""
         return b"" if self._pieces is None else await anext(self._pieces, b"")
 
     async def ask(self, method: str, path: str, *, body: bytes | None = None, within: float) -> Any:
@@ -90,20 +93,21 @@ class AsyncLine:
         try:
             return loads(data)
         except DecodeFailed as error:
-            raise BadGateway("the server answered something that CouchDB does not") from error
+            raise unexpected_answer() from error
 
     async def _whole(self) -> bytes:
+        """Return a short body; raise BadGateway for a long one."""
         data = bytearray()
         while piece := await self._piece():
             data += piece
             if len(data) > _LONGEST_ANSWER:
-                raise BadGateway("the server answered something that CouchDB does not")
+                raise unexpected_answer()
         return bytes(data)
 
     async def _limited(self, call: Awaitable[T], seconds: float) -> T:
-        """The call's result; TimedOut when it takes longer, Unavailable when interrupted.
+        """Return the call's result; raise TimedOut after `seconds`, Unavailable when interrupted.
 
-        No task is made for it: moving the deadline of the timeout is what interrupts.
+        The call needs no task of its own: `interrupt` moves the deadline of the timeout.
         """
         try:
             async with asyncio.timeout(0 if self._interrupted else seconds) as self._scope:
@@ -112,22 +116,23 @@ class AsyncLine:
         except TimeoutError as error:
             if self._interrupted:
                 raise Unavailable("the feed was stopped") from error
-            raise TimedOut("the server fell silent") from error
+            raise TimedOut("the server sent nothing in time") from error
         finally:
             self._scope = None
 
     def interrupt(self) -> None:
         """End the call under way, and every later one, with Unavailable."""
         self._interrupted = True
-        with suppress(RuntimeError):  # that loop is closed: nobody waits there any more
+        with suppress(RuntimeError):  # the loop is closed, so no call is under way
             self._loop.call_soon_threadsafe(self._expire)
 
     def _expire(self) -> None:
+        """End the call under way; runs in the loop."""
         if self._scope is not None:
             self._scope.reschedule(0.0)
 
     async def hang_up(self) -> None:
-        """Leave what is left of a reply; if that is anything, its connection ends."""
+        """Drop the rest of a reply; if there is any, its TCP connection is closed."""
         response, self._response, self._pieces = self._response, None, None
         if response is not None:
             with suppress(*drivers.LOST, OSError):

@@ -1,4 +1,4 @@
-"""All collections of a namespace in CouchDB, for `migrate`: found by the names of databases."""
+"""All collections of a namespace in CouchDB, found by the names of databases, for `migrate`."""
 
 from __future__ import annotations
 
@@ -8,72 +8,71 @@ from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from datapatterns.codecs import dumps
-from datapatterns.couch._async.couch import AsyncCouch
+from datapatterns.couch._async.client import AsyncCouchClient
 from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.documents import AsyncDocuments
-from datapatterns.couch.documents import check_document_id, fields_in
+from datapatterns.couch._async.raw_documents import AsyncRawDocuments
 from datapatterns.couch.paths import database_name
+from datapatterns.couch.raw_documents import check_document_id, fields_in
 from datapatterns.errors import Conflict, DataError, InvalidData, NotFound
 from datapatterns.transfers import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
 
 _PAGE = 200  # documents that are read in one request
 _DESIGN = "_design/"
 _LOCAL = "_local/datapatterns."
-# What a collection's database may be called (see `database_name`), with its namespace or without.
+# The names that `database_name` gives, with a namespace or without.
 _SPELLED = r"(?:n\$\$)?(?:[a-z0-9_-]|\$[0-9a-f]{2})+"
 _NAME = re.compile(rf"(?:({_SPELLED})\+)?({_SPELLED})")
-_MIGRATION = "n$$$$migration"  # no collection is called that
+_MIGRATION = "n$$$$migration"  # no collection has a database of that name
 
 
 class AsyncTransfer:
-    """The documents of a namespace's collections, as records; see `AsyncTransfer` of the store.
+    """Reads and adds the documents of a namespace's collections, as records.
 
-    Any database with a name that could be a collection's is one, so that what others made is
-    carried as well. Taking stock reads every document once: that is the only way to find
-    attachments and conflicting revisions, which stay behind. (From one CouchDB to another,
-    replication carries these too.) Batches are read from `_all_docs` and stored with `_bulk_docs`,
-    without a revision, so that what is there conflicts and stays.
+    Every database whose name could be a collection's counts as one, so that databases made by other
+    programs are transferred too. `inventory` reads every document once, since there is no other way
+    to find attachments and conflicting revisions, which are not transferred. (From one CouchDB to
+    another, replication transfers these as well.) Batches are read from `_all_docs` and stored with
+    `_bulk_docs`, without a revision, so that documents that exist already conflict and stay.
     """
 
     kinds: frozenset[Kind] = frozenset({"repository"})
 
-    def __init__(self, couch: AsyncCouch, *, namespace: str = "") -> None:
+    def __init__(self, couch: AsyncCouchClient, *, namespace: str = "") -> None:
         self.couch = couch
         self._namespace = namespace
-        self._documents: dict[str, AsyncDocuments] = {}
-        own = database_name(namespace, "x")[:-1] + _MIGRATION
-        self._migration = couch.database(own)
+        self._documents: dict[str, AsyncRawDocuments] = {}  # by collection
+        self._prefix = database_name(namespace, "x")[:-1]
+        self._migration = AsyncDatabase(couch, self._prefix + _MIGRATION)
 
     @property
     def address(self) -> str:
-        """The server without credentials, and the namespace."""
-        url = self.couch.client.base_url
+        """Return the server without credentials, and the namespace."""
+        url = self.couch.http.base_url
         return f"couch://{url.host}:{url.port or ''}{str(url.path).rstrip('/')}#{self._namespace}"
 
     async def identity(self) -> str:
         """Return the server's own id and the namespace."""
-        said = await self.couch.read("GET", "/")
-        own = cast("dict[str, Any]", said).get("uuid") if isinstance(said, dict) else None
+        welcome = await self.couch.read("GET", "/")
+        own = cast("dict[str, Any]", welcome).get("uuid") if isinstance(welcome, dict) else None
         return f"couch:{own}#{self._namespace}" if own else self.address
 
     async def inventory(self) -> Inventory:
-        """Return the collections with their counts, and what cannot be carried."""
+        """Return the collections with their counts, and what cannot be transferred."""
         found = Inventory()
         for name in await self.couch.read("GET", "/_all_dbs"):
             collection = self._collection(name)
             if collection is not None:
                 await self._survey(found, Unit("repository", collection))
             elif not name.startswith("_") and self._is_mine(name) and name != self._migration.name:
-                found.leave(f"database {name!r} (its name is no collection's)")
+                found.leave(f"database {name!r} (no collection has such a name)")
         return found
 
     def _is_mine(self, name: str) -> bool:
-        """Whether it may be in the namespace; without one, whether it is in none."""
-        prefix = database_name(self._namespace, "x")[:-1]
-        return name.startswith(prefix) and (bool(prefix) or "+" not in name)
+        """Return whether a database may belong to the namespace, by its name."""
+        return name.startswith(self._prefix) and (bool(self._prefix) or "+" not in name)
 
     def _collection(self, database: str) -> str | None:
-        """The collection that the database is, in this namespace."""
+        """Return the collection in this namespace that has the database, None if there is none."""
         match = _NAME.fullmatch(database)
         if match is None or _unspelled(match[1] or "") != self._namespace:
             return None
@@ -81,39 +80,41 @@ class AsyncTransfer:
         return name if name and database_name(self._namespace, name) == database else None
 
     async def _survey(self, found: Inventory, unit: Unit) -> None:
+        """Count a collection's documents, and what cannot be transferred."""
         async for rows in self._rows(unit, None, conflicts=True):
             for row in rows:
                 document = row["doc"]
                 if row["id"].startswith(_DESIGN):
-                    found.leave("design documents (repositories make theirs anew)")
+                    found.leave("design documents (repositories create theirs again)")
                     continue
                 found.count(unit)
                 found.leave("attachments", len(document.get("_attachments", ())))
                 found.leave("conflicting revisions", len(document.get("_conflicts", ())))
         try:
-            local = await self.couch.read("GET", f"{self._of(unit).database.path}/_local_docs")
+            local = await self.couch.read("GET", f"{self._of(unit).path}/_local_docs")
             rows = local["rows"]
-        except (DataError, KeyError, TypeError):  # CouchDB has that list, others have not
+        except (DataError, KeyError, TypeError):  # only CouchDB itself has that list
             return
         found.leave(CHECKPOINTS, sum(row["id"].startswith(_LOCAL) for row in rows))
 
-    def _of(self, unit: Unit) -> AsyncDocuments:
+    def _of(self, unit: Unit) -> AsyncRawDocuments:
+        """Return the documents of a collection."""
         documents = self._documents.get(unit.name)
         if documents is None:
-            database = self.couch.database(database_name(self._namespace, unit.name))
-            documents = self._documents[unit.name] = AsyncDocuments(database)
+            database = database_name(self._namespace, unit.name)
+            documents = self._documents[unit.name] = AsyncRawDocuments(self.couch, database)
         return documents
 
     async def _rows(
         self, unit: Unit, after: str | None, **options: bool
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """Iterate over pages of `_all_docs` behind that id, with documents."""
-        database: AsyncDatabase = self._of(unit).database
+        """Iterate over pages of `_all_docs` behind the id `after`, with documents."""
+        documents = self._of(unit)
         while True:
             body: dict[str, Any] = {"limit": _PAGE + 1}
             if after is not None:
                 body["startkey"] = after
-            rows = await database.all_docs(body, include_docs=True, **options)
+            rows = await documents.all_docs(body, include_docs=True, **options)
             found = [row for row in rows if row["id"] != after and row.get("doc") is not None]
             yield found
             if len(rows) <= _PAGE:
@@ -121,7 +122,7 @@ class AsyncTransfer:
             after = rows[-1]["id"]
 
     async def export(self, unit: Unit, after: str | None = None) -> AsyncIterator[Batch]:
-        """Iterate over the documents by id, less design documents."""
+        """Iterate over the documents by id, without design documents."""
         async for rows in self._rows(unit, after):
             records = [
                 Record((row["id"],), fields_in(row["doc"]))
@@ -133,8 +134,8 @@ class AsyncTransfer:
     async def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
         """Return the documents of these ids."""
         try:
-            found = await self._of(unit).read_many([id for [id] in ids])
-        except NotFound:  # the database
+            found = await self._of(unit).find_many([id for [id] in ids])
+        except NotFound:  # there is no such database
             return [None] * len(ids)
         return [
             None if raw is None else Record(id, fields_in(raw))
@@ -142,20 +143,21 @@ class AsyncTransfer:
         ]
 
     async def add(self, unit: Unit, records: Sequence[Record]) -> int:
-        """Store those that are not there; return how many."""
-        if unit.name not in self._documents:
-            await self._of(unit).database.create()
+        """Store the records whose ids are free; return how many these were."""
+        first = unit.name not in self._documents
+        documents = self._of(unit)
+        if first:
+            await AsyncDatabase(self.couch, database_name(self._namespace, unit.name)).create()
         if not records:
             return 0
-        outcomes = await self._of(unit).create_many([_encoded(record) for record in records])
+        outcomes = await documents.create_many([_encoded(record) for record in records])
         for outcome in outcomes:
-            if isinstance(outcome, Conflict) or not isinstance(outcome, DataError):
-                continue
-            raise outcome
+            if isinstance(outcome, DataError) and not isinstance(outcome, Conflict):
+                raise outcome
         return sum(isinstance(outcome, str) for outcome in outcomes)
 
     async def progress(self) -> dict[str, Any] | None:
-        """Return what was noted."""
+        """Return what `note` stored, None without it."""
         try:
             noted = await self._migration.get("progress")
         except NotFound:
@@ -163,7 +165,7 @@ class AsyncTransfer:
         return noted["noted"]
 
     async def note(self, progress: Mapping[str, Any] | None) -> None:
-        """Note how far the migration is, in a database of its own, which goes when it is over."""
+        """Store how far the migration is, in a database of its own; None removes that database."""
         if progress is None:
             await self._migration.destroy()
             return
@@ -176,15 +178,16 @@ class AsyncTransfer:
 
 
 def _unspelled(part: str) -> str:
-    """The name in a part of a database's name."""
+    """Return the name that `database_name` spelled as this part of a database's name."""
     plain = part.removeprefix("n$$").replace("%", "").replace("$", "%")
     return unquote_to_bytes(plain).decode(errors="replace")
 
 
 def _encoded(record: Record) -> tuple[str, bytes]:
+    """Return the id and the JSON of a record; raise InvalidData for a reserved field."""
     id = check_document_id(record.id[0])
     if any(name.startswith("_") for name in record.data):
         raise InvalidData(
-            f"the document {id!r} has a field that belongs to CouchDB", data={"id": id}
+            f"the document {id!r} has a field whose name CouchDB reserves", data={"id": id}
         )
     return id, dumps({"_id": id, **record.data})

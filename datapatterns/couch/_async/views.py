@@ -1,39 +1,38 @@
-"""What a database answers from its views."""
+"""The queries of a database's views."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from datapatterns.backoff import Backoff
+from datapatterns.couch._async.client import AsyncCouchClient
 from datapatterns.couch.errors import reason_of
-from datapatterns.couch.paging import Reading, within
+from datapatterns.couch.paging import PageReader, within
 from datapatterns.couch.paths import document_path, quoted
-from datapatterns.couch.queries import Query, Row, Update, freshness, grouping, results_of, rows_of
+from datapatterns.couch.queries import Query, Row, Update, freshness, grouping
+from datapatterns.couch.replies import results_of, rows_of
 from datapatterns.errors import DataError, InvalidArgument, NotFound
 from datapatterns.names import check_name
 from datapatterns.pages import Page
 
-if TYPE_CHECKING:
-    from datapatterns.couch._async.couch import AsyncCouch
-
 _ATTEMPTS = 10
 _CHANGED = "Design document was updated or deleted"
-_EMPTY = "No rows can match"  # `start` lies behind `end`
+_EMPTY = "No rows can match"  # because `start` lies behind `end`
 _backoff = Backoff(base=0.02, cap=0.25)
 
 
 class AsyncViews:
-    """The views of a database: pages of rows, all rows of a query, and reduced ones.
+    """The views of a database: pages of rows, all rows of a query, and reduced rows.
 
-    A query is a POST, since only there a key may be as long as it likes. The server answers from
-    the index after it has brought it up to date. While a design document is being replaced it may
-    refuse a query that waits for the old index; that one is sent again. NotFound means that there
-    is no such database, design document or view.
+    A query is a POST, since the length of a URL is limited and that of a key is not. The server
+    brings the index up to date before it answers. While a design document is being replaced, the
+    server may refuse a query that waits for the old index; such a query is sent again. NotFound
+    means that the database, the design document or the view does not exist.
     """
 
-    couch: AsyncCouch
+    couch: AsyncCouchClient
     name: str
     path: str
 
@@ -52,24 +51,25 @@ class AsyncViews:
         update: Update = True,
         stable: bool = False,
     ) -> Page[Row]:
-        """Return a page of rows from `start` on, up to but not `end`; `after` takes any cursor.
+        """Return a page of rows from `start` up to `end`, which is excluded.
 
-        None is open; for the rows of a null key ask `rows` for `keys=[None]`. With `prefix`, the
-        keys are arrays that begin so, and `start` and `end` are values of the element behind it;
-        an element that is an object whose first field's name begins with U+FFFF is not found so.
+        `after` is a page's `next` or `previous`. None leaves an end open; for the rows of a null
+        key, ask `rows` with `keys=[None]`. `prefix` selects array keys that begin with these
+        elements; `start` and `end` are then values of the next element. A next element that is an
+        object whose first field's name begins with U+FFFF is not found by a prefix.
         """
-        path = self._view(design, view)
+        path = self._view_path(design, view)
         bounds = within(prefix, start, end, descending=descending)
         fixed = freshness(update, stable) | {"reduce": False, "include_docs": include_docs}
-        reading = Reading(path, bounds, limit=limit, after=after)
-        while not reading.done:
-            reading.take(await self._rows(path, reading.body() | fixed))
-        return reading.page.map(Row.of)
+        reader = PageReader(path, bounds, limit=limit, after=after)
+        while not reader.done:
+            reader.take(await self._rows(path, reader.body() | fixed))
+        return reader.page.map(Row.of)
 
     async def each_row(
         self, design: str, view: str, *, limit: int = 1_000, **options: Any
     ) -> AsyncIterator[Row]:
-        """Iterate over all that `view` gives with the same options, `limit` rows a request."""
+        """Iterate over all rows that `view` gives with these options, `limit` rows a request."""
         after: str | None = None
         while True:
             page = await self.view(design, view, limit=limit, after=after, **options)
@@ -81,44 +81,48 @@ class AsyncViews:
     async def rows(self, design: str, view: str, query: Query | None = None) -> list[Row]:
         """Return all rows of the query."""
         body = (query or Query()).body() | {"reduce": False}
-        return [Row.of(row) for row in await self._rows(self._view(design, view), body)]
+        return [Row.of(row) for row in await self._rows(self._view_path(design, view), body)]
 
     async def queries(self, design: str, view: str, queries: Sequence[Query]) -> list[list[Row]]:
         """Return the rows of several queries, in their order, from one request."""
         bodies = [query.body() | {"reduce": False} for query in queries]
         if not bodies:
             return []
-        path = self._view(design, view)
+        path = self._view_path(design, view)
         try:
             reply = await self.couch.write("POST", f"{path}/queries", body={"queries": bodies})
         except DataError:
-            # The server breaks off when one of them has its start behind its end. Sent once, then
-            # one by one, each query gets its own answer or error.
+            # The server breaks off when one query has its start behind its end. So all are sent
+            # together once, then one by one, and each gets its own answer or error.
             return [await self.rows(design, view, query) for query in queries]
         results = results_of(reply, len(bodies))
         return [[Row.of(row) for row in rows_of(result)] for result in results]
 
     async def reduce(self, design: str, view: str, query: Query | None = None) -> Any:
-        """Return the reduced value of all rows of the query, None if there is no row."""
+        """Return the reduced value of all rows of the query, None if it has no rows."""
         body = (query or Query()).body() | {"reduce": True}
         if "keys" in body:
-            raise InvalidArgument("several keys are reduced one by one: ask for groups")
-        rows = await self._rows(self._view(design, view), body)
+            raise InvalidArgument(
+                "reduce cannot take several keys; call groups for one value for each key"
+            )
+        rows = await self._rows(self._view_path(design, view), body)
         return Row.of(rows[0]).value if rows else None
 
     async def groups(
         self, design: str, view: str, query: Query | None = None, *, level: int | None = None
     ) -> list[Row]:
-        """Return one row for each key, or for so many first elements of array keys, reduced."""
+        """Return one reduced row for each key, or for each first `level` elements of array keys."""
         body = (query or Query()).body() | {"reduce": True} | grouping(level)
-        return [Row.of(row) for row in await self._rows(self._view(design, view), body)]
+        return [Row.of(row) for row in await self._rows(self._view_path(design, view), body)]
 
-    def _view(self, design: str, view: str) -> str:
+    def _view_path(self, design: str, view: str) -> str:
+        """Return the path of a view; raise InvalidArgument for names that cannot be."""
         check_name("a design document's name", design)
         path = document_path(self.path, f"_design/{design}")
         return f"{path}/_view/{quoted(check_name('a view', view))}"
 
     async def _rows(self, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows of a query; none where its start lies behind its end."""
         try:
             return rows_of(await self._ask(path, body))
         except InvalidArgument as error:
@@ -127,7 +131,7 @@ class AsyncViews:
             raise
 
     async def _ask(self, path: str, body: dict[str, Any]) -> Any:
-        """Return the reply; ask again where the design document changed while we waited."""
+        """Return the reply; ask again if the design document was replaced meanwhile."""
         for attempt in range(1, _ATTEMPTS):
             try:
                 return await self.couch.read("POST", path, body=body)

@@ -10,15 +10,17 @@ from typing import Any, Generic, TypeVar
 
 from datapatterns.changes import Change, check_pace
 from datapatterns.checks import Duration
-from datapatterns.couch._sync.couch import Couch, Params
+from datapatterns.couch._sync.changes_worker import Checkpoints, Graveyard
+from datapatterns.couch._sync.client import CouchClient, Params
 from datapatterns.couch._sync.database import Database
-from datapatterns.couch._sync.following import Following
-from datapatterns.couch._sync.place import Place
-from datapatterns.couch._sync.progress import Checkpoints, Graveyard
+from datapatterns.couch._sync.follower import Follower
+from datapatterns.couch._sync.locator import Locator
+from datapatterns.couch.change_rows import RowParser, is_design
+from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
 from datapatterns.couch.drivers import HttpClient
-from datapatterns.couch.feeds import Policy, Reading, Rows, is_design, position, selector_of
+from datapatterns.couch.errors import unexpected_answer
 from datapatterns.documents import Document
-from datapatterns.errors import BadGateway, Forbidden, NotFound, Unauthorized
+from datapatterns.errors import Forbidden, NotFound, Unauthorized
 from datapatterns.pages import check_limit
 
 logger = logging.getLogger("datapatterns.couch")
@@ -27,42 +29,44 @@ M = TypeVar("M", bound=Document)
 
 
 class ChangesFeed(Generic[M]):
-    """Notifies of every change of a collection, and never fails for what may pass.
+    """Hands out every change of a collection, and never fails for an error that may pass.
 
-    1. Look at the database: is it there, is it still the one that was read before; `since="now"` is
-       its `update_seq` at that moment, so whatever is written after `confirm` is heard.
+    1. Read the database's description: does it exist, and is it still the database that was read
+       before? `since="now"` is its `update_seq` at that moment, so every change after the event
+       `confirm` is handed out.
     2. Catch up in batches (`feed=normal&limit=N`) until the server says `pending: 0`.
-    3. Then the continuous feed with heartbeats, from the last row on: nothing falls in between.
-    4. Nothing came for 1.25 heartbeats (and at least 1 s more than one), the connection broke, the
-       server answered 429 or 5xx or no JSON: close it, wait (full jitter, 100 ms doubled up to
-       60 s, from the start again once a row or a heartbeat came), go on at 1. with a new client,
-       which looks the address up anew. 400, 401, 403 and 404 cannot pass and are raised; 401 after
-       one more try.
-    5. The server ends a continuous feed in good order when it is stopped for maintenance and when
-       the database is deleted. So look again, at 1.: NotFound, with `last_seq`, if it is gone; made
-       again, it is read from its beginning (`on_recreated="restart"`, and `recreated` is told) or
-       NotFound is raised (`"fail"`).
+    3. Read the continuous feed with heartbeats, from the last row on, so that no change is missed.
+    4. When no byte came for 1.25 heartbeats (and at least 1 s more than one), the connection broke,
+       or the server answered 429, 5xx or no JSON: close the connection, wait, and go on at 1. with
+       a new HTTP client, which looks the address up again. The wait has full jitter, from 100 ms
+       doubled up to 60 s; it starts at 100 ms again after a row or a heartbeat. 400, 401, 403 and
+       404 cannot pass and are raised, 401 after one more attempt.
+    5. The server ends a continuous feed normally when it is stopped for maintenance and when the
+       database is deleted. So go on at 1.: NotFound, with `last_seq`, if the database is gone. One
+       that was created again is read from its beginning, after the event `recreated`
+       (`on_recreated="restart"`), or NotFound is raised (`"fail"`).
 
-    Positions are opaque: never compared, only given back to the server. Each change comes at least
-    once; after the loss of a node a cluster may repeat some, in another order. Design documents are
-    passed over.
+    Positions are opaque: they are never compared, only given back to the server. Each change comes
+    at least once; after the loss of a node a cluster may repeat some, in another order. Design
+    documents are passed over.
 
-    `filter` is a predicate on the change, or a mapping: a Mango selector, applied by the server,
-    which then sends less. The consumer may be as slow as it likes: what is read ahead is bounded by
-    one piece of the reply (256 kB in the sync face), and when a heartbeat's time went by without
-    reading, or in a pause, the connection is closed and the rest asked for in batches that are
-    small enough. `heartbeat` in seconds, at most 60 are asked for; `inactivity`: see `follow`.
+    `filter` is a predicate on the change, or a mapping: a Mango selector, which the server applies,
+    so that it sends less. The consumer may be slow: what is read ahead is bounded by one piece of
+    the reply (256 kB in the sync face). After a heartbeat's time without reading, or in a pause,
+    the connection is closed, and the remaining changes are then read in smaller batches.
+    The server accepts a `heartbeat` of at most 60 s; longer ones are shortened. `inactivity`: see
+    `follow`.
 
     `client` is a `Couch`, a lent `httpx2` or `httpx` client, or a function that returns the
-    server's URL and is called for each connection. The database is created at first use, if it is
-    absent and `ensure` is left True. `stop` interrupts whatever waits, within a second.
+    server's URL and is called for each connection. With `ensure=True` the first use creates the
+    database if it is absent. `stop` interrupts every wait within a second.
 
-    Source: the replicator's reader and its `ChangesFollower` descendants; `follow` of Node.
+    Source: the reader of CouchDB's replicator, IBM's `ChangesFollower`, and Node's `follow`.
     """
 
     def __init__(
         self,
-        client: Couch | HttpClient | Callable[[], str],
+        client: CouchClient | HttpClient | Callable[[], str],
         collection: str,
         model: type[M] | None = None,
         *,
@@ -75,21 +79,21 @@ class ChangesFeed(Generic[M]):
     ) -> None:
         selector = selector_of(filter)
         predicate = None if isinstance(filter, Mapping) else filter
-        self.place = Place(client, collection)
         heartbeat = check_pace("heartbeat", heartbeat)
         if inactivity is not None:
             inactivity = check_pace("inactivity", inactivity)
-        self.reading = Reading(
+        self.locator = Locator(client, collection)
+        self.options = FeedOptions(
             model, predicate, selector, include_docs, heartbeat, inactivity, on_recreated
         )
         self.paused = False
         self.ensure = ensure
-        self._followings: list[Following[M]] = []
+        self._followers: list[Follower[M]] = []
         self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
-        self._checkpoints = Checkpoints(self.place, self.reading)
+        self._checkpoints = Checkpoints(self.locator, self.options)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.place.name!r})"
+        return f"{type(self).__name__}({self.locator.name!r})"
 
     def on_event(self, fn: Callable[[str, Mapping[str, Any]], Any]) -> None:
         """Call `fn(name, details)` for confirm, connected, heartbeat, caught_up, retry, recreated,
@@ -97,12 +101,12 @@ class ChangesFeed(Generic[M]):
         self._listeners.append(fn)
 
     def tell(self, name: str, **details: Any) -> None:
-        """Call the listeners."""
+        """Call the listeners; log what one of them raises."""
         for listener in self._listeners:
             try:
                 listener(name, details)
             except Exception:
-                about = {"collection": self.place.name, "event": name}
+                about = {"collection": self.locator.name, "event": name}
                 logger.exception("a listener of a changes feed failed", extra=about)
 
     def follow(
@@ -114,13 +118,13 @@ class ChangesFeed(Generic[M]):
         `inactivity` seconds without a change, NotFound with `last_seq` when the collection is gone,
         and what cannot pass: InvalidArgument, Unauthorized, Forbidden.
         """
-        return Following(self, position(since), passed).changes()
+        return Follower(self, position(since), passed).changes()
 
     def read(self, since: str | None = None, limit: int = 100) -> list[Change[M]]:
         """Return up to `limit` changes after `since`, without waiting.
 
-        Those that the filter rejects are passed over. Raises InvalidArgument for a position that
-        is none of this feed, and whatever prevents the reading.
+        Changes that the filter rejects are passed over. Raises InvalidArgument for a position that
+        the server does not know, and every error that prevents the reading.
         """
         at, wanted = position(since), list[Change[M]]()
         check_limit(limit)
@@ -128,24 +132,24 @@ class ChangesFeed(Generic[M]):
             more = True
             while more and len(wanted) < limit:
                 changes, at, more = self._batch(database, at, limit)
-                wanted += filter(self.reading.wanted, changes)
+                wanted += filter(self.options.wanted, changes)
         return wanted[:limit]
 
     def _batch(
         self, database: Database, since: str, limit: int
     ) -> tuple[list[Change[M]], str, bool]:
-        """The next changes, the position behind them, and whether there are more."""
-        method, params, body = self.reading.request(since, limit=limit)
+        """Return the next changes, the position behind them, and whether more follow."""
+        method, params, body = self.options.request(since, limit=limit)
         path = f"{database.path}/_changes"
         reply = database.couch.fetch(method, path, params=params, body=body)
-        rows, changes = Rows(), list[Change[M]]()
-        for row in rows.take(reply.content) + rows.finish():
+        parser, changes = RowParser(), list[Change[M]]()
+        for row in parser.take(reply.content) + parser.finish():
             since = str(row.get("seq") or since)
             if not is_design(row):
-                changes.append(self.reading.change(row, since))
-        if rows.end is None:
-            raise BadGateway("the server answered something that CouchDB does not")
-        return changes, str(rows.end["last_seq"]), bool(rows.end.get("pending", rows.count))
+                changes.append(self.options.change(row, since))
+        if parser.end is None:
+            raise unexpected_answer()
+        return changes, str(parser.end["last_seq"]), bool(parser.end.get("pending", parser.count))
 
     def now(self) -> str:
         """Return the position of the latest change."""
@@ -153,7 +157,7 @@ class ChangesFeed(Generic[M]):
             return str((database.info())["update_seq"])
 
     def lag(self, since: str | None = None) -> int:
-        """Return how many changes there are after `since`, those of design documents included."""
+        """Return how many changes follow `since`, those of design documents included."""
         at = position(since)
         with self._database() as database:
             params: Params = {"since": at, "limit": 1}
@@ -161,17 +165,17 @@ class ChangesFeed(Generic[M]):
         try:
             return max(0, int(reply.get("pending", 0))) + len(reply["results"])
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise BadGateway("the server answered something that CouchDB does not") from None
+            raise unexpected_answer() from None
 
     @contextmanager
     def _database(self) -> Generator[Database, None]:
-        """The database, made the first time if it is absent and that is allowed."""
-        with self.place.database() as database:
+        """Yield the database; the first time, create it if it is absent and `ensure` is set."""
+        with self.locator.database() as database:
             if self.ensure:
                 try:
                     database.info()
                 except NotFound:
-                    with suppress(Unauthorized, Forbidden):  # the next request says it is absent
+                    with suppress(Unauthorized, Forbidden):  # then the next request raises NotFound
                         database.create()
                 self.ensure = False
             yield database
@@ -186,30 +190,30 @@ class ChangesFeed(Generic[M]):
         """Hand out again."""
         if self.paused:
             self.paused = False
-            for following in tuple(self._followings):
-                following.wake()
+            for follower in tuple(self._followers):
+                follower.wake()
             self.tell("resumed")
 
     def stop(self) -> None:
         """End every `follow` that is under way."""
-        for following in tuple(self._followings):
-            following.stop()
+        for follower in tuple(self._followers):
+            follower.stop()
 
-    def begun(self, following: Following[M]) -> None:
-        """Have it stopped with the others."""
-        self._followings.append(following)
+    def begun(self, follower: Follower[M]) -> None:
+        """Have the follower stopped and resumed with the feed."""
+        self._followers.append(follower)
 
-    def ended(self, following: Following[M]) -> None:
-        """It needs no stopping any more."""
-        self._followings.remove(following)
+    def ended(self, follower: Follower[M]) -> None:
+        """Forget the follower, and tell the listeners."""
+        self._followers.remove(follower)
         self.tell("stopped")
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Where workers on this feed keep their positions."""
+        """Return where workers on this feed keep their positions."""
         return self._checkpoints
 
     @property
     def graveyard(self) -> Graveyard:
-        """Where workers on this feed keep the changes they gave up."""
-        return Graveyard(self.place)
+        """Return where workers on this feed keep the changes that they gave up."""
+        return Graveyard(self.locator)

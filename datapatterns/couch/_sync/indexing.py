@@ -1,5 +1,5 @@
 # Generated from datapatterns/couch/_async/indexing.py by scripts/unasync.py; do not edit.
-"""The indexes of a collection: each a view in a design document of its own."""
+"""The indexes of a repository, each a view in a design document of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datapatterns.couch._sync.ensure import ensure_database, ensure_designs
 from datapatterns.couch._sync.views import Views
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
-from datapatterns.couch.paging import Range, Reading
+from datapatterns.couch.paging import PageReader, Range
 from datapatterns.indexes import Index, declared
 from datapatterns.pages import Page
 
@@ -20,10 +20,10 @@ Json = dict[str, Any]
 
 
 class Indexing(Views):
-    """The indexes that one repository declares, and the rows that they have.
+    """The indexes that one repository declares, and queries of their rows.
 
-    The server keeps them: a view is brought up to date when it is asked. A new one is built then,
-    beside the old ones of other programs, whose readers wait for nothing.
+    The server brings a view up to date when it is asked, and builds a new one then. Views that
+    other programs declare under other names go on answering meanwhile.
     """
 
     def __init__(self, database: Database, indexes: Mapping[str, Index], *, ensure: bool) -> None:
@@ -38,11 +38,11 @@ class Indexing(Views):
         self._lock = Lock()
 
     def index(self, name: str) -> Index:
-        """Return the index of that name; InvalidArgument if none is declared so."""
+        """Return the index of that name; raise InvalidArgument if it is not declared."""
         return declared(self._indexes, name)
 
     def prepare(self) -> None:
-        """Prepare the database before the first operation."""
+        """Create what is missing, before the first operation only."""
         if not self._ready:
             with self._lock:
                 if not self._ready:
@@ -56,22 +56,22 @@ class Indexing(Views):
 
     def page(self, index: str, keys: Range, limit: int, after: str | None) -> Page[Json]:
         """Return a page of rows with their documents."""
-        path = self._view(self._designs[index].name, VIEW)
-        reading = Reading(path, keys, limit=limit, after=after)
+        path = self._view_path(self._designs[index].name, VIEW)
+        reader = PageReader(path, keys, limit=limit, after=after)
         self.prepare()
-        while not reading.done:
-            body = {**reading.body(), "reduce": False, "include_docs": True}
-            reading.take(self._rows(path, body))
-        return reading.page
+        while not reader.done:
+            body = {**reader.body(), "reduce": False, "include_docs": True}
+            reader.take(self._rows(path, body))
+        return reader.page
 
     def reduced(self, index: str, keys: Range, **options: Any) -> list[Json]:
         """Return the rows of a reduced query."""
-        path = self._view(self._designs[index].name, VIEW)
+        path = self._view_path(self._designs[index].name, VIEW)
         self.prepare()
         return self._rows(path, {**keys.ends(), **options, "reduce": True})
 
     def build(self, documents: int, progress: Callable[[int, int], Any] | None) -> int:
-        """Wait until the server has built every index, and return how many entries it had to."""
+        """Wait until the server has built every index; return the documents times the indexes."""
         total, seen = documents * len(self._designs), 0
         order = [design.name for design in self._designs.values()]
 

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from datapatterns.backoff import Backoff
-from datapatterns.couch._sync.couch import Couch, couch_of
+from datapatterns.couch._sync.client import CouchClient, client_of
+from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.ensure import ensure_designs
 from datapatterns.couch.designs import DesignDocument, View
-from datapatterns.couch.documents import check_document_id, loaded, merged
 from datapatterns.couch.drivers import HttpClient
+from datapatterns.couch.raw_documents import check_document_id, loaded, merged
+from datapatterns.couch.replies import first_leaves
 from datapatterns.documents import Document, Schema
-from datapatterns.errors import BadGateway, Conflict, DataError, NotFound
+from datapatterns.errors import Conflict, DataError, NotFound
 from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
@@ -26,89 +28,89 @@ _WAIT = Backoff(0.01, 0.5)
 
 
 class ConflictResolver(Generic[D]):
-    """Merges what replication, or a cluster's nodes, have stored side by side under one id.
+    """Merges the revisions that replication, or a cluster's nodes, have stored under one id.
 
-    `ConflictResolver(couch, "users", User, merge)`, where `merge` is given the document's open
-    revisions, CouchDB's winner first, and returns the document that shall be. It may be called
-    again, and on other machines, for the same revisions: let it depend on nothing else.
+    `ConflictResolver(couch, "users", User, merge)`: `merge` receives the open revisions of a
+    document, the one that CouchDB shows (the winner) first, and returns the document to store. It
+    may be called again for the same revisions, on other machines too, so its result must depend on
+    nothing else.
 
-    The winner is read with the names of its rivals (`conflicts=true`), the rivals with one
-    `_bulk_get`. Then the merged document is written over the winner, and only then are the rivals
-    deleted, in one `_bulk_docs`: that request is not atomic, so whoever ends in between leaves
-    rivals to be merged again, and never loses one. Whatever is overtaken by another writer starts
-    over. Fields that the model does not know are the winner's, or else of the first rival that has
-    them, and so are attachments, by their names.
+    1. Read the winner with the names of the other open revisions, its rivals (`conflicts=true`).
+    2. Read the rivals with one `_bulk_get`.
+    3. Write the merged document over the winner.
+    4. Delete the rivals in one `_bulk_docs`. That request is not atomic: a process that ends after
+       3 leaves rivals, which are merged again the next time, and none is lost.
 
-    `conflicted` and `resolve_all` find the documents by a view, in the design document
-    `conflicts`, which they store at first. Errors: NotFound, Conflict (`contention`), DecodeFailed
-    for a revision that does not fit the model, OutcomeUnknown; and what `merge` raises.
+    After a Conflict it starts over. Fields that the model does not know are taken from the winner,
+    or else from the first rival that has them; attachments too, by their names.
+
+    `conflicted` and `resolve_all` find the documents by a view, in the design document `conflicts`,
+    which they store when they first need it. Errors: NotFound, Conflict (`contention`),
+    DecodeFailed for a revision that does not fit the model, OutcomeUnknown; and what `merge`
+    raises.
 
     Source: "Conflict management" in CouchDB's guide on replication.
     """
 
     def __init__(
         self,
-        client: Couch | HttpClient,
+        client: CouchClient | HttpClient,
         name: str,
         model: type[D],
         merge: Callable[[list[D]], D],
     ) -> None:
         self._schema = Schema(model)
         self._merge = merge
-        self.database = couch_of(client).database(name)
+        self.database = Database(client_of(client), name)
 
     def read(self, id: str) -> list[D]:
-        """Return the document's open revisions, CouchDB's winner first; NotFound if none."""
+        """Return the document's open revisions, the winner first; raise NotFound if absent."""
         leaves = self._leaves(check_document_id(id))
         return [loaded(self._schema.model, id, raw) for raw in leaves]
 
     def resolve(self, id: str, *, attempts: int = 20) -> D:
-        """Merge the document's revisions into one and return that; Conflict after `attempts`."""
+        """Merge the document's revisions and return the result; raise Conflict after `attempts`."""
         check_document_id(id)
         for attempt in range(1, attempts + 1):
             leaves = self._leaves(id)
             documents = [loaded(self._schema.model, id, raw) for raw in leaves]
             if len(leaves) == 1:
                 return documents[0]
-            made = self._merge(documents)
+            document = self._merge(documents)
             try:
-                self._store(id, leaves, made)
+                self._store(id, leaves, document)
             except Conflict:
                 time.sleep(_WAIT(attempt))
         raise Conflict("other writers were faster every time", reason="contention")
 
-    def _store(self, id: str, leaves: Sequence[dict[str, Any]], made: D) -> None:
-        """Write what was made of the leaves, then delete all but the first."""
-        _, fields = self._schema.checked(made)
-        document = merged(leaves, fields)
-        document["_attachments"] = self._attachments(id, leaves)
-        if not document["_attachments"]:
-            del document["_attachments"]
-        if document != leaves[0]:
-            self.database.put(id, document)
+    def _store(self, id: str, leaves: Sequence[dict[str, Any]], document: D) -> None:
+        """Write the merged document over the first leaf, then delete the other leaves."""
+        _, fields = self._schema.checked(document)
+        raw = merged(leaves, fields)
+        if attachments := self._attachments(id, leaves):
+            raw["_attachments"] = attachments
+        if raw != leaves[0]:
+            self.database.put(id, raw)
         rivals = [{"_id": id, "_rev": leaf["_rev"], "_deleted": True} for leaf in leaves[1:]]
         for outcome in self.database.bulk(rivals):
             if isinstance(outcome, DataError):
                 raise outcome
 
     def _leaves(self, id: str) -> list[dict[str, Any]]:
-        """The winner and its rivals as they are stored."""
+        """Return the winner and its rivals as raw documents."""
         winner = self.database.get(id, conflicts=True)
         revs: list[str] = winner.pop("_conflicts", [])
         if not revs:
             return [winner]
         path, body = f"{self.database.path}/_bulk_get", [{"id": id, "rev": rev} for rev in revs]
         reply = self.database.couch.read("POST", path, body={"docs": body})
-        try:
-            rows = [result["docs"][0] for result in reply["results"]]
-            # One that was deleted since is no rival any more.
-            found = [row["ok"] for row in rows if "ok" in row]
-            return [winner, *[raw for raw in found if not raw.get("_deleted")]]
-        except (KeyError, TypeError, IndexError):
-            raise BadGateway("the server answered something that CouchDB does not") from None
+        answers = first_leaves(reply, len(revs))
+        # A rival that was deleted meanwhile is not open any more.
+        found = [answer["ok"] for answer in answers if "ok" in answer]
+        return [winner, *[raw for raw in found if not raw.get("_deleted")]]
 
     def _attachments(self, id: str, leaves: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """The winner's attachments as stubs, and those that only rivals have, in full."""
+        """Return the winner's attachments as stubs, and those that only rivals have in full."""
         kept: dict[str, Any] = dict(leaves[0].get("_attachments", {}))
         for leaf in leaves[1:]:
             if missing := set(leaf.get("_attachments", {})) - set(kept):
@@ -117,7 +119,7 @@ class ConflictResolver(Generic[D]):
         return kept
 
     def conflicted(self, *, limit: int = 50, after: str | None = None) -> Page[str]:
-        """Return a page of the ids of documents that have rivals."""
+        """Return a page of the ids of documents with rivals."""
         options: dict[str, Any] = {"limit": limit, "after": after}
         try:
             page = self.database.view("conflicts", "conflicts", **options)
@@ -127,7 +129,7 @@ class ConflictResolver(Generic[D]):
         return page.map(lambda row: str(row.id))
 
     def resolve_all(self) -> int:
-        """Resolve every document that has rivals now, and return how many these were."""
+        """Resolve every document that has rivals now; return how many these were."""
         after, resolved = None, 0
         while True:
             page = self.conflicted(limit=_PAGE, after=after)

@@ -35,7 +35,7 @@ async def test_ensure_again(couch: AsyncCouch, namespace: str) -> None:
     await database.destroy()
 
 
-async def test_fields_of_others(database: AsyncDatabase) -> None:
+async def test_fields_of_others(couch: AsyncCouch, database: AsyncDatabase) -> None:
     """Only our fields are compared and written, whatever their order; the others stay."""
     reordered = {
         "views": {"by_n": {"reduce": "_count", "map": EMIT % 1}},
@@ -43,21 +43,21 @@ async def test_fields_of_others(database: AsyncDatabase) -> None:
         "note": "of somebody else",
     }
     rev = await database.put("_design/numbers", reordered)
-    await database.couch.ensure(designs={database.name: [design()]})
+    await couch.ensure(designs={database.name: [design()]})
     assert (await database.get("_design/numbers"))["_rev"] == rev
-    await database.couch.ensure(designs={database.name: [design(2)]})
+    await couch.ensure(designs={database.name: [design(2)]})
     assert (await database.get("_design/numbers"))["note"] == "of somebody else"
 
 
 @pytest.mark.couchdb3
-async def test_all_that_a_design_may_hold(database: AsyncDatabase) -> None:
+async def test_all_that_a_design_may_hold(couch: AsyncCouch, database: AsyncDatabase) -> None:
     """Filters, a validation and options are stored with the views."""
     whole = design(
         filters={"odd": "function (doc) { return doc.n % 2; }"},
         validate="function (new_, old, user) { if (new_.bad) { throw({forbidden: 'bad'}); } }",
         options={"include_design": True},
     )
-    await database.couch.ensure(designs={database.name: [whole]}, wait_built=True)
+    await couch.ensure(designs={database.name: [whole]}, wait_built=True)
     stored = await database.get("_design/numbers")
     assert stored["options"] == {"include_design": True}
     assert stored["filters"].keys() == {"odd"}
@@ -81,10 +81,10 @@ async def test_many_at_once(couch: AsyncCouch, namespace: str, wait_built: bool)
 
 
 @pytest.mark.couchdb3
-async def test_readers_do_not_wait(database: AsyncDatabase) -> None:
+async def test_readers_do_not_wait(couch: AsyncCouch, database: AsyncDatabase) -> None:
     """While a new index is built readers get whole answers of the old one, without delay."""
     await database.bulk([{"_id": str(n), "n": n} for n in range(700)])
-    await database.couch.ensure(designs={database.name: [design(1)]}, wait_built=True)
+    await couch.ensure(designs={database.name: [design(1)]}, wait_built=True)
     slow = "(function () { var i = 0; while (i < 30000) { i += 1; } return 2; }())"
     waits: list[float] = []
     answers: list[Any] = []
@@ -101,7 +101,7 @@ async def test_readers_do_not_wait(database: AsyncDatabase) -> None:
     begun = time.monotonic()
     async with meanwhile(read):
         try:
-            await database.couch.ensure(
+            await couch.ensure(
                 designs={database.name: [design(slow)]},
                 wait_built=True,
                 progress=lambda design, done, total: told.append((design.name, done, total)),
@@ -123,11 +123,11 @@ async def test_readers_do_not_wait(database: AsyncDatabase) -> None:
 
 
 @pytest.mark.couchdb3
-async def test_left_by_a_killed_process(database: AsyncDatabase) -> None:
+async def test_left_by_a_killed_process(couch: AsyncCouch, database: AsyncDatabase) -> None:
     """The second name that a killed process left behind is used and removed."""
     aside = design().aside()
-    await database.couch.ensure(designs={database.name: [aside]})
-    await database.couch.ensure(designs={database.name: [design()]}, wait_built=True)
+    await couch.ensure(designs={database.name: [aside]})
+    await couch.ensure(designs={database.name: [design()]}, wait_built=True)
     with pytest.raises(NotFound):
         await database.get(aside.id)
 
@@ -143,23 +143,23 @@ async def test_left_by_a_killed_process(database: AsyncDatabase) -> None:
     ],
 )
 async def test_broken_function(
-    database: AsyncDatabase, view: View, kind: str, wait_built: bool
+    couch: AsyncCouch, database: AsyncDatabase, view: View, kind: str, wait_built: bool
 ) -> None:
     """A function that does not compile is InvalidArgument that names it; nothing is written."""
-    await database.couch.ensure(designs={database.name: [design()]})
+    await couch.ensure(designs={database.name: [design()]})
     before = await database.all_docs({})
     broken = DesignDocument("numbers", {"by_n": View(EMIT % 1), "it's": view})
     with pytest.raises(InvalidArgument, match=f'{kind} function of the view "it\'s"'):
-        await database.couch.ensure(designs={database.name: [broken]}, wait_built=wait_built)
+        await couch.ensure(designs={database.name: [broken]}, wait_built=wait_built)
     assert await database.all_docs({}) == before
 
 
 @pytest.mark.couchdb3
-async def test_unknown_reducer(database: AsyncDatabase) -> None:
+async def test_unknown_reducer(couch: AsyncCouch, database: AsyncDatabase) -> None:
     """A built-in reducer that does not exist is InvalidArgument."""
     wrong = DesignDocument("numbers", {"by_n": View(EMIT % 1, "_median")})
     with pytest.raises(InvalidArgument, match="numbers"):
-        await database.couch.ensure(designs={database.name: [wrong]})
+        await couch.ensure(designs={database.name: [wrong]})
 
 
 @pytest.mark.parametrize(

@@ -108,13 +108,13 @@ async def test_attempts_come_to_an_end(database: AsyncDatabase) -> None:
     """An update whose document others change every time is Conflict (contention)."""
     people = of(database, Person)
     await people.create(Person(id="ann"))
-    write = people._batching.write
+    write = people._batcher.write
 
     async def overtaken(id: str, data: bytes, *, new: bool) -> str:
         await database.put("ann", {**await database.get("ann"), "nick": str(len(data))})
         return await write(id, data, new=new)
 
-    people._batching.write = overtaken
+    people._batcher.write = overtaken
     with pytest.raises(Conflict) as raised:
         await people.update("ann", {"age": 1}, attempts=3)
     assert raised.value.reason == "contention"

@@ -42,9 +42,9 @@ HOSTILE: list[Any] = [
 
 
 @pytest.fixture
-async def keyed(database: AsyncDatabase) -> AsyncDatabase:
+async def keyed(couch: AsyncCouch, database: AsyncDatabase) -> AsyncDatabase:
     """A database with the views."""
-    await database.couch.ensure(designs={database.name: [DESIGN]})
+    await couch.ensure(designs={database.name: [DESIGN]})
     return database
 
 
@@ -232,13 +232,13 @@ async def test_rows_of_many_kinds(keyed: AsyncDatabase) -> None:
     assert len(every) == 6
 
 
-async def test_strange_names(keyed: AsyncDatabase) -> None:
+async def test_strange_names(couch: AsyncCouch, keyed: AsyncDatabase) -> None:
     """Names of designs and views hold anything, and reach nothing but what they name."""
     await fill(keyed, {"key": 1, "n": 2})
     name = next(name for name in DESIGN.views if name.startswith("name"))
     assert (await keyed.view("keys", name)).items == [Row(1, "doc 000", 2)]
     strange = DesignDocument("a/b ?#'\"\u2028", {".": View(BY_KEY), "..": View(BY_KEY)})
-    await keyed.couch.ensure(designs={keyed.name: [strange]})
+    await couch.ensure(designs={keyed.name: [strange]})
     for view in strange.views:
         assert len(await keyed.view(strange.name, view)) == 1
     for design, view in (("keys/_view/by_key", "by_key"), ("keys", "by_key?limit=1"), ("..", "x")):
@@ -246,12 +246,12 @@ async def test_strange_names(keyed: AsyncDatabase) -> None:
             await keyed.view(design, view)
 
 
-async def test_nothing_there(keyed: AsyncDatabase) -> None:
+async def test_nothing_there(couch: AsyncCouch, keyed: AsyncDatabase) -> None:
     """An unknown view, design document or database is NotFound."""
     for database, design, view in (
         (keyed, "keys", "none"),
         (keyed, "none", "by_key"),
-        (keyed.couch.database(f"{keyed.name}-none"), "keys", "by_key"),
+        (couch.database(f"{keyed.name}-none"), "keys", "by_key"),
     ):
         with pytest.raises(NotFound):
             await database.view(design, view)
@@ -298,13 +298,13 @@ async def test_malformed_reductions(keyed: AsyncDatabase) -> None:
             await keyed.view("keys", name)  # type: ignore[arg-type]  # that is the test
 
 
-async def test_cursors_of_others(keyed: AsyncDatabase) -> None:
+async def test_cursors_of_others(couch: AsyncCouch, keyed: AsyncDatabase) -> None:
     """A cursor of another view, range, direction or database, or a damaged one, is refused."""
     await fill(keyed, *[{"key": n, "n": n} for n in range(3)])
     cursor = (await keyed.view("keys", "by_key", limit=1)).next
     assert cursor is not None
     damaged = cursor[:-6] + ("A" if cursor[-6] != "A" else "B") + cursor[-5:]
-    other = keyed.couch.database(f"{keyed.name}-other")
+    other = couch.database(f"{keyed.name}-other")
     for database, view, options in (
         (keyed, "null", {"after": cursor}),
         (keyed, "by_key", {"after": cursor, "start": 0}),
@@ -316,12 +316,14 @@ async def test_cursors_of_others(keyed: AsyncDatabase) -> None:
             await database.view("keys", view, **options)
 
 
-async def test_cursor_outlives_a_change_of_the_design(keyed: AsyncDatabase) -> None:
+async def test_cursor_outlives_a_change_of_the_design(
+    couch: AsyncCouch, keyed: AsyncDatabase
+) -> None:
     """A cursor is a place in the order of keys: another index of the same keys goes on there."""
     await fill(keyed, *[{"key": n, "n": n} for n in range(4)])
     page = await keyed.view("keys", "by_key", limit=2)
     changed = DesignDocument("keys", {"by_key": View(BY_KEY + " // changed")})
-    await keyed.couch.ensure(designs={keyed.name: [changed]})
+    await couch.ensure(designs={keyed.name: [changed]})
     rest = await keyed.view("keys", "by_key", limit=2, after=page.next)
     assert [row.key for row in rest] == [2, 3]
 

@@ -36,7 +36,7 @@ def test_ensure_again(couch: Couch, namespace: str) -> None:
     database.destroy()
 
 
-def test_fields_of_others(database: Database) -> None:
+def test_fields_of_others(couch: Couch, database: Database) -> None:
     """Only our fields are compared and written, whatever their order; the others stay."""
     reordered = {
         "views": {"by_n": {"reduce": "_count", "map": EMIT % 1}},
@@ -44,21 +44,21 @@ def test_fields_of_others(database: Database) -> None:
         "note": "of somebody else",
     }
     rev = database.put("_design/numbers", reordered)
-    database.couch.ensure(designs={database.name: [design()]})
+    couch.ensure(designs={database.name: [design()]})
     assert (database.get("_design/numbers"))["_rev"] == rev
-    database.couch.ensure(designs={database.name: [design(2)]})
+    couch.ensure(designs={database.name: [design(2)]})
     assert (database.get("_design/numbers"))["note"] == "of somebody else"
 
 
 @pytest.mark.couchdb3
-def test_all_that_a_design_may_hold(database: Database) -> None:
+def test_all_that_a_design_may_hold(couch: Couch, database: Database) -> None:
     """Filters, a validation and options are stored with the views."""
     whole = design(
         filters={"odd": "function (doc) { return doc.n % 2; }"},
         validate="function (new_, old, user) { if (new_.bad) { throw({forbidden: 'bad'}); } }",
         options={"include_design": True},
     )
-    database.couch.ensure(designs={database.name: [whole]}, wait_built=True)
+    couch.ensure(designs={database.name: [whole]}, wait_built=True)
     stored = database.get("_design/numbers")
     assert stored["options"] == {"include_design": True}
     assert stored["filters"].keys() == {"odd"}
@@ -82,10 +82,10 @@ def test_many_at_once(couch: Couch, namespace: str, wait_built: bool) -> None:
 
 
 @pytest.mark.couchdb3
-def test_readers_do_not_wait(database: Database) -> None:
+def test_readers_do_not_wait(couch: Couch, database: Database) -> None:
     """While a new index is built readers get whole answers of the old one, without delay."""
     database.bulk([{"_id": str(n), "n": n} for n in range(700)])
-    database.couch.ensure(designs={database.name: [design(1)]}, wait_built=True)
+    couch.ensure(designs={database.name: [design(1)]}, wait_built=True)
     slow = "(function () { var i = 0; while (i < 30000) { i += 1; } return 2; }())"
     waits: list[float] = []
     answers: list[Any] = []
@@ -102,7 +102,7 @@ def test_readers_do_not_wait(database: Database) -> None:
     begun = time.monotonic()
     with meanwhile(read):
         try:
-            database.couch.ensure(
+            couch.ensure(
                 designs={database.name: [design(slow)]},
                 wait_built=True,
                 progress=lambda design, done, total: told.append((design.name, done, total)),
@@ -124,11 +124,11 @@ def test_readers_do_not_wait(database: Database) -> None:
 
 
 @pytest.mark.couchdb3
-def test_left_by_a_killed_process(database: Database) -> None:
+def test_left_by_a_killed_process(couch: Couch, database: Database) -> None:
     """The second name that a killed process left behind is used and removed."""
     aside = design().aside()
-    database.couch.ensure(designs={database.name: [aside]})
-    database.couch.ensure(designs={database.name: [design()]}, wait_built=True)
+    couch.ensure(designs={database.name: [aside]})
+    couch.ensure(designs={database.name: [design()]}, wait_built=True)
     with pytest.raises(NotFound):
         database.get(aside.id)
 
@@ -143,22 +143,24 @@ def test_left_by_a_killed_process(database: Database) -> None:
         (View(EMIT % 1, "function ( {"), "reduce"),
     ],
 )
-def test_broken_function(database: Database, view: View, kind: str, wait_built: bool) -> None:
+def test_broken_function(
+    couch: Couch, database: Database, view: View, kind: str, wait_built: bool
+) -> None:
     """A function that does not compile is InvalidArgument that names it; nothing is written."""
-    database.couch.ensure(designs={database.name: [design()]})
+    couch.ensure(designs={database.name: [design()]})
     before = database.all_docs({})
     broken = DesignDocument("numbers", {"by_n": View(EMIT % 1), "it's": view})
     with pytest.raises(InvalidArgument, match=f'{kind} function of the view "it\'s"'):
-        database.couch.ensure(designs={database.name: [broken]}, wait_built=wait_built)
+        couch.ensure(designs={database.name: [broken]}, wait_built=wait_built)
     assert database.all_docs({}) == before
 
 
 @pytest.mark.couchdb3
-def test_unknown_reducer(database: Database) -> None:
+def test_unknown_reducer(couch: Couch, database: Database) -> None:
     """A built-in reducer that does not exist is InvalidArgument."""
     wrong = DesignDocument("numbers", {"by_n": View(EMIT % 1, "_median")})
     with pytest.raises(InvalidArgument, match="numbers"):
-        database.couch.ensure(designs={database.name: [wrong]})
+        couch.ensure(designs={database.name: [wrong]})
 
 
 @pytest.mark.parametrize(

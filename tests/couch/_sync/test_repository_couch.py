@@ -109,13 +109,13 @@ def test_attempts_come_to_an_end(database: Database) -> None:
     """An update whose document others change every time is Conflict (contention)."""
     people = of(database, Person)
     people.create(Person(id="ann"))
-    write = people._batching.write
+    write = people._batcher.write
 
     def overtaken(id: str, data: bytes, *, new: bool) -> str:
         database.put("ann", {**database.get("ann"), "nick": str(len(data))})
         return write(id, data, new=new)
 
-    people._batching.write = overtaken
+    people._batcher.write = overtaken
     with pytest.raises(Conflict) as raised:
         people.update("ann", {"age": 1}, attempts=3)
     assert raised.value.reason == "contention"

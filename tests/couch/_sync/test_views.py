@@ -43,9 +43,9 @@ HOSTILE: list[Any] = [
 
 
 @pytest.fixture
-def keyed(database: Database) -> Database:
+def keyed(couch: Couch, database: Database) -> Database:
     """A database with the views."""
-    database.couch.ensure(designs={database.name: [DESIGN]})
+    couch.ensure(designs={database.name: [DESIGN]})
     return database
 
 
@@ -231,13 +231,13 @@ def test_rows_of_many_kinds(keyed: Database) -> None:
     assert len(every) == 6
 
 
-def test_strange_names(keyed: Database) -> None:
+def test_strange_names(couch: Couch, keyed: Database) -> None:
     """Names of designs and views hold anything, and reach nothing but what they name."""
     fill(keyed, {"key": 1, "n": 2})
     name = next(name for name in DESIGN.views if name.startswith("name"))
     assert (keyed.view("keys", name)).items == [Row(1, "doc 000", 2)]
     strange = DesignDocument("a/b ?#'\"\u2028", {".": View(BY_KEY), "..": View(BY_KEY)})
-    keyed.couch.ensure(designs={keyed.name: [strange]})
+    couch.ensure(designs={keyed.name: [strange]})
     for view in strange.views:
         assert len(keyed.view(strange.name, view)) == 1
     for design, view in (("keys/_view/by_key", "by_key"), ("keys", "by_key?limit=1"), ("..", "x")):
@@ -245,12 +245,12 @@ def test_strange_names(keyed: Database) -> None:
             keyed.view(design, view)
 
 
-def test_nothing_there(keyed: Database) -> None:
+def test_nothing_there(couch: Couch, keyed: Database) -> None:
     """An unknown view, design document or database is NotFound."""
     for database, design, view in (
         (keyed, "keys", "none"),
         (keyed, "none", "by_key"),
-        (keyed.couch.database(f"{keyed.name}-none"), "keys", "by_key"),
+        (couch.database(f"{keyed.name}-none"), "keys", "by_key"),
     ):
         with pytest.raises(NotFound):
             database.view(design, view)
@@ -297,13 +297,13 @@ def test_malformed_reductions(keyed: Database) -> None:
             keyed.view("keys", name)  # type: ignore[arg-type]  # that is the test
 
 
-def test_cursors_of_others(keyed: Database) -> None:
+def test_cursors_of_others(couch: Couch, keyed: Database) -> None:
     """A cursor of another view, range, direction or database, or a damaged one, is refused."""
     fill(keyed, *[{"key": n, "n": n} for n in range(3)])
     cursor = (keyed.view("keys", "by_key", limit=1)).next
     assert cursor is not None
     damaged = cursor[:-6] + ("A" if cursor[-6] != "A" else "B") + cursor[-5:]
-    other = keyed.couch.database(f"{keyed.name}-other")
+    other = couch.database(f"{keyed.name}-other")
     for database, view, options in (
         (keyed, "null", {"after": cursor}),
         (keyed, "by_key", {"after": cursor, "start": 0}),
@@ -315,12 +315,12 @@ def test_cursors_of_others(keyed: Database) -> None:
             database.view("keys", view, **options)
 
 
-def test_cursor_outlives_a_change_of_the_design(keyed: Database) -> None:
+def test_cursor_outlives_a_change_of_the_design(couch: Couch, keyed: Database) -> None:
     """A cursor is a place in the order of keys: another index of the same keys goes on there."""
     fill(keyed, *[{"key": n, "n": n} for n in range(4)])
     page = keyed.view("keys", "by_key", limit=2)
     changed = DesignDocument("keys", {"by_key": View(BY_KEY + " // changed")})
-    keyed.couch.ensure(designs={keyed.name: [changed]})
+    couch.ensure(designs={keyed.name: [changed]})
     rest = keyed.view("keys", "by_key", limit=2, after=page.next)
     assert [row.key for row in rest] == [2, 3]
 

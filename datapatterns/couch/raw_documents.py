@@ -1,7 +1,7 @@
-"""Documents as CouchDB stores them: what is computed before and after the trip to the server.
+"""Raw documents, the JSON that CouchDB stores: built from models, and read back into models.
 
-The JSON of a document is the model's fields, whatever others stored beside them, and CouchDB's own
-members, which begin with an underscore: `_id`, `_rev`, `_attachments`.
+A raw document has the model's fields, fields that other programs stored beside them, and CouchDB's
+own members, which begin with an underscore: `_id`, `_rev`, `_attachments`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from datapatterns.codecs import dumps
+from datapatterns.couch.errors import stale, unexpected_answer
 from datapatterns.couch.paths import check_id
 from datapatterns.documents import Document, Schema, document_id, load, revise
-from datapatterns.errors import BadGateway, Conflict, InvalidArgument, InvalidData, NotFound
+from datapatterns.errors import InvalidArgument, InvalidData, NotFound
 
 D = TypeVar("D", bound=Document)
 
@@ -21,7 +22,7 @@ Raw = Mapping[str, Any]
 
 
 def check_document_id(id: object) -> str:
-    """The id as it came; InvalidArgument for one that CouchDB keeps for itself, or not at all."""
+    """Return the id unchanged; raise InvalidArgument unless an ordinary document may have it."""
     id = check_id(id)
     if id.startswith("_"):
         raise InvalidArgument("an id must not begin with an underscore")
@@ -29,62 +30,63 @@ def check_document_id(id: object) -> str:
 
 
 def revision_of(raw: Raw) -> str:
-    """The revision that a stored document carries."""
+    """Return the revision in a raw document; raise BadGateway if it has none."""
     rev = raw.get("_rev")
     if not isinstance(rev, str):
-        raise BadGateway("the server answered something that CouchDB does not")
+        raise unexpected_answer()
     return rev
 
 
 def fields_in(raw: Raw) -> dict[str, Any]:
-    """The fields of a stored document, less CouchDB's own."""
+    """Return the fields of a raw document without CouchDB's own."""
     return {name: value for name, value in raw.items() if not name.startswith("_")}
 
 
 def loaded(model: type[D], id: str, raw: Raw) -> D:
-    """The stored document as its model; DecodeFailed, naming the id, if it does not fit."""
+    """Return the raw document as its model; raise DecodeFailed, with the id, if it does not fit."""
     return load(model, id, revision_of(raw), fields_in(raw))
 
 
 @dataclass(frozen=True, slots=True)
 class Write(Generic[D]):
-    """A document on its way: its id, its whole JSON, and what it is once that is stored."""
+    """A document to store: its id, its whole JSON, and the model that is returned afterwards."""
 
     id: str
     data: bytes
-    made: D
-    expected: str = ""
+    document: D
+    expected: str = ""  # the revision that it replaces
 
     def done(self, rev: str) -> D:
-        """The document as it is stored now."""
-        self.made.id, self.made.rev = self.id, rev
-        return self.made
+        """Return the document, now stored under that revision."""
+        self.document.id, self.document.rev = self.id, rev
+        return self.document
 
 
 def creation(schema: Schema[D], document: D) -> Write[D]:
-    """The write of a new document."""
-    made, fields = schema.checked(document)
+    """Return the write of a new document."""
+    checked, fields = schema.checked(document)
     id = check_document_id(document_id(document, schema.id_from))
-    return Write(id, _encoded({"_id": id}, fields), made)
+    return Write(id, _encoded({"_id": id}, fields), checked)
 
 
 def replacement(schema: Schema[D], document: D) -> Write[D]:
-    """The write of a whole document over the revision it carries."""
-    made, fields = schema.checked(document)
+    """Return the write of a whole document over the revision it carries."""
+    checked, fields = schema.checked(document)
     id = check_document_id(document.id)
     if schema.id_from is not None and getattr(document, schema.id_from) != id:
         raise InvalidData.field(schema.id_from, "cannot be changed", "frozen_field")
     if not isinstance(document.rev, str):
         raise stale()
-    return Write(id, _encoded({"_id": id, "_rev": document.rev}, fields), made, document.rev)
+    return Write(id, _encoded({"_id": id, "_rev": document.rev}, fields), checked, document.rev)
 
 
 def change(
     schema: Schema[D], id: str, raw: Raw | None, changes: Mapping[str, Any], rev: str | None
 ) -> Write[D]:
-    """The write of some fields over what is stored; NotFound, or Conflict if `rev` is another.
+    """Return the write of some fields over the stored document `raw`.
 
-    All else that is stored goes along as it came, attachments as the stubs that stand for them.
+    Raise NotFound if there is no such document, Conflict if `rev` is given and is not its revision.
+    All other members stay as they are, attachments as the stubs that stand for them.
     """
     if raw is None:
         raise absent()
@@ -92,12 +94,12 @@ def change(
     if rev is not None and rev != expected:
         raise stale()
     fields = revise(fields_in(raw), changes, schema.model, update_model=schema.update_model)
-    made = load(schema.model, id, expected, fields)
-    return Write(id, dumps({**raw, **fields}), made, expected)
+    document = load(schema.model, id, expected, fields)
+    return Write(id, dumps({**raw, **fields}), document, expected)
 
 
 def merged(leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The first of a document's revisions with these fields, and what only the others have."""
+    """Return the first leaf with these fields, and with the fields that only other leaves have."""
     found: dict[str, Any] = {}
     for leaf in reversed(leaves):
         found |= fields_in(leaf)
@@ -106,16 +108,12 @@ def merged(leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encoded(own: dict[str, str], fields: dict[str, Any]) -> bytes:
+    """Return CouchDB's own members and the fields as JSON; raise InvalidData for reserved names."""
     if any(name.startswith("_") for name in fields):
         raise InvalidData("fields that begin with an underscore belong to CouchDB")
     return dumps({**own, **fields})
 
 
 def absent() -> NotFound:
-    """The error for a document that is not there."""
+    """Return the error for a document that does not exist."""
     return NotFound("there is no such document")
-
-
-def stale() -> Conflict:
-    """The error for a revision that is not the stored one."""
-    return Conflict("the document has changed since it was read")

@@ -1,4 +1,4 @@
-"""How much goes into one request for many documents, and what it is made of."""
+"""How many documents go into one bulk request, and the body of such a request."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
 MOST = 500  # documents in a request
-MOST_BYTES = 2**22  # of them together; a larger one goes alone
+MOST_BYTES = 2**22  # of them together; a larger document goes alone
 _FIRST = 100  # documents in a request before it is known how large they are
 
-# What a server says of a request that it did not understand or could not carry out as a whole:
-# then each member is sent by itself, so that nobody pays for another's mistake.
+# The errors of a request that the server did not understand or could not carry out as a whole. Its
+# documents are then sent one by one, so that only the faulty one fails.
 REFUSED = (InvalidArgument, TooLarge, BadGateway)
 
 
 class Sizes:
-    """How large the documents of a database are, as far as they have been seen."""
+    """Estimates how large the documents of a database are, from the replies seen so far."""
 
     def __init__(self) -> None:
         self._each = MOST_BYTES / _FIRST
 
     def saw(self, size: int, documents: int) -> None:
-        """Learn from a reply: at once that they are large, little by little that they are small."""
+        """Learn from a reply of `size` bytes with so many documents.
+
+        Larger documents raise the estimate at once; smaller ones lower it step by step.
+        """
         each = size / max(1, documents)
         self._each = max(each, (self._each + each) / 2)
 
     @property
     def at_once(self) -> int:
-        """How many to read in one request."""
+        """Return how many documents to read in one request."""
         return max(1, min(MOST, int(MOST_BYTES / max(1.0, self._each))))
 
 
 def parts(items: Sequence[tuple[T, bytes]]) -> Iterator[Sequence[tuple[T, bytes]]]:
-    """The items in their order, in parts of at most so many and so many bytes."""
+    """Split the items, in their order, into parts of at most `MOST` items and `MOST_BYTES`."""
     begin = size = 0
     for at, (_, data) in enumerate(items):
         if at > begin and (at - begin == MOST or size + len(data) > MOST_BYTES):
@@ -49,13 +52,14 @@ def parts(items: Sequence[tuple[T, bytes]]) -> Iterator[Sequence[tuple[T, bytes]
         yield items[begin:]
 
 
-def bulk_body(documents: Iterable[bytes]) -> bytes:
-    """The body of `_bulk_docs` for documents that are JSON already."""
-    return b'{"docs":[' + b",".join(documents) + b"]}"
+def bulk_body(documents: Iterable[bytes], *, new_edits: bool = True) -> bytes:
+    """Return the body of `_bulk_docs` for documents that are JSON already."""
+    end = b"]}" if new_edits else b'],"new_edits":false}'
+    return b'{"docs":[' + b",".join(documents) + end
 
 
 def again(error: E) -> E:
-    """The same error for another caller: who raises it writes a traceback into it."""
+    """Return a copy of the error for another caller, since raising it adds a traceback to it."""
     other = copy.copy(error)
     other.__cause__ = error.__cause__
     return other

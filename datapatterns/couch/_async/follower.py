@@ -1,4 +1,4 @@
-"""One `follow` of a changes feed: what it does with one connection after the other."""
+"""One `follow` of a changes feed, over one connection after the other."""
 
 from __future__ import annotations
 
@@ -10,18 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change
-from datapatterns.couch._async.place import AsyncPlace
-from datapatterns.couch._async.streaming import AsyncLine
-from datapatterns.couch.feeds import (
-    BEGINNING,
-    Gone,
-    Raw,
-    Reading,
-    Row,
-    Rows,
-    instance_of,
-    is_design,
-)
+from datapatterns.couch._async.locator import AsyncLocator
+from datapatterns.couch._async.streaming import AsyncConnection
+from datapatterns.couch.change_rows import ChangeRow, RowParser, is_design
+from datapatterns.couch.changes import BEGINNING, FeedOptions, Gone, Raw, instance_of
 from datapatterns.documents import Document
 from datapatterns.errors import (
     BadGateway,
@@ -42,77 +34,78 @@ M = TypeVar("M", bound=Document)
 
 _FINAL = (InvalidArgument, Unauthorized, Forbidden, NotFound, Closed)
 _BACKOFF = Backoff(base=0.1, cap=60.0)
-_PULL = 10_000  # changes asked for at once, unless the consumer is slower than that
-_FEWEST = 10
+_MOST_CHANGES = 10_000  # in a batch; fewer if the consumer is slow
+_FEWEST_CHANGES = 10
 _SLACK = 5.0  # seconds beyond a heartbeat for the header of a reply
 _MOST_DOUBLINGS = 6
-# Empty heartbeats after which a feed with a selector asks how far it is, so that its position
-# follows what the server rejects without a word.
+# Heartbeats without a row after which a feed with a selector asks for its position again: the
+# server does not report the changes that it rejects.
 _BEATS = 10
 
 
 class AsyncFeed(Protocol[M]):
-    """What a feed shows to those who follow it."""
+    """What a follower needs of its feed."""
 
-    place: AsyncPlace
-    reading: Reading[M]
+    locator: AsyncLocator
+    options: FeedOptions[M]
     paused: bool
     ensure: bool
 
     def tell(self, name: str, **details: Any) -> None:
-        """Tell the listeners."""
+        """Call the listeners."""
         ...
 
-    def begun(self, following: Any) -> None:
-        """Have it stopped with the others."""
+    def begun(self, follower: Any) -> None:
+        """Have the follower stopped and resumed with the feed."""
         ...
 
-    def ended(self, following: Any) -> None:
-        """It needs no stopping any more."""
+    def ended(self, follower: Any) -> None:
+        """Forget the follower."""
         ...
 
 
-class AsyncFollowing(Generic[M]):
-    """Reads batches until none is left, then the continuous feed, from `at` on, over and over.
+class AsyncFollower(Generic[M]):
+    """Reads batches until none is left, then the continuous feed, from a position on, repeatedly.
 
-    `at` is the position of the last change handed out, or passed over. Whatever fails, the line is
-    closed and a new one asks for what comes after `at`: so nothing is skipped, and what had arrived
-    but was not handed out comes once more. On each new line the database is looked at first, since
-    the reply to a feed does not tell that it was deleted and made again.
+    `_at` is the position of the last change that was handed out or passed over. After any failure
+    the connection is closed, and a new one asks for the changes after `_at`: so none is skipped,
+    and changes that had arrived but were not handed out come again. Each new connection reads the
+    database's description first, since the reply to a feed does not show that the database was
+    deleted and created again.
     """
 
     def __init__(
         self, feed: AsyncFeed[M], since: str, passed: Callable[[str], object] | None
     ) -> None:
-        self._feed, self._reading, self._passed = feed, feed.reading, passed
+        self._feed, self._options, self._passed = feed, feed.options, passed
         self._since = since
         self._at: str | None = None
         self._instance = ""
         self._stopped = False
         self._wake = AsyncEvent()
-        self._line: AsyncLine | None = None
-        self._rows: Rows | None = None  # of the reply under way
-        self._over = False  # whether that reply has been read to its end
+        self._connection: AsyncConnection | None = None
+        self._reply: RowParser | None = None  # of the reply under way
+        self._over = False  # whether that reply was read to its end
         self._live = False  # whether it is, or will be, the continuous feed
         self._caught_up = False
         self._attempt = 0  # failures since the last row or heartbeat
         self._renewed = False  # whether refused credentials were tried once more
         self._slow = 0  # batches in a row that took too long
         self._beats = 0  # since the last row
-        self._limit = _PULL
-        self._handed = 0  # rows of the reply under way
+        self._limit = _MOST_CHANGES
+        self._handed = 0  # rows taken from the reply under way
         self._last_change = self._last_read = time.monotonic()
 
     def stop(self) -> None:
-        """End it, from anywhere."""
-        self._stopped = True  # first this: a line that is being made is looked at afterwards
+        """End the iteration; may be called from any thread."""
+        self._stopped = True  # set first: `_connect` reads it after it has made a connection
         self._wake.set()
-        line = self._line
-        if line is not None:
-            line.interrupt()
+        connection = self._connection
+        if connection is not None:
+            connection.interrupt()
 
     def wake(self) -> None:
-        """Have it look whether it is paused."""
+        """Have the iteration check again whether it is paused."""
         self._wake.set()
 
     async def changes(self) -> AsyncIterator[Change[M]]:
@@ -132,17 +125,17 @@ class AsyncFollowing(Generic[M]):
             self._feed.ended(self)
 
     async def _may_go_on(self) -> bool:
-        """Wait while paused, without a connection after a while; return False once stopped."""
+        """Wait while paused, after a heartbeat without a connection; return False if stopped."""
         while self._feed.paused and not self._stopped:
-            self._wake.clear()  # first this, then the look: so no call falls in between
+            self._wake.clear()  # cleared before the flags are read, so that no call is missed
             if self._feed.paused and not self._stopped:
-                if not await self._wake.wait(self._reading.beat):
+                if not await self._wake.wait(self._options.beat):
                     await self._hang_up()
                 self._last_change = time.monotonic()
         return not self._stopped
 
-    async def _next_rows(self) -> list[Row]:
-        """Return what comes next, which may be nothing; raise what cannot pass."""
+    async def _next_rows(self) -> list[ChangeRow]:
+        """Return the rows that come next, which may be none; raise errors that cannot pass."""
         try:
             rows = await self._read()
         except DataError as error:
@@ -153,32 +146,34 @@ class AsyncFollowing(Generic[M]):
             self._check_activity()
         return rows
 
-    async def _read(self) -> list[Row]:
+    async def _read(self) -> list[ChangeRow]:
+        """Do the next step: connect, ask, read a piece of the reply, or go on behind its end."""
         if self._lags():
             await self._hang_up()
-            self._limit = max(_FEWEST, min(self._limit, self._handed))
+            self._limit = max(_FEWEST_CHANGES, min(self._limit, self._handed))
         if self._over:
             await self._settle()
             return []
-        if self._line is None:
+        if self._connection is None:
             await self._connect()
-        line = self._line
-        if line is None or self._stopped:
+        connection = self._connection
+        if connection is None or self._stopped:
             return []
-        if self._rows is None:
-            await self._ask(line)
+        if self._reply is None:
+            await self._ask(connection)
             return []
-        data = await line.more(self._patience())
+        data = await connection.more(self._patience())
         self._last_read = time.monotonic()
         self._over = not data
-        return self._parsed(self._rows, data)
+        return self._parsed(self._reply, data)
 
     def _lags(self) -> bool:
-        """Whether the consumer held us so long that a server could have taken us for dead."""
+        """Return whether the consumer took so long that the server may have closed the reply."""
         held = time.monotonic() - self._last_read
-        return self._rows is not None and not self._over and held > self._reading.beat
+        return self._reply is not None and not self._over and held > self._options.beat
 
-    def _parsed(self, reply: Rows, data: bytes) -> list[Row]:
+    def _parsed(self, reply: RowParser, data: bytes) -> list[ChangeRow]:
+        """Return the rows in a piece of the reply, and count its heartbeats."""
         beats = reply.beats
         rows = reply.take(data) if data else reply.finish()
         if rows:
@@ -189,18 +184,19 @@ class AsyncFollowing(Generic[M]):
                 self._feed.tell("heartbeat")
         if rows or (self._live and reply.beats > beats):
             self._attempt, self._renewed = 0, False
-        if self._beats >= _BEATS and self._reading.selector is not None:
+        if self._beats >= _BEATS and self._options.selector is not None:
             self._beats, self._over = 0, True
         return rows
 
     async def _connect(self) -> None:
-        self._line = line = self._feed.place.line()
+        """Open a connection, read the database's description, and find the position to start at."""
+        self._connection = connection = self._feed.locator.connection()
         if self._stopped:
             return
-        info = await self._look(line)
-        self._feed.ensure = False  # from now on an absent database is a deleted one
+        info = await self._info(connection)
+        self._feed.ensure = False  # an absent database is a deleted one from now on
         instance, known = instance_of(info), self._instance
-        self._instance = self._feed.place.instance = instance
+        self._instance = self._feed.locator.instance = instance
         if self._at is None:
             self._at = str(info["update_seq"]) if self._since == "now" else self._since
             self._feed.tell("confirm", seq=self._at)
@@ -208,49 +204,51 @@ class AsyncFollowing(Generic[M]):
             self._recreated(self._at)
         self._feed.tell("connected")
 
-    async def _look(self, line: AsyncLine) -> Raw:
-        """Return what the server says of the database; the first time, make it if it is absent."""
-        path, within = self._feed.place.path, self._header_due()
+    async def _info(self, connection: AsyncConnection) -> Raw:
+        """Return the database's description; the first time, create the database if absent."""
+        path, within = self._feed.locator.path, self._header_due()
         try:
-            info = await line.ask("GET", path, within=within)
+            info = await connection.ask("GET", path, within=within)
         except NotFound:
             if not self._feed.ensure:
                 raise
             try:
-                await line.ask("PUT", path, within=within)
+                await connection.ask("PUT", path, within=within)
             except Conflict:
-                pass  # somebody else was faster
+                pass  # another client was faster
             except (Unauthorized, Forbidden) as error:
                 raise NotFound("there is no such database") from error
-            info = await line.ask("GET", path, within=within)
+            info = await connection.ask("GET", path, within=within)
         if not isinstance(info, Mapping) or "update_seq" not in info:
-            raise BadGateway("what answers there is no CouchDB")
+            raise BadGateway("the server that answers is not a CouchDB")
         return cast("Raw", info)
 
     def _recreated(self, at: str) -> None:
-        if self._reading.on_recreated == "fail":
-            raise Gone("the collection was deleted and made again", at)
-        message = "a collection was deleted and made again; it is read from its beginning"
-        logger.warning(message, extra={"collection": self._feed.place.name})
+        """Start again at the beginning of a database that was created again, or raise NotFound."""
+        if self._options.on_recreated == "fail":
+            raise Gone("the collection was deleted and created again", at)
+        message = "a collection was deleted and created again; it is read from its beginning"
+        logger.warning(message, extra={"collection": self._feed.locator.name})
         self._at, self._live = BEGINNING, False
         self._feed.tell("recreated", last_seq=at)
         if self._passed is not None:
             self._passed(BEGINNING)
 
-    async def _ask(self, line: AsyncLine) -> None:
+    async def _ask(self, connection: AsyncConnection) -> None:
+        """Ask for the next batch, or for the continuous feed."""
         limit = None if self._live else self._limit
-        method, params, body = self._reading.request(self._at or BEGINNING, limit=limit)
-        path, within = f"{self._feed.place.path}/_changes", self._header_due()
-        await line.open(method, path, params=params, body=body, within=within)
-        self._rows, self._handed = Rows(), 0
+        method, params, body = self._options.request(self._at or BEGINNING, limit=limit)
+        path, within = f"{self._feed.locator.path}/_changes", self._header_due()
+        await connection.open(method, path, params=params, body=body, within=within)
+        self._reply, self._handed = RowParser(), 0
         self._last_read = time.monotonic()
 
     async def _settle(self) -> None:
-        """Go on behind a reply that has been read to its end, all of it handed out."""
-        reply, live = self._rows, self._live
-        self._rows, self._over = None, False
+        """Go on behind a reply that was read to its end, with all its changes handed out."""
+        reply, live = self._reply, self._live
+        self._reply, self._over = None, False
         if live:
-            await self._hang_up()  # so that the database is looked at: it may have been deleted
+            await self._hang_up()  # the next connection finds out whether the database was deleted
         if reply is None or (reply.end is None and not live):
             raise Unavailable("the reply was cut short")
         moved = reply.end is not None and self._move(str(reply.end["last_seq"]))
@@ -258,25 +256,25 @@ class AsyncFollowing(Generic[M]):
             if not reply.count and not reply.beats:
                 raise Unavailable("the feed ended at once")
             return
-        self._slow, self._limit = 0, min(_PULL, self._limit * 2)
+        self._slow, self._limit = 0, min(_MOST_CHANGES, self._limit * 2)
         if reply.end is None or reply.end.get("pending", reply.count):
             if not moved and not reply.count:
-                raise Unavailable("the server says that there is more, and gives nothing")
+                raise Unavailable("the server reports more changes and sends none")
             return
         self._live = True
         if not self._caught_up:
             self._caught_up = True
             self._feed.tell("caught_up")
 
-    def _take(self, row: Row) -> Change[M] | None:
-        """Move behind the row; return its change, None if the filter passes it over."""
+    def _take(self, row: ChangeRow) -> Change[M] | None:
+        """Move behind the row; return its change, None if it is passed over."""
         self._handed += 1
         seq = row.get("seq")
         at = self._at if seq is None else str(seq)  # a server may leave some out
-        change = None if is_design(row) else self._reading.change(row, at or BEGINNING)
+        change = None if is_design(row) else self._options.change(row, at or BEGINNING)
         if change is not None:
             self._last_change = time.monotonic()
-            if not self._reading.wanted(change):
+            if not self._options.wanted(change):
                 change = None
         if change is None and at is not None:
             self._move(at)
@@ -284,7 +282,7 @@ class AsyncFollowing(Generic[M]):
         return change
 
     def _move(self, seq: str) -> bool:
-        """Note that nothing up to there is left to be handed out; return whether that is new."""
+        """Note that all changes up to `seq` are done; return whether the position moved."""
         moved = seq != self._at
         self._at = seq
         if moved and self._passed is not None:
@@ -292,7 +290,7 @@ class AsyncFollowing(Generic[M]):
         return moved
 
     async def _failed(self, error: DataError) -> None:
-        """Wait before the next try; raise what cannot pass."""
+        """Wait before the next attempt; raise errors that cannot pass."""
         if isinstance(error, TimedOut) and not self._live:
             self._slow = min(self._slow + 1, _MOST_DOUBLINGS)
         await self._hang_up()
@@ -308,11 +306,16 @@ class AsyncFollowing(Generic[M]):
         asked: float | None = getattr(error, "retry_after", None)
         seconds = max(_BACKOFF(self._attempt), min(asked or 0.0, _BACKOFF.cap))
         self._feed.tell("retry", attempt=self._attempt, seconds=seconds, error=error)
-        about = {"collection": self._feed.place.name, "attempt": self._attempt, "code": error.code}
-        logger.info("a changes feed tries again in %.1f s: %s", seconds, error, extra=about)
+        about = {
+            "collection": self._feed.locator.name,
+            "attempt": self._attempt,
+            "code": error.code,
+        }
+        logger.info("a changes feed connects again in %.1f s: %s", seconds, error, extra=about)
         await self._sleep(seconds)
 
     async def _sleep(self, seconds: float) -> None:
+        """Wait so long, or until stopped; raise TimedOut when `inactivity` ends."""
         until = time.monotonic() + seconds
         while not self._stopped and (left := until - time.monotonic()) > 0:
             self._wake.clear()
@@ -321,31 +324,35 @@ class AsyncFollowing(Generic[M]):
             self._check_activity()
 
     def _header_due(self) -> float:
-        return min((self._reading.beat + _SLACK) * self._stretch(), self._activity_due())
+        """Return the seconds to wait for the header of a reply."""
+        return min((self._options.beat + _SLACK) * self._stretch(), self._activity_due())
 
     def _patience(self) -> float:
-        """Seconds to wait for the next piece."""
-        return min(self._reading.silence * self._stretch(), self._activity_due())
+        """Return the seconds to wait for the next piece of a reply."""
+        return min(self._options.silence * self._stretch(), self._activity_due())
 
     def _stretch(self) -> int:
-        # A batch comes without heartbeats, however long the server looks for what a selector lets
-        # through: a limit that never moved could never be met.
+        """Return by how much a time limit is multiplied after batches that took too long."""
+        # A batch has no heartbeats, and with a selector the server may search for long. With fixed
+        # limits such a batch would never arrive.
         return 1 if self._live else 2**self._slow
 
     def _activity_due(self) -> float:
-        """Seconds until the time without a change is too long, and a moment."""
-        inactivity = self._reading.inactivity
+        """Return the seconds until `inactivity` has passed without a change, and a moment more."""
+        inactivity = self._options.inactivity
         if inactivity is None:
             return float("inf")
         return max(0.0, self._last_change + inactivity - time.monotonic()) + 0.001
 
     def _check_activity(self) -> None:
-        inactivity = self._reading.inactivity
+        """Raise TimedOut if `inactivity` has passed without a change."""
+        inactivity = self._options.inactivity
         if inactivity is not None and time.monotonic() - self._last_change >= inactivity:
             raise TimedOut(f"no change for {inactivity} seconds")
 
     async def _hang_up(self) -> None:
-        line, self._line = self._line, None
-        self._rows, self._over, self._live = None, False, False
-        if line is not None:
-            await line.close()
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        self._reply, self._over, self._live = None, False, False
+        if connection is not None:
+            await connection.close()

@@ -1,0 +1,203 @@
+"""Requests to a CouchDB server: reads, which are repeated, and writes, which are sent once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from datapatterns._async.concurrency import AsyncSemaphore
+from datapatterns.backoff import Backoff
+from datapatterns.checks import Duration, seconds
+from datapatterns.codecs import dumps, loads
+from datapatterns.couch import drivers
+from datapatterns.couch.drivers import AsyncClient, AsyncClients, AsyncHttpClient
+from datapatterns.couch.errors import couch_errors, of_reply, status_of
+from datapatterns.errors import BadGateway, Closed, DataError, DecodeFailed, InvalidArgument
+
+logger = logging.getLogger("datapatterns.couch")
+
+_TRIES = 3
+_AGAIN = Backoff(base=0.05, cap=1.0)
+_HEADERS = {"Accept": "application/json"}
+_SENDING = {**_HEADERS, "Content-Type": "application/json"}
+_FORM = "http://user:password@host:port, with couch+ before it for a store"
+Params = Mapping[str, str | int | bool]
+
+
+class AsyncCouchClient:
+    """Sends requests to one CouchDB server, over one HTTP client.
+
+    `read` asks up to three times, with pauses (full jitter, or the server's Retry-After), as long
+    as all of it takes no longer than `timeout`. `write` sends once; a lost reply is OutcomeUnknown.
+    Neither follows redirects, so that no other server receives the credentials.
+
+    At most `max_connections` requests are under way; further ones wait before they enter the HTTP
+    client's pool. `timeout` limits each request; connecting takes at most 5 s.
+    A changes feed reads over an HTTP client of its own: `stream_client` if that is given, else one
+    with the same settings, except for a lent client's certificates and proxies, which cannot be
+    read from it.
+    """
+
+    def __init__(
+        self,
+        client: str | AsyncHttpClient,
+        *,
+        max_connections: int = 20,
+        timeout: Duration = 30.0,
+        stream_client: AsyncHttpClient | None = None,
+    ) -> None:
+        if max_connections < 1:
+            raise InvalidArgument("max_connections must be above 0")
+        timeout = seconds("timeout", timeout, least=0.001)
+        self._lent = isinstance(client, AsyncClients)
+        if isinstance(client, str):
+            base_url, auth = parse_url(client)
+            self._settings = drivers.settings(base_url, auth, timeout, max_connections)
+            with couch_errors():
+                self.http: AsyncHttpClient = AsyncClient(**self._settings)
+        elif self._lent:
+            self.http = client
+            self._settings = {}
+        else:
+            raise InvalidArgument("a Couch is made from a URL, or from an httpx2 or httpx client")
+        self.timeout = timeout
+        self.stream_client = stream_client
+        self._free = AsyncSemaphore(max_connections)
+        self.batchers: dict[str, Any] = {}  # by database: see `async_batcher_of`
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.http.base_url.host!r})"
+
+    async def ping(self) -> None:
+        """Return if a CouchDB answers; raise BadGateway if something else does."""
+        if "couchdb" not in await self.read("GET", "/"):
+            raise BadGateway("the server that answers is not a CouchDB")
+
+    async def read(
+        self, method: str, path: str, *, params: Params | None = None, body: object = None
+    ) -> Any:
+        """Return the JSON of the reply to a request that changes nothing; see `fetch`."""
+        return self.parsed(await self.fetch(method, path, params=params, body=body))
+
+    async def fetch(
+        self, method: str, path: str, *, params: Params | None = None, body: object = None
+    ) -> Any:
+        """Return the reply to a request that changes nothing, which is repeated if that may help.
+
+        That is so after a lost reply, after a reply that asks for patience, and after any 5xx:
+        while a database is being removed, CouchDB fails in many ways before it answers 404.
+        """
+        ends = time.monotonic() + self.timeout
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self._answered(method, path, params, body)
+            except DataError as error:
+                asked: float = getattr(error, "retry_after", None) or 0.0
+                pause = max(_AGAIN(attempt), asked)
+                passing = error.retryable or status_of(error) >= 500
+                if not passing or attempt == _TRIES or time.monotonic() + pause > ends:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    async def _answered(self, method: str, path: str, params: Params | None, body: object) -> Any:
+        """Return the reply to one request; raise our error unless it is a success."""
+        response = await self._request(method, path, params, body, sent=False)
+        if response.status_code >= 400:
+            self.parsed(response)
+        return response
+
+    async def write(
+        self, method: str, path: str, *, params: Params | None = None, body: object = None
+    ) -> Any:
+        """Return the JSON of the reply to a request that is sent once.
+
+        Raise OutcomeUnknown if the reply was lost.
+        """
+        response = await self._request(method, path, params, body, sent=True)
+        return self.parsed(response, sent=True)
+
+    async def _request(
+        self, method: str, path: str, params: Params | None, body: object, *, sent: bool
+    ) -> Any:
+        """Return the reply to one request, whatever its status."""
+        content = None if body is None else body if isinstance(body, bytes) else dumps(body)
+        http: Any = self.http
+        async with self._free:
+            with couch_errors(sent=sent):
+                return await http.request(
+                    method,
+                    path,
+                    params=None if params is None else {k: _param(v) for k, v in params.items()},
+                    content=content,
+                    headers=_HEADERS if content is None else _SENDING,
+                    follow_redirects=False,
+                    timeout=self.timeout,
+                )
+
+    def parsed(self, response: Any, *, sent: bool = False) -> Any:
+        """Return the JSON of a reply; raise our error unless it is a success."""
+        status: int = response.status_code
+        try:
+            body = loads(response.content)
+        except DecodeFailed:
+            body = None
+        if 200 <= status < 300 and body is not None:
+            if status == 202:
+                logger.info("the server accepted a write without a quorum", extra={"status": 202})
+            return body
+        raise of_reply(status, body, response.headers, sent=sent)
+
+    def streaming(self) -> AsyncHttpClient:
+        """Return a new HTTP client for this server, which the caller must close."""
+        if self.http.is_closed:
+            raise Closed("the client is closed")
+        return AsyncClient(**self._settings) if self._settings else drivers.another(self.http)
+
+    async def close(self) -> None:
+        """Close the HTTP client, unless it was lent."""
+        if not self._lent:
+            await self.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def async_client_of(client: AsyncCouchClient | AsyncHttpClient) -> AsyncCouchClient:
+    """Return the client unchanged if it is ours, else one of ours over the lent HTTP client."""
+    return client if isinstance(client, AsyncCouchClient) else AsyncCouchClient(client)
+
+
+def parse_url(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Return the URL without its credentials, and the credentials if it has some."""
+    try:
+        parts = urlsplit(url.removeprefix("couch+"))
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidArgument(f"the URL of a CouchDB must be {_FORM}") from None
+    if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
+        raise InvalidArgument(f"the URL of a CouchDB must be {_FORM}, without options")
+    address = f"[{host}]" if ":" in host else host
+    address = address if port is None else f"{address}:{port}"
+    auth = None
+    if parts.username is not None:
+        auth = unquote(parts.username), unquote(parts.password or "")
+    return urlunsplit((parts.scheme, address, parts.path, "", "")), auth
+
+
+def _param(value: str | int | bool) -> str:
+    """Return a parameter as CouchDB reads it: `true` and `false` in small letters."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
