@@ -1,14 +1,18 @@
-"""A change of a document: a plain value, the same on every backend."""
+"""Changes of documents as plain values, and the control of a feed: the same on every backend."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from datapatterns.checks import seconds
 from datapatterns.errors import DataError
 
 M = TypeVar("M")
+
+logger = logging.getLogger("datapatterns.changes")
 
 
 class Change(Generic[M]):
@@ -63,3 +67,71 @@ class ChangesSummary:
 def check_pace(what: str, duration: object) -> float:
     """Return the duration in seconds; raise InvalidArgument unless it is above 0."""
     return seconds(what, duration, least=0.001)
+
+
+class Follower(Protocol):
+    """One `follow` under way. Both methods may be called from any thread and signal handler."""
+
+    def wake(self) -> None:
+        """Make it look at once whether the feed is paused."""
+        ...
+
+    def stop(self) -> None:
+        """Make it end."""
+        ...
+
+
+class FeedControl:
+    """What a feed and each `follow` on it share: the listeners, the pause, and who follows.
+
+    A `follow` registers with `begun` when its iteration starts and with `ended` when it is over,
+    looks at `paused` before it hands out a change, and reports events with `tell`. It takes no
+    lock, since a signal handler may stop the feed while the code that it interrupts is in here.
+    """
+
+    def __init__(self, collection: str) -> None:
+        self.paused = False
+        self._collection = collection
+        self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
+        self._followers: list[Follower] = []
+
+    def on_event(self, fn: Callable[[str, Mapping[str, Any]], Any]) -> None:
+        """Call `fn(name, details)` for every event from now on."""
+        self._listeners.append(fn)
+
+    def tell(self, name: str, **details: Any) -> None:
+        """Call the listeners; log what they raise."""
+        for listener in tuple(self._listeners):
+            try:
+                listener(name, details)
+            except Exception:
+                about = {"collection": self._collection, "event": name}
+                logger.exception("a listener of a changes feed failed", extra=about)
+
+    def begun(self, follower: Follower) -> None:
+        """Wake and stop this one, too, from now on."""
+        self._followers.append(follower)
+
+    def ended(self, follower: Follower) -> None:
+        """Leave this one alone from now on, and tell that it has stopped."""
+        self._followers.remove(follower)
+        self.tell("stopped")
+
+    def pause(self) -> None:
+        """Have every `follow` hand out nothing, and tell that unless it is so already."""
+        if not self.paused:
+            self.paused = True
+            self.tell("paused")
+
+    def resume(self) -> None:
+        """Have every `follow` hand out changes again, and tell that unless it is so already."""
+        if self.paused:
+            self.paused = False
+            for follower in tuple(self._followers):
+                follower.wake()
+            self.tell("resumed")
+
+    def stop(self) -> None:
+        """End every `follow` that has begun; later ones are not concerned."""
+        for follower in tuple(self._followers):
+            follower.stop()
