@@ -9,9 +9,8 @@ from typing import Any
 
 from benchmarks._runner import Bench
 from datapatterns import Document, Index
-from datapatterns.level import Level
+from datapatterns.level import Level, Repository
 from datapatterns.level.driver import driver as plyvel
-from datapatterns.level.repository import Repository
 
 RECORDS = 100_000
 BATCH = 1_000

@@ -1,16 +1,19 @@
 """LevelDB: the embedded default. Needs the extra `datapatterns[level]`."""
 
 from datapatterns.level._async.calendar_counter import AsyncCalendarCounter
+from datapatterns.level._async.changes import AsyncChangesFeed
 from datapatterns.level._async.counter import AsyncCounter
 from datapatterns.level._async.groups import AsyncGroups
 from datapatterns.level._async.leaderboard import AsyncLeaderboard
 from datapatterns.level._async.level import AsyncLevel
+from datapatterns.level._async.repository import AsyncRepository
 from datapatterns.level._sync.calendar_counter import CalendarCounter
+from datapatterns.level._sync.changes import ChangesFeed
 from datapatterns.level._sync.counter import Counter
 from datapatterns.level._sync.groups import Groups
 from datapatterns.level._sync.leaderboard import Leaderboard
+from datapatterns.level._sync.repository import Repository
 from datapatterns.level.batch import AsyncBatch, Batch
-from datapatterns.level.changes import AsyncChangesFeed, ChangesFeed
 from datapatterns.level.concurrency_limiter import AsyncConcurrencyLimiter, ConcurrencyLimiter
 from datapatterns.level.emitter import AsyncEmitter, Emitter
 from datapatterns.level.entries import Snapshot
@@ -18,7 +21,6 @@ from datapatterns.level.hooks import HookBatch, Hooks, Operation
 from datapatterns.level.level import Level
 from datapatterns.level.rate_limiter import AsyncRateLimiter, RateLimiter
 from datapatterns.level.recovery import Report
-from datapatterns.level.repository import AsyncRepository, Repository
 from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 
 __all__ = [

@@ -15,15 +15,15 @@ from typing import Any, Protocol
 from datapatterns import tuples
 from datapatterns.codecs import dumps
 from datapatterns.errors import DataCorrupted
-from datapatterns.level import reindex
-from datapatterns.level.collection import REVISION, Collection, parse
 from datapatterns.level.driver import DriverReader as Reader
 from datapatterns.level.driver import scan
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.queue_state import Job, Places, QueueState
 from datapatterns.level.queue_steps import Step
 from datapatterns.level.space import LegacySpace as Space
+from datapatterns.level.steps.collection import REVISION, Collection, parse
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
+from datapatterns.level.steps.reindexing import forget_undeclared
 from datapatterns.level.transaction import Transaction
 from datapatterns.names import escape
 from datapatterns.transfers import FACTS, Kind, Record, Unit
@@ -324,7 +324,7 @@ class Documents:
         if not self._prepared:
             # Indexes that this process does not declare would miss the document: whoever
             # declares them fills them again.
-            reindex.forget_undeclared(Collection.of(self._space, self._name))(transaction)
+            forget_undeclared(transaction, Collection.of(self._space, self._name))
             self._prepared = True
         transaction.put(key, dumps(record.data), fields=record.data, before=None)
         return True

@@ -16,10 +16,10 @@ from datapatterns import indexes as entries
 from datapatterns.codecs import loads
 from datapatterns.errors import DataError
 from datapatterns.indexes import Index
-from datapatterns.level.collection import Collection, parse, revision, values_of
 from datapatterns.level.driver import DriverReader
 from datapatterns.level.engine import Engine
 from datapatterns.level.keys import enclosing
+from datapatterns.level.steps.collection import Collection, parse, revision, values_of
 
 NUMBER = struct.Struct(">Q")
 

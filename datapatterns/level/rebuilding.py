@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from datapatterns.codecs import dumps
 from datapatterns.errors import DataError
-from datapatterns.level.collection import REVISION, parse
 from datapatterns.level.driver import Database, scan, scan_keys
 from datapatterns.level.inspection import (
     NUMBER,
@@ -24,6 +23,7 @@ from datapatterns.level.inspection import (
     stored_number,
 )
 from datapatterns.level.keys import upper_bound
+from datapatterns.level.steps.collection import REVISION, parse
 
 _STEP = 500  # writes in one batch
 

@@ -13,8 +13,7 @@ import pytest
 
 from datapatterns import Document, Index
 from datapatterns.errors import DecodeFailed, Locked
-from datapatterns.level import Level
-from datapatterns.level.repository import Repository
+from datapatterns.level import Level, Repository
 
 NODE = Path(__file__).parents[1] / "node"
 

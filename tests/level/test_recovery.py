@@ -13,9 +13,7 @@ import pytest
 
 from datapatterns import Document, Index
 from datapatterns.errors import DataCorrupted, DataError, Locked, Unavailable
-from datapatterns.level import AsyncLevel, Level, manifest, recovery
-from datapatterns.level.changes import ChangesFeed
-from datapatterns.level.repository import Repository
+from datapatterns.level import AsyncLevel, ChangesFeed, Level, Repository, manifest, recovery
 
 
 class User(Document):

@@ -27,9 +27,7 @@ from typing import Any
 
 from datapatterns import Document, Index
 from datapatterns._sync.changes_worker import ChangesWorker
-from datapatterns.level import AsyncLevel, Level
-from datapatterns.level.changes import ChangesFeed
-from datapatterns.level.repository import Repository
+from datapatterns.level import AsyncLevel, ChangesFeed, Level, Repository
 
 WRITERS = 3
 SMALL = {"write_buffer_size": 65_536}  # so that kills meet flushes and compactions too

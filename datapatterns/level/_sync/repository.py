@@ -1,0 +1,180 @@
+# Generated from datapatterns/level/_async/repository.py by scripts/unasync.py; do not edit.
+"""Validated documents in LevelDB, with indexes and a change log in the same atomic step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from typing_extensions import override
+
+from datapatterns._sync.repository import BaseRepository, Stored
+from datapatterns.documents import Document, Schema
+from datapatterns.errors import DataError, InvalidArgument
+from datapatterns.indexes import Index, by_name
+from datapatterns.level._sync.level import Level
+from datapatterns.level.space import Space
+from datapatterns.level.steps.collection import Collection, Log
+from datapatterns.level.steps.repository import NewDocument, RepositorySteps
+from datapatterns.pages import Page
+
+D = TypeVar("D", bound=Document)
+
+_NONE = frozenset[str]()
+
+
+class Repository(BaseRepository[D, NewDocument[D]]):
+    """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
+
+    A write is one atomic batch: the document with its new `rev`, the index entries that it loses
+    and gains, and its entry in the change log, which replaces its last one (`change_log="full"`
+    keeps all, None keeps none). Reading, checking the revision and writing are one step under the
+    engine's write lock, so `update` never finds another writer in between.
+
+    The first write fills indexes that are new, and so does a question to one of them, unless
+    `ensure=False`: then it is Unavailable until somebody has called `ensure()`. A unique index that
+    is complete holds for all who write to the collection. It cannot be filled while two documents
+    have the same values: the repositories that declare it get Conflict when they write or ask it,
+    others do as if it had not been declared, and once the values differ it is filled.
+
+    Costs: a read of one document about 6 us, a write about 30 us, a page the same at any depth;
+    `count` and `counts` go through the entries they count. Errors: InvalidData (400), NotFound,
+    Conflict (`exists` for an id or a unique index, `stale_revision`), DecodeFailed.
+
+    Source: the multilevel and secondary-index patterns of Node's level community.
+    """
+
+    def __init__(
+        self,
+        client: Level,
+        name: str,
+        model: type[D],
+        *,
+        id_from: str | None = None,
+        immutable: Iterable[str] = (),
+        indexes: Iterable[Index] = (),
+        update_model: type[BaseModel] | None = None,
+        change_log: Log = "latest",
+        ensure: bool = True,
+    ) -> None:
+        if change_log not in ("latest", "full", None):
+            raise InvalidArgument("change_log must be 'latest', 'full' or None")
+        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        super().__init__(schema, by_name(indexes, model))
+        self._space = Space.of(client)
+        collection = Collection.of(self._space, name)
+        collection.keep_log(change_log)
+        collection.declare(self._indexes.values())
+        self._steps = RepositorySteps(collection, schema, self._indexes)
+        self._ensure = ensure
+        # A write needs its unique indexes complete: without them nobody knows which values are
+        # taken.
+        self._written = frozenset(
+            name for name, index in self._indexes.items() if ensure or index.unique
+        )
+
+    # --- writes
+
+    @override
+    def create(self, document: D) -> D:
+        self._prepare(self._written)
+        return self._space.write(self._steps.create, self._creation(document))
+
+    @override
+    def _creation(self, document: D) -> NewDocument[D]:
+        return self._steps.new(document)
+
+    @override
+    def _create_some(self, writes: Sequence[NewDocument[D]]) -> list[D | DataError]:
+        self._prepare(self._written)
+        return self._space.write(self._steps.create_many, writes)
+
+    @override
+    def replace(self, document: D) -> D:
+        self._prepare(self._written)
+        changed = self._steps.changed(document)
+        return self._space.write(self._steps.replace, changed, document.rev)
+
+    @override
+    def _update(self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int) -> D:
+        self._prepare(self._written)
+        return self._space.write(self._steps.update, id, changes, rev)
+
+    @override
+    def destroy(self, id: str, *, rev: str | None = None) -> None:
+        self._prepare(_NONE)
+        self._space.write(self._steps.destroy, id, rev)
+
+    # --- reads
+
+    @override
+    def _read(self, id: str) -> Stored | None:
+        return self._space.read(self._steps.read, id)
+
+    @override
+    def _read_many(self, ids: Sequence[str]) -> list[Stored | None]:
+        return self._space.scan(self._steps.read_many, ids)
+
+    @override
+    def exists(self, id: str) -> bool:
+        return self._space.read(self._steps.exists, id)
+
+    @override
+    def list(
+        self, *, limit: int = 50, after: str | None = None, descending: bool = False
+    ) -> Page[D]:
+        plan = self._steps.plan(None, limit=limit, after=after, descending=descending)
+        return self._space.scan(self._steps.page, None, plan)
+
+    @override
+    def query(
+        self,
+        index: str,
+        *prefix: Any,
+        start: Any = None,
+        end: Any = None,
+        descending: bool = False,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[D]:
+        plan = self._steps.plan(
+            index, prefix, start=start, end=end, descending=descending, limit=limit, after=after
+        )
+        self._prepare({index})
+        return self._space.scan(self._steps.page, index, plan)
+
+    @override
+    def count(self, index: str | None = None, *prefix: Any) -> int:
+        first, last = self._steps.range(index, prefix)
+        self._prepare(_NONE if index is None else {index})
+        return self._space.scan(self._steps.count, first, last)
+
+    @override
+    def _counts(self, index: str, depth: int) -> dict[Any, int]:
+        self._prepare({index})
+        return self._space.scan(self._steps.counts, index, depth)
+
+    # --- indexes
+
+    @override
+    def ensure(self) -> None:
+        for step in self._steps.preparation(self._indexes.keys()):
+            self._space.write(step)
+
+    @override
+    def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
+        """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
+        total = self.count() * len(self._indexes)
+        done = 0
+        for step in self._steps.preparation(self._indexes.keys(), anew=True):
+            done += self._space.write(step)
+            if progress is not None:
+                progress(done, total)
+        return done
+
+    def _prepare(self, needed: Set[str]) -> None:
+        """Fill these indexes where they are new; without `ensure`, raise Unavailable instead."""
+        if self._steps.lacks(needed):
+            for step in self._steps.preparation(needed, fill=self._ensure):
+                self._space.write(step)

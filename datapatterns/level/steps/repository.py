@@ -1,0 +1,235 @@
+"""The steps of a repository: documents, read by id and by index, and written with their revision.
+
+Indexes and the change log need no step here: the collection's keeper moves them with every write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from datapatterns import indexes
+from datapatterns.codecs import dumps
+from datapatterns.documents import (
+    Document,
+    Schema,
+    absent,
+    document_id,
+    id_to_replace,
+    load,
+    revise,
+    stale,
+)
+from datapatterns.errors import Conflict, DataCorrupted, DataError
+from datapatterns.indexes import Index
+from datapatterns.level.keys import upper_bound
+from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.steps.collection import REVISION, Collection, parse, revision, split
+from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
+from datapatterns.names import escape
+from datapatterns.pages import Page, Scan, scan
+from datapatterns.tuples import AFTER, collated, unpack
+
+D = TypeVar("D", bound=Document)
+Row = tuple[bytes, bytes]
+Stored = tuple[str, dict[str, Any]]  # the revision and the fields of a stored document
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument(Generic[D]):
+    """A checked document with its id, and its fields as an object and as JSON."""
+
+    document: D
+    id: str
+    fields: dict[str, Any]
+    data: bytes
+
+
+class RepositorySteps(Generic[D]):
+    """The steps of one repository over a collection that others may share."""
+
+    def __init__(self, collection: Collection, schema: Schema[D], own: Mapping[str, Index]) -> None:
+        self._collection, self._schema, self._indexes = collection, schema, own
+
+    # --- writing
+
+    def new(self, document: D) -> NewDocument[D]:
+        """Check the document; raise InvalidData if it is not valid."""
+        checked, fields = self._schema.checked(document)
+        id = document_id(document, self._schema.id_from)
+        return NewDocument(checked, id, fields, dumps(fields))
+
+    def changed(self, document: D) -> NewDocument[D]:
+        """Check the document that is to replace the stored one; raise InvalidData."""
+        checked, fields = self._schema.checked(document)
+        id = id_to_replace(document, self._schema.id_from)
+        return NewDocument(checked, id, fields, dumps(fields))
+
+    def create(self, writer: Writer, new: NewDocument[D]) -> D:
+        """Store the document unless its id is taken."""
+        if writer.get(self._collection.key(new.id)) is not None:
+            raise Conflict("the id is taken", reason="exists")
+        return self._put_new(writer, new, None)
+
+    def create_many(self, writer: Writer, many: Sequence[NewDocument[D]]) -> list[D | DataError]:
+        """Store the documents, each with an outcome of its own, in one step."""
+        return [self._create_or_error(writer, new) for new in many]
+
+    def _create_or_error(self, writer: Writer, new: NewDocument[D]) -> D | DataError:
+        try:
+            return writer.attempt(self.create, new)
+        except DataError as error:
+            return error
+
+    def replace(self, writer: Writer, new: NewDocument[D], rev: str | None) -> D:
+        """Store the whole document if the stored one has this revision."""
+        before = self._stored(writer, new.id)
+        if before is None or rev != revision(before):
+            raise stale()
+        return self._put_new(writer, new, before)
+
+    def update(self, writer: Writer, id: str, changes: Mapping[str, Any], rev: str | None) -> D:
+        """Read, merge and write in one step, so that no other writer comes in between."""
+        before = self._existing(writer, id, rev)
+        fields = {name: value for name, value in before.items() if name != REVISION}
+        fields = revise(fields, changes, self._schema.model, update_model=self._schema.update_model)
+        write = writer.put(self._collection.key(id), dumps(fields), fields=fields, before=before)
+        return self._load(id, write.value or b"")
+
+    def destroy(self, writer: Writer, id: str, rev: str | None) -> None:
+        """Remove the document if it is there and has this revision, or any if it is None."""
+        before = self._existing(writer, id, rev)
+        writer.put(self._collection.key(id), None, before=before)
+
+    def _stored(self, reader: Reader, id: str) -> dict[str, Any] | None:
+        data = reader.get(self._collection.key(id))
+        return None if data is None else parse(data)
+
+    def _existing(self, reader: Reader, id: str, rev: str | None) -> dict[str, Any]:
+        """Return what is stored; NotFound if nothing is, Conflict if it has another revision."""
+        before = self._stored(reader, id)
+        if before is None:
+            raise absent()
+        if rev is not None and rev != revision(before):
+            raise stale()
+        return before
+
+    def _put_new(self, writer: Writer, new: NewDocument[D], before: dict[str, Any] | None) -> D:
+        """Write the document and return it as it is stored."""
+        key = self._collection.key(new.id)
+        write = writer.put(key, new.data, fields=new.fields, before=before)
+        if write.fields is None:  # a hook has changed it
+            return self._load(new.id, write.value or b"")
+        document = new.document
+        document.id, document.rev = new.id, self._collection.last_revision
+        return document
+
+    # --- reading
+
+    def _load(self, id: str, data: bytes) -> D:
+        return load(self._schema.model, id, *split(data))
+
+    def read(self, reader: Reader, id: str) -> Stored | None:
+        """Return the stored document, or None if there is none."""
+        data = reader.get(self._collection.key(id))
+        return None if data is None else split(data)
+
+    def read_many(self, reader: Reader, ids: Sequence[str]) -> list[Stored | None]:
+        """Return the stored documents in the order of the ids, None where there is none."""
+        return [self.read(reader, id) for id in ids]
+
+    def exists(self, reader: Reader, id: str) -> bool:
+        """Return whether there is such a document."""
+        return reader.get(self._collection.key(id)) is not None
+
+    def plan(
+        self,
+        index: str | None,
+        prefix: Sequence[Any] = (),
+        *,
+        start: Any = None,
+        end: Any = None,
+        descending: bool,
+        limit: int,
+        after: str | None,
+    ) -> Scan:
+        """Return what to read for a page by id, or by an index; InvalidArgument for bad bounds."""
+        bounds = b"", AFTER
+        if index is not None:
+            bounds = self._index(index).bounds(prefix, start, end, descending=descending)
+        query = f"level {escape(self._collection.name)} {escape(index or '')}"
+        return scan(query, *bounds, limit=limit, after=after, descending=descending)
+
+    def page(self, reader: Reader, index: str | None, plan: Scan) -> Page[D]:
+        """Read the planned rows, and of an index's entries the documents."""
+        base = self._collection.documents if index is None else self._collection.entries(index)
+        rows = reader.items(base + plan.gte, base + plan.lt, reverse=plan.reverse)
+        found = [(key[len(base) :], value) for key, value in islice(rows, plan.limit)]
+        page = plan.page(found, lambda row: row[0])
+        return page.map(lambda row: self._of_row(reader, index, row))
+
+    def _of_row(self, reader: Reader, index: str | None, row: Row) -> D:
+        if index is None:
+            return self._load(row[0].decode(), row[1])
+        id = indexes.entry_id(row[0])
+        data = reader.get(self._collection.key(id))
+        if data is None:
+            raise DataCorrupted("an index has an entry without its document; run reindex()")
+        return self._load(id, data)
+
+    def range(self, index: str | None, prefix: Sequence[Any]) -> tuple[bytes, bytes]:
+        """Return the range of all documents, or of the entries under a prefix of an index."""
+        if index is None:
+            return self._collection.documents, upper_bound(self._collection.documents)
+        lower, upper = self._index(index).bounds(prefix, None, None, descending=False)
+        base = self._collection.entries(index)
+        return base + lower, base + upper
+
+    def count(self, reader: Reader, first: bytes, last: bytes) -> int:
+        """Count the keys of the range."""
+        return sum(1 for _ in reader.keys(first, last))
+
+    def counts(self, reader: Reader, index: str, depth: int) -> dict[Any, int]:
+        """Count the entries of an index by their first value, or their first `depth` values."""
+        base = self._collection.entries(index)
+        counted: dict[Any, int] = {}
+        values: Any = None
+        group: bytes | None = None
+        for key in reader.keys(base, upper_bound(base)):
+            if group is None or not group <= key < group + AFTER:
+                found, _ = collated(unpack(key[len(base) :]), depth)
+                group = base + indexes.pack_values(found)
+                values = found[0] if depth == 1 else found
+            counted[values] = counted.get(values, 0) + 1
+        return counted
+
+    def _index(self, name: str) -> Index:
+        return indexes.declared(self._indexes, name)
+
+    # --- filling indexes
+
+    def lacks(self, needed: Set[str]) -> bool:
+        """Return whether `preparation` has something to do before these indexes can be used."""
+        return not (self._collection.tidy and needed <= self._collection.complete)
+
+    def preparation(
+        self, needed: Set[str], *, fill: bool = True, anew: bool = False
+    ) -> Iterator[Step]:
+        """Iterate over the steps that fill these indexes, to be run one after the other.
+
+        Without `fill` they raise Unavailable if one of them is not complete.
+        """
+        collection = self._collection
+        if not collection.tidy:
+            yield partial(forget_undeclared, collection=collection)
+            collection.tidy = True
+        for name, index in self._indexes.items():
+            if name not in needed or (name in collection.complete and not anew):
+                continue
+            if fill:
+                yield from Filling(collection, index, anew=anew).steps()
+            else:
+                yield partial(require_complete, collection=collection, index=index)
