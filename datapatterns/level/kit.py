@@ -10,21 +10,23 @@ from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.kits import build
 from datapatterns.level._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.level._async.changes import AsyncChangesFeed
+from datapatterns.level._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.level._async.counter import AsyncCounter
 from datapatterns.level._async.groups import AsyncGroups
 from datapatterns.level._async.leaderboard import AsyncLeaderboard
 from datapatterns.level._async.level import AsyncLevel
+from datapatterns.level._async.rate_limiter import AsyncRateLimiter
 from datapatterns.level._async.repository import AsyncRepository
 from datapatterns.level._sync.calendar_counter import CalendarCounter
 from datapatterns.level._sync.changes import ChangesFeed
+from datapatterns.level._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.level._sync.counter import Counter
 from datapatterns.level._sync.groups import Groups
 from datapatterns.level._sync.leaderboard import Leaderboard
+from datapatterns.level._sync.rate_limiter import RateLimiter
 from datapatterns.level._sync.repository import Repository
-from datapatterns.level.concurrency_limiter import AsyncConcurrencyLimiter, ConcurrencyLimiter
 from datapatterns.level.emitter import AsyncEmitter, Emitter
 from datapatterns.level.level import Level
-from datapatterns.level.rate_limiter import AsyncRateLimiter, RateLimiter
 from datapatterns.level.transfer import AsyncTransfer, Transfer
 from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 from datapatterns.names import escape

@@ -15,47 +15,39 @@ from datapatterns.limits import Outcome, Policy, decide
 class RateLimiterSteps:
     """`!$limits!` + tuple(name, options, subject) holds the state of one limit, and expires.
 
-    The policies and their keys come in the same order. `key` names the state of a limit.
+    `parts` are the names and options of the policies, in the same order.
     """
 
-    def __init__(self, namespace: bytes) -> None:
+    def __init__(
+        self, namespace: bytes, policies: Sequence[Policy], parts: Sequence[tuple[str, str]]
+    ) -> None:
         self._states = Expiring(namespace, namespace + own_prefix("$limits"))
+        self._policies, self._parts = policies, parts
 
-    def key(self, part: tuple[str, str], subject: str) -> bytes:
-        """Return the key of the subject's state; `part` has the limit's name and options."""
-        return tuples.pack((*part, subject))
-
-    def decide(
-        self, reader: Reader, policies: Sequence[Policy], keys: Sequence[bytes], cost: int
-    ) -> list[Outcome]:
+    def decide(self, reader: Reader, subject: str, cost: int) -> list[Outcome]:
         """Return what each limit decides, and charge nothing."""
-        return self._decide(reader, policies, keys, cost, now())
+        return self._decide(reader, self._keys(subject), cost, now())
 
-    def charge(
-        self, writer: Writer, policies: Sequence[Policy], keys: Sequence[bytes], cost: int
-    ) -> list[Outcome]:
+    def charge(self, writer: Writer, subject: str, cost: int) -> list[Outcome]:
         """Decide, and charge every limit if all of them admit the cost."""
-        at = now()
-        outcomes = self._decide(writer, policies, keys, cost, at)
+        at, keys = now(), self._keys(subject)
+        outcomes = self._decide(writer, keys, cost, at)
         if all(outcome.allowed for outcome in outcomes):
             for key, outcome in zip(keys, outcomes, strict=True):
                 self._states.put(writer, key, dumps(outcome.state), at, outcome.until)
         return outcomes
 
-    def reset(self, writer: Writer, keys: Sequence[bytes]) -> None:
-        """Forget these states."""
-        for key in keys:
+    def reset(self, writer: Writer, subject: str) -> None:
+        """Forget the state of every limit."""
+        for key in self._keys(subject):
             writer.store(self._states.prefix + key, None)
 
-    def _decide(
-        self,
-        reader: Reader,
-        policies: Sequence[Policy],
-        keys: Sequence[bytes],
-        cost: int,
-        at: int,
-    ) -> list[Outcome]:
-        states = [loads(self._states.get(reader, key, at) or b"{}") for key in keys]
+    def _keys(self, subject: str) -> list[bytes]:
+        return [tuples.pack((*part, subject)) for part in self._parts]
+
+    def _decide(self, reader: Reader, keys: Sequence[bytes], cost: int, at: int) -> list[Outcome]:
+        stored = (self._states.get(reader, key, at) or b"{}" for key in keys)
         return [
-            decide(policy, state, at, cost) for policy, state in zip(policies, states, strict=True)
+            decide(policy, loads(state), at, cost)
+            for policy, state in zip(self._policies, stored, strict=True)
         ]

@@ -1,0 +1,64 @@
+"""A limiter of how many do something at the same time, in LevelDB."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from datapatterns._async.concurrency_limiter import AsyncBaseConcurrencyLimiter, AsyncBaseLease
+from datapatterns.checks import Duration
+from datapatterns.documents import new_id
+from datapatterns.level._async.level import AsyncLevel
+from datapatterns.level.space import AsyncSpace
+from datapatterns.level.steps.concurrency_limiter import ConcurrencyLimiterSteps
+from datapatterns.names import check_name
+
+
+class AsyncLease(AsyncBaseLease):
+    """A place held in a ConcurrencyLimiter, until it is released or its time is over.
+
+    As a context manager it is released at the end. If that fails it is logged, not raised: the
+    place comes back by itself, and what the block did is done.
+    """
+
+    def __init__(
+        self,
+        space: AsyncSpace,
+        steps: ConcurrencyLimiterSteps,
+        subject: str,
+        token: str,
+        lease: int,
+    ) -> None:
+        super().__init__(token, lease)
+        self._space, self._steps, self._subject = space, steps, subject
+
+    @override
+    async def release(self) -> bool:
+        return await self._space.write(self._steps.release, self._subject, self.token)
+
+    @override
+    async def _extend(self, lease: int) -> bool:
+        return await self._space.write(self._steps.extend, self._subject, self.token, lease)
+
+
+class AsyncConcurrencyLimiter(AsyncBaseConcurrencyLimiter):
+    """At most `limit` holders per subject at a time; a dead holder's place comes back.
+
+    One value a subject holds a token for each holder and when its lease ends, by this machine's
+    clock. Taking a place drops the leases that have ended, and adds one if fewer than `limit` are
+    left, in one step. A holder that works for longer than `lease` seconds calls `extend` in time;
+    the places of a killed process are free at the end of their leases. O(limit) each.
+    """
+
+    def __init__(self, client: AsyncLevel, name: str, *, limit: int, lease: Duration) -> None:
+        super().__init__(limit=limit, lease=lease)
+        self._space = AsyncSpace.of(client)
+        check_name("a concurrency limiter's name", name)
+        self._steps = ConcurrencyLimiterSteps(self._space.prefix, name, self._limit)
+
+    @override
+    async def acquire(self, subject: str) -> AsyncLease | None:
+        check_name("a subject", subject)
+        token = new_id()
+        if not await self._space.write(self._steps.acquire, subject, token, self._lease):
+            return None
+        return AsyncLease(self._space, self._steps, subject, token, self._lease)

@@ -1,0 +1,65 @@
+# Generated from datapatterns/level/_async/concurrency_limiter.py by scripts/unasync.py; do not edit.
+"""A limiter of how many do something at the same time, in LevelDB."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from datapatterns._sync.concurrency_limiter import BaseConcurrencyLimiter, BaseLease
+from datapatterns.checks import Duration
+from datapatterns.documents import new_id
+from datapatterns.level._sync.level import Level
+from datapatterns.level.space import Space
+from datapatterns.level.steps.concurrency_limiter import ConcurrencyLimiterSteps
+from datapatterns.names import check_name
+
+
+class Lease(BaseLease):
+    """A place held in a ConcurrencyLimiter, until it is released or its time is over.
+
+    As a context manager it is released at the end. If that fails it is logged, not raised: the
+    place comes back by itself, and what the block did is done.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        steps: ConcurrencyLimiterSteps,
+        subject: str,
+        token: str,
+        lease: int,
+    ) -> None:
+        super().__init__(token, lease)
+        self._space, self._steps, self._subject = space, steps, subject
+
+    @override
+    def release(self) -> bool:
+        return self._space.write(self._steps.release, self._subject, self.token)
+
+    @override
+    def _extend(self, lease: int) -> bool:
+        return self._space.write(self._steps.extend, self._subject, self.token, lease)
+
+
+class ConcurrencyLimiter(BaseConcurrencyLimiter):
+    """At most `limit` holders per subject at a time; a dead holder's place comes back.
+
+    One value a subject holds a token for each holder and when its lease ends, by this machine's
+    clock. Taking a place drops the leases that have ended, and adds one if fewer than `limit` are
+    left, in one step. A holder that works for longer than `lease` seconds calls `extend` in time;
+    the places of a killed process are free at the end of their leases. O(limit) each.
+    """
+
+    def __init__(self, client: Level, name: str, *, limit: int, lease: Duration) -> None:
+        super().__init__(limit=limit, lease=lease)
+        self._space = Space.of(client)
+        check_name("a concurrency limiter's name", name)
+        self._steps = ConcurrencyLimiterSteps(self._space.prefix, name, self._limit)
+
+    @override
+    def acquire(self, subject: str) -> Lease | None:
+        check_name("a subject", subject)
+        token = new_id()
+        if not self._space.write(self._steps.acquire, subject, token, self._lease):
+            return None
+        return Lease(self._space, self._steps, subject, token, self._lease)
