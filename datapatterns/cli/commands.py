@@ -1,4 +1,4 @@
-"""The commands and their groups: a function in a module beside this, and its name here."""
+"""The commands and their groups: each command is a function in a module beside this one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from datapatterns.cli.tour import tour
 
 
 def _group(help: str) -> typer.Typer:
-    # No tracebacks of typer's: with their locals they show passwords. No markup: what docstrings
-    # have in brackets stays.
+    # Typer's tracebacks are off: their local variables show passwords. Its markup is off too, so
+    # that text in brackets in a docstring stays.
     return typer.Typer(
         help=help,
         no_args_is_help=True,
@@ -25,8 +25,8 @@ def _group(help: str) -> typer.Typer:
 
 
 app = _group("Data-access patterns over LevelDB, Redis and CouchDB.")
-queue = _group("Look at a work queue, and give dead items another try.")
-changes = _group("Look at the changes of a collection.")
+queue = _group("Show a work queue, and deliver its dead letters again.")
+changes = _group("Show the changes of a collection.")
 
 app.command()(tour)
 app.command()(demo)

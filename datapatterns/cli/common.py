@@ -1,4 +1,4 @@
-"""What the commands share: options, opening a store, and errors as one line."""
+"""What the commands share: options, opening a store, and errors on one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ FOUND, USAGE, INTERRUPTED = 1, 2, 130
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Namespace = Annotated[
     str,
-    typer.Option("--namespace", "-n", help="As in Store.from_url; default: none, in Redis dp."),
+    typer.Option(
+        "--namespace", "-n", help="The namespace of Store.from_url; default: none, on Redis dp."
+    ),
 ]
 Url = Annotated[
     str, typer.Argument(help="level:PATH, redis://…, couch+http://…", show_default=False)
@@ -37,11 +39,11 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def command(fn: Callable[P, R]) -> Callable[P, R]:
-    """Make errors one line each: 1 for what went wrong or was found, 2 for wrong usage."""
+    """Print each error on one line; exit with 1 for an error or a finding, 2 for wrong usage."""
 
     @functools.wraps(fn)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        # The library logs what it knows of an error; here the one line is all there is to say.
+        # The library logs errors; the command prints only the one line below.
         logging.getLogger("datapatterns").addHandler(logging.NullHandler())
         as_json = bool(kwargs.get("as_json"))
         try:
@@ -50,16 +52,16 @@ def command(fn: Callable[P, R]) -> Callable[P, R]:
             usage = isinstance(error, InvalidArgument)
             _fail(error.title, error.detail, as_json, USAGE if usage else FOUND, error.code)
         except KeyboardInterrupt:
-            _fail("Interrupted", "the same command goes on or begins again", as_json, INTERRUPTED)
-        except ImportError as error:  # of a driver: it names the extra to install
+            _fail("Interrupted", "run the same command again to go on", as_json, INTERRUPTED)
+        except ImportError as error:  # a missing driver; the message names the extra to install
             _fail("Missing", str(error).splitlines()[0], as_json, FOUND)
         except (typer.BadParameter, typer.Exit, typer.Abort):
             raise
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
-            # Its text is not ours, and may hold anything.
-            hint = f"{type(error).__name__}; {TRACEBACK}=1 shows where"
+            # The text of an error of another library may contain a password.
+            hint = f"{type(error).__name__}; set {TRACEBACK}=1 to see the traceback"
             _fail("Unexpected", hint, as_json, FOUND)
 
     return run
@@ -82,17 +84,17 @@ def show_json(value: Any) -> None:
 
 @contextmanager
 def opened(url: str, namespace: str, *, create: bool = False) -> Generator[Store]:
-    """Give the store at the URL; NotFound for a directory that is none, unless it may be made."""
+    """Yield the store at the URL; NotFound if its directory does not exist, unless `create`."""
     if url.startswith("level:") and not create:
         path = level_path(url)
         if not is_level(path):
-            raise NotFound("there is no LevelDB at this path")
+            raise NotFound("there is no LevelDB directory at this path; check the path")
     with Store.from_url(url, namespace=namespace) as store:
         yield store
 
 
 def level_path(url: str) -> Path:
-    """The directory in `level:PATH`, or the path itself."""
+    """Return the directory of `level:PATH`, or of a plain path."""
     if not url.startswith("level:"):
         return Path(url)
     from datapatterns.level.kit import parse_url
@@ -101,7 +103,7 @@ def level_path(url: str) -> Path:
 
 
 def is_level(path: Path) -> bool:
-    """Whether there is a LevelDB directory; opening one would make it."""
+    """Return whether the path is a LevelDB directory, without opening it, which would make one."""
     from datapatterns.level.manifest import is_database
 
     return is_database(path)

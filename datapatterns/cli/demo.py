@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datapatterns.demo.mailroom.office import Settings
     from datapatterns.demo.tour import Report
 
-_TOUR_WINDOW = 4.0  # seconds: the tour waits until a limit lets it go on
+_TOUR_WINDOW = 4.0  # seconds, at most: the tour waits for the limiter, and should not wait long
 
 
 @command
@@ -36,7 +36,7 @@ def demo(
     fast: Annotated[
         str | None,
         typer.Option(
-            envvar="MAILROOM_FAST", help="redis://… or level:PATH; default: as --documents."
+            envvar="MAILROOM_FAST", help="redis://… or level:PATH; default: same as --documents."
         ),
     ] = None,
     namespace: Annotated[str, typer.Option(help="The namespace in the stores.")] = "mailroom",
@@ -44,24 +44,26 @@ def demo(
         str | None,
         typer.Option(
             envvar="MAILROOM_SMTP",
-            help="smtp://HOST:PORT for the mail; default: a sink of its own.",
+            help="The mail server, smtp://HOST:PORT; default: a sink within the process.",
         ),
     ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option(help="The port; default: 8025, or a free one.", min=0, max=65_535)
     ] = None,
-    limit: Annotated[int, typer.Option(help="Requests of a person in a window.", min=5)] = 30,
+    limit: Annotated[
+        int, typer.Option(help="Requests that a person may make in a window.", min=5)
+    ] = 30,
     window: Annotated[float, typer.Option(help="The window, in seconds.", min=1.0)] = 10.0,
-    sample: Annotated[bool, typer.Option(help="Begin with some people and messages.")] = True,
+    sample: Annotated[bool, typer.Option(help="Start with some people and messages.")] = True,
     tour: Annotated[
-        bool, typer.Option("--tour", help="Drive it over HTTP, part by part, and exit.")
+        bool, typer.Option("--tour", help="Use every part of it over HTTP, and exit.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Serve Mailroom, an application with every pattern in it, until stopped.
+    """Serve Mailroom, an application that uses every pattern, until it is stopped.
 
-    With --tour: exit 1 if anything did not go as promised.
+    With --tour exit with 1 if a part did not do what it promises.
 
     Example: datapatterns demo --documents level:./mailroom
     """
@@ -99,7 +101,7 @@ def _serve(settings: Settings, host: str, port: int | None, as_json: bool) -> No
 def _tour(settings: Settings, as_json: bool) -> None:
     from datapatterns.demo.mailroom.tour import Tour
 
-    # Its own corner of the stores: what is there already must neither help nor be touched.
+    # A namespace of its own: the tour must neither use nor change data that is in the stores.
     own, window = f"tour-{uuid4().hex[:12]}", min(settings.window, _TOUR_WINDOW)
     settings = replace(settings, namespace=own, window=window, sample=False)
     screen = Terminal(Console(stderr=as_json, soft_wrap=True))
@@ -120,6 +122,6 @@ def _print_report(out: Console, report: Report) -> None:
         table.add_row(part, shown, f"{figures['seconds']:.2f}")
     out.print(table)
     if report.ok:
-        out.print("[green]Every part went as promised.[/green]")
+        out.print("[green]Every part did what it promises.[/green]")
     for broken in report.broken:
         out.print(f"[red]{broken}[/red]", markup=True)

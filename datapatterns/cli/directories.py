@@ -20,9 +20,9 @@ Directory = Annotated[str, typer.Argument(help="A LevelDB directory.", show_defa
 def check(directory: Directory, as_json: Json = False) -> None:
     """Look for damage in a LevelDB directory.
 
-    All of it is read: checksums of everything, and whether documents, index entries and change
-    logs fit together. Nothing is changed. Exit 1 if anything is amiss. A directory that another
-    process has open is refused.
+    The command reads the whole directory, verifies all checksums, and checks that documents, index
+    entries and change logs agree. It changes nothing. Exits with 1 if it finds a problem. A
+    directory that another process has open is refused.
 
     Example: datapatterns check ./data
     """
@@ -32,11 +32,11 @@ def check(directory: Directory, as_json: Json = False) -> None:
 
 @command
 def recover(directory: Directory, as_json: Json = False) -> None:
-    """Save what can be saved of a damaged LevelDB directory.
+    """Save the readable data of a damaged LevelDB directory.
 
-    A copy of it as it was is kept beside it. A directory that can be read to its end is left as
-    it is. Repositories fill their indexes anew when they are next used. Exit 1 if something is
-    still amiss.
+    The command first copies the directory, and keeps the copy beside it. It does not change a
+    directory that can be read to its end. Repositories fill their indexes again when they are next
+    used. Exits with 1 if a problem is left.
 
     Example: datapatterns recover ./data
     """
@@ -52,7 +52,7 @@ def recover(directory: Directory, as_json: Json = False) -> None:
 def _existing(directory: str) -> Path:
     path = level_path(directory)
     if not is_level(path):
-        raise NotFound("there is no LevelDB at this path")
+        raise NotFound("there is no LevelDB directory at this path; check the path")
     return path
 
 
@@ -73,7 +73,7 @@ def _tell(path: Path, report: Report, as_json: bool, **more: str | None) -> None
         show_json({"ok": report.ok, "problems": report.problems, **more})
     else:
         if (copy := more.get("copy")) is not None:
-            console.print(f"it was damaged; a copy is in {copy}", markup=False)
+            console.print(f"the directory was damaged; a copy of it is in {copy}", markup=False)
         for problem in report.problems:
             console.print(problem, markup=False)
         console.print(f"{path}: {'sound' if report.ok else 'damaged'}", markup=False)

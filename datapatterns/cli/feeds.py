@@ -24,14 +24,16 @@ def tail(
     since: Annotated[
         str | None, typer.Option(help="A position, or `now`; default: the beginning.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="End after so many changes.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for further changes.")
+    ] = False,
     namespace: Namespace = "",
     as_json: Json = False,
 ) -> None:
-    """Show the changes of a collection, one a line.
+    """Show the changes of a collection in their order, one on a line.
 
-    In their order, to the last one, or without end with --follow; with --json the documents too.
+    Ends after the last change, or with --follow never. With --json it shows the documents too.
 
     Example: datapatterns changes tail couch+http://localhost:5984 users --since now --follow
     """
@@ -49,7 +51,7 @@ def tail(
 
 
 def _read(feed: Any, since: str | None) -> Iterator[Change[Any]]:
-    """All that is there, in batches."""
+    """Yield all changes after the position, which are read in batches."""
     while batch := feed.read(since, _BATCH):
         yield from batch
         since = batch[-1].seq

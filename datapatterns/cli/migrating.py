@@ -42,25 +42,33 @@ def migrate(
     target: Url,
     namespace: Namespace = "",
     to_namespace: Annotated[
-        str | None, typer.Option(help="The target's namespace; default: the same.")
+        str | None, typer.Option(help="The target's namespace; default: the source's.")
     ] = None,
     kinds: Annotated[
-        list[str] | None, typer.Option("--kind", help=f"Only this kind, of {', '.join(KINDS)}.")
+        list[str] | None,
+        typer.Option("--kind", help=f"Carry only this kind, one of {', '.join(KINDS)}."),
     ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="Add to what the target has, overwriting nothing.")
+        bool, typer.Option("--merge", help="Add to a target that has data, overwrite nothing.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what there is.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Compare both at the end.")] = False,
-    only_verify: Annotated[bool, typer.Option("--only-verify", help="Only compare both.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be carried.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare both stores at the end.")
+    ] = False,
+    only_verify: Annotated[
+        bool, typer.Option("--only-verify", help="Only compare both stores.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Carry everything from one store to another.
+    """Carry the data of one store to another.
 
-    It first says what there is in the namespace and what stays behind. Stop what writes to the
-    source first, and use the target only when this is through. Killed at any moment, the same
-    command goes on. A target that has data is refused, unless --merge: then what it has stays as
-    it is, and what it lacks is added. Exit 1 if verifying finds a difference.
+    The command first lists the data of the namespace, and what it cannot carry. Stop the programs
+    that write to the source before you start it, and use the target only after it has ended. If it
+    is killed, run it again: it continues where it was. A target that has data is refused. With
+    --merge records that the target has stay as they are, and records that it lacks are added. Exits
+    with 1 if --verify finds a difference.
 
     Example: datapatterns migrate level:./data redis://localhost --verify
     """
@@ -84,7 +92,7 @@ def migrate(
 
 @contextmanager
 def _at(target: str, namespace: str, *, dry_run: bool) -> Generator[Store]:
-    """Give the target, made if need be; a dry run makes none, and takes an empty one instead."""
+    """Yield the target store, made if it is missing; a dry run uses an empty one in that case."""
     with ExitStack() as stack:
         if dry_run and target.startswith("level:") and not is_level(level_path(target)):
             folder = stack.enter_context(TemporaryDirectory(prefix="datapatterns-"))
@@ -94,7 +102,7 @@ def _at(target: str, namespace: str, *, dry_run: bool) -> Generator[Store]:
 
 @contextmanager
 def _bar(report: MigrationReport) -> Generator[Callback]:
-    """A progress bar for carrying and one for verifying; without a terminal only as they end."""
+    """Show a progress bar for carrying and one for verifying; without a terminal only their end."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     total = sum(report.units.values())
     through: dict[str, dict[Unit, int]] = {}
@@ -116,11 +124,11 @@ def _show_plan(screen: Console, report: MigrationReport) -> None:
     for unit, count in report.units.items():
         screen.print(f"  {count:>12,}  {unit}")
     if report.left:
-        screen.print("stays behind:")
+        screen.print("not carried:")
     for what, count in report.left.items():
         screen.print(f"  {count:>12,}  {what}")
     if report.resumed:
-        screen.print("going on where an earlier run ended")
+        screen.print("continuing where an earlier run was interrupted")
 
 
 def _show_outcome(screen: Console, report: MigrationReport, dry_run: bool) -> None:
@@ -128,7 +136,7 @@ def _show_outcome(screen: Console, report: MigrationReport, dry_run: bool) -> No
         screen.print("nothing was written")
     elif report.carried:
         carried, added = sum(report.carried.values()), sum(report.added.values())
-        there = f", {carried - added:,} were there already" if carried > added else ""
+        there = f", {carried - added:,} existed already" if carried > added else ""
         screen.print(f"carried {carried:,} records{there}")
     for unit, found in report.compared.items():
         if not found.equal:
@@ -138,7 +146,7 @@ def _show_outcome(screen: Console, report: MigrationReport, dry_run: bool) -> No
             )
     if report.compared:
         count = sum(found.source.count for found in report.compared.values())
-        equal = "both have the same" if not report.merged else "the target has them all"
+        equal = "both stores are equal" if not report.merged else "the target has them all"
         screen.print(f"verified {count:,} records: {equal if report.ok else 'they differ'}")
 
 

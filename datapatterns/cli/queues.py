@@ -16,10 +16,10 @@ Name = Annotated[str, typer.Argument(help="The queue.", show_default=False)]
 
 @command
 def stats(url: Url, name: Name, namespace: Namespace = "", as_json: Json = False) -> None:
-    """Show how many items are where.
+    """Show the numbers of items that are ready, delayed, leased and dead.
 
-    Ready, delayed, leased and dead ones, and how many were ever taken back from lost holders. A
-    queue that nobody has used shows zeros, as an empty one does: mind the name and the namespace.
+    `requeued` is the number of items that were taken back from lost workers since the queue began.
+    A queue that does not exist shows zeros, as an empty one does: check the name and the namespace.
 
     Example: datapatterns queue stats redis://localhost mail
     """
@@ -36,13 +36,14 @@ def stats(url: Url, name: Name, namespace: Namespace = "", as_json: Json = False
 def dead(
     url: Url,
     name: Name,
-    limit: Annotated[int, typer.Option(help="How many at most, the oldest first.")] = 100,
+    limit: Annotated[int, typer.Option(help="Show at most so many.")] = 100,
     namespace: Namespace = "",
     as_json: Json = False,
 ) -> None:
     """Show the dead letters, the oldest first.
 
-    What was given up, after how many attempts, when and why; with --json the items too.
+    Each line has the id, the number of attempts, the time and the last error; with --json the item
+    too.
 
     Example: datapatterns queue dead redis://localhost mail --limit 10
     """
@@ -59,7 +60,7 @@ def dead(
 
 
 def _plain(text: str) -> str:
-    """The text without what a terminal or a table would take for more than text."""
+    """Return the text without control characters and markup."""
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return shown.replace("[", "\\[")
 
@@ -68,20 +69,22 @@ def _plain(text: str) -> str:
 def requeue(
     url: Url,
     name: Name,
-    ids: Annotated[list[str] | None, typer.Argument(help="Which ones.", show_default=False)] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="The ids of dead letters.", show_default=False)
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
     namespace: Namespace = "",
     as_json: Json = False,
 ) -> None:
-    """Queue dead letters afresh: those of the ids, or all.
+    """Make dead letters ready again: those with the given ids, or all.
 
     Example: datapatterns queue requeue redis://localhost mail --all
     """
     if bool(ids) == everything:
-        raise InvalidArgument("name the ids of dead letters, or say --all")
+        raise InvalidArgument("give the ids of dead letters, or --all, not both")
     with opened(url, namespace) as store:
         count = store.work_queue(name).requeue_dead(ids or None)
     if as_json:
         show_json({"requeued": count})
     else:
-        console.print(f"{count:,} queued afresh")
+        console.print(f"{count:,} requeued")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Terminal:
-    """Shows the tour with a progress bar; where there is no terminal, in plain lines."""
+    """Shows the tour with a progress bar; without a terminal in plain lines."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -34,7 +34,7 @@ class Terminal:
         self._console.print(f"   {line}", highlight=False, markup=False)
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far the step is."""
+        """Show the progress of the step."""
         if self._bar is None:
             columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
             self._bar = Progress(*columns, console=self._console)
@@ -45,7 +45,7 @@ class Terminal:
             self.finish()
 
     def finish(self) -> None:
-        """Leave the progress bar as it stands."""
+        """End the progress bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -61,16 +61,16 @@ def tour(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the embedded store at work on real records.
+    """Show what the embedded store does with real records.
 
-    Exit 1 if anything did not go as promised.
+    Exits with 1 if a step did not do what it promises.
 
     Example: datapatterns tour ./data
     """
-    from datapatterns.demo.tour import Tour  # needs LevelDB, which no other command does
+    from datapatterns.demo.tour import Tour  # imports the driver of LevelDB
 
     if directory is not None and directory.exists() and any(directory.iterdir()):
-        raise InvalidArgument("the directory is not empty; name a new one")
+        raise InvalidArgument("the directory is not empty; give a new one")
     with tempfile.TemporaryDirectory(prefix="datapatterns-") as temporary:
         screen = Terminal(Console(stderr=as_json))
         report = Tour(directory or Path(temporary) / "data", records, screen).run()
@@ -92,6 +92,6 @@ def _print_report(console: Console, report: Report) -> None:
         table.add_row(step, shown, f"{figures['seconds']:.2f}")
     console.print(table)
     if report.ok:
-        console.print("[green]Every step went as promised.[/green]")
+        console.print("[green]Every step did what it promises.[/green]")
     for broken in report.broken:
         console.print(f"[red]{broken}[/red]", markup=True)

@@ -1,1 +1,1 @@
-"""What the library can do, shown on real records."""
+"""Two demonstrations: a tour of the embedded store, and the application Mailroom."""

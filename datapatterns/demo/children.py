@@ -14,7 +14,7 @@ STEP = 100  # records stored and acknowledged at once
 
 
 def load(url: str, file: str, first: int) -> None:
-    """Store the records from the first on, and acknowledge each step on standard output."""
+    """Store the records from number `first` on, and print the number stored after each step."""
     with Store.from_url(url) as store:
         repository = packages(store)
         rest = islice(records(Path(file) if file else None), first, None)
@@ -28,7 +28,7 @@ def load(url: str, file: str, first: int) -> None:
 
 
 def open_store(url: str) -> None:
-    """Open what another process has open, and print the problem document that comes of it."""
+    """Open a store that another process has open, and print the problem document of the error."""
     try:
         Store.from_url(url).close()
     except DataError as error:

@@ -1,4 +1,4 @@
-"""The records that the tour works on: JavaScript packages, how often they are downloaded."""
+"""The records of the tour: JavaScript packages, and how often they are downloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLLECTION = "packages"
 
 
 class Package(Document):
-    """One package; its name is its id."""
+    """A package, whose name is its id."""
 
     name: str = Field(min_length=1, max_length=214)
     version: str = Field(pattern=r"^\d+\.\d+\.\d+")
@@ -26,7 +26,7 @@ class Package(Document):
 
 
 def packages(store: Store) -> Repository[Package]:
-    """The repository of packages, by downloads and by scope."""
+    """Return the repository of packages, with indexes by downloads and by scope."""
     return store.repository(
         COLLECTION,
         Package,
@@ -37,7 +37,7 @@ def packages(store: Store) -> Repository[Package]:
 
 
 def records(path: Path | None) -> Iterator[dict[str, object]]:
-    """The records of a gzipped file of JSON lines, or the sample of 5,000 that comes along."""
+    """Yield the records of a gzipped file of JSON lines; None stands for the included 5,000."""
     source = files("datapatterns.demo") / "sample.jsonl.gz" if path is None else path
     with source.open("rb") as compressed, gzip.open(compressed) as lines:
         for line in lines:

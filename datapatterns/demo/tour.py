@@ -1,4 +1,4 @@
-"""The tour: the embedded store's main job on real records, each step with what it promises."""
+"""The tour of the embedded store: ten steps on real records, each of which checks its promises."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ BAD: list[dict[str, Any]] = [
     {"name": "words", "version": "one", "downloads": "many", "scope": 7},
 ]
 _TOP = 5
-_KILLED = 1 if sys.platform == "win32" else -signal.SIGKILL  # the exit status of such a process
+_KILLED = 1 if sys.platform == "win32" else -signal.SIGKILL  # the exit status of a killed process
 
 
 class BrokenPromise(Exception):
-    """A step of the tour did not go as promised."""
+    """A step of the tour did not do what it promises."""
 
 
 class Screen(Protocol):
-    """Where the tour shows itself: a terminal, or nowhere."""
+    """The output of the tour: a terminal, or nothing."""
 
     def step(self, title: str) -> None:
         """Begin a step."""
@@ -48,37 +48,37 @@ class Screen(Protocol):
         ...
 
     def progress(self, done: int, total: int) -> None:
-        """Show how far the step is."""
+        """Show the progress of the step."""
         ...
 
 
 @dataclass
 class Report:
-    """What happened: the figures by step, and what was not as promised."""
+    """The result of a tour: figures for each step, and the promises that were broken."""
 
     figures: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     broken: list[str] = field(default_factory=list[str])
 
     @property
     def ok(self) -> bool:
-        """Whether every step went as promised."""
+        """Return whether every step did what it promises."""
         return not self.broken
 
 
 class Tour:
-    """Goes through the steps on one directory, in order, and keeps the figures."""
+    """Runs the steps on one directory, in order, and collects the figures."""
 
     def __init__(self, directory: Path, file: Path | None, screen: Screen) -> None:
         self._url = f"level:{directory}"
         self._file = file
         self._screen = screen
         self._records = list(records(file))
-        self._first = len(self._records) * 2 // 3 // STEP * STEP  # the rest is for the child
+        self._first = len(self._records) * 2 // 3 // STEP * STEP  # the child stores the rest
         self._report = Report()
         self._open: Store | None = None
 
     def run(self) -> Report:
-        """Go through all of it; the first broken promise ends the tour."""
+        """Run all steps; the first broken promise ends the tour."""
         steps: list[tuple[str, Callable[[], dict[str, Any]]]] = [
             ("Load records through a validated repository", self.load),
             ("Refuse bad records", self.refuse),
@@ -88,7 +88,7 @@ class Tour:
             ("Open the directory from a second process", self.second_process),
             ("Follow the changes: a ranking and counters", self.follow),
             ("Kill a loading process with SIGKILL, and finish its work", self.kill),
-            ("Follow on from the checkpoint", self.follow),
+            ("Follow the changes from the checkpoint", self.follow),
             ("Check the whole directory", self.check),
         ]
         try:
@@ -109,31 +109,31 @@ class Tour:
 
     @property
     def store(self) -> Store:
-        """The store, opened again where a step has closed it."""
+        """Return the store, opened again if a step has closed it."""
         if self._open is None:
             self._open = Store.from_url(self._url)
         return self._open
 
     def _close(self) -> None:
-        """Let go of the directory, so that another process can have it."""
+        """Close the directory, so that another process can open it."""
         self.store.close()
         self._open = None
 
     @property
     def packages(self) -> Repository[Package]:
-        """The repository of the tour."""
+        """Return the repository of the tour."""
         return packages(self.store)
 
     # --- the steps
 
     def load(self) -> dict[str, Any]:
-        """Store the first two thirds."""
+        """Store the first two thirds of the records."""
         stored = self._store_records(self._records[: self._first])
         promise(stored == self._first, "every record of the first part is stored")
         return {"records": stored}
 
     def _store_records(self, wanted: Sequence[dict[str, object]]) -> int:
-        """Store the records, those stored already left as they are; return how many were new."""
+        """Store the records that are not stored yet; return their number."""
         repository, new = self.packages, 0
         for at in range(0, len(wanted), 500):
             documents = [Package.model_validate(record) for record in wanted[at : at + 500]]
@@ -146,7 +146,7 @@ class Tour:
         return new
 
     def refuse(self) -> dict[str, Any]:
-        """Offer records that break the schema, and one whose id is taken."""
+        """Try to store records that violate the schema, and one whose id is taken."""
         before = self.packages.count()
         for record in BAD:
             bad = Package.model_construct(**record)
@@ -162,13 +162,13 @@ class Tour:
         taken = self._refused(
             lambda: self.packages.create(Package.model_validate(self._records[0]))
         )
-        promise(taken.reason == "exists", "an id is given once")
+        promise(taken.reason == "exists", "an id that is taken is refused")
         self._screen.say(f"{taken.status} {taken.code}: {taken}")
-        promise(self.packages.count() == before, "nothing of what was refused is stored")
+        promise(self.packages.count() == before, "none of the refused records is stored")
         return {"refused": len(BAD) + 1}
 
     def page(self) -> dict[str, Any]:
-        """Read the index by downloads downwards and upwards, page by page."""
+        """Read the index by downloads in both directions, page by page."""
         seen: dict[bool, list[int]] = {}
         for descending in (True, False):
             after, found = None, list[int]()
@@ -183,8 +183,8 @@ class Tour:
                     break
             seen[descending] = found
         expected = sorted(int(str(r["downloads"])) for r in self._records[: self._first])
-        promise(seen[False] == expected, "upwards, each record comes once, in order")
-        promise(seen[True] == expected[::-1], "downwards is the mirror image")
+        promise(seen[False] == expected, "upwards, each record is read once, in order")
+        promise(seen[True] == expected[::-1], "downwards, the order is the reverse")
         return {"entries": 2 * len(expected), "pages": 2 * -(-len(expected) // 1_000)}
 
     def _show_first(self, items: Sequence[Package], *, descending: bool) -> None:
@@ -196,14 +196,14 @@ class Tour:
         """Count the packages of each scope, and compare with the records."""
         counted = self.packages.counts("by_scope")
         expected = Tally(record["scope"] for record in self._records[: self._first])
-        promise(counted == expected, "the counts are those of the records")
+        promise(counted == expected, "the counts agree with the records")
         scoped = Tally({scope: n for scope, n in counted.items() if scope is not None})
         largest = ", ".join(f"{scope} {n:,}" for scope, n in scoped.most_common(_TOP))
         self._screen.say(f"{len(scoped):,} scopes; the largest: {largest}")
         return {"scopes": len(scoped)}
 
     def edit(self) -> dict[str, Any]:
-        """Two people read the same record; the second to write is told so."""
+        """Write twice with the same revision; the second write is refused."""
         name = str(self._records[0]["name"])
         mine, theirs = self.packages.get(name), self.packages.get(name)
         self.packages.replace(theirs.model_copy(update={"version": "99.0.0"}))
@@ -212,17 +212,17 @@ class Tour:
         )
         self._screen.say(f"{stale.status} {stale.code} ({stale.reason}): {stale}")
         promise(stale.reason == "stale_revision", "a stale revision is refused")
-        promise(self.packages.get(name).version == "99.0.0", "the first writer's change stands")
+        promise(self.packages.get(name).version == "99.0.0", "the first writer's change is kept")
         self.packages.update(name, {"version": mine.version})
         return {"status": stale.status}
 
     def second_process(self) -> dict[str, Any]:
-        """Another process is refused, and told by whom the directory is held."""
+        """Open the directory in another process, which is refused with the pid of this one."""
         child = self._child("open", self._url)
         problem = json.loads(child.communicate(timeout=60)[0])
         self._screen.say(f"{problem['status']} {problem['code']}: {problem['detail']}")
         promise(problem["status"] == 423, "the second process gets 423")
-        promise(problem.get("pid") == os.getpid(), "it learns the pid of the first")
+        promise(problem.get("pid") == os.getpid(), "the error has the pid of the first process")
         return {"status": problem["status"]}
 
     def follow(self) -> dict[str, Any]:
@@ -234,8 +234,8 @@ class Tour:
         def handle(change: Change[Package]) -> None:
             package = change.document
             if package is not None:
-                # Setting again changes nothing, and a counted package is counted once: so a
-                # change may come twice, as it may after a crash.
+                # Setting a score again changes nothing, and the op_id counts a package once: so a
+                # change may be handled twice, as after a crash.
                 ranking.set(package.name, package.downloads)
                 counter = self.store.counter(f"scope {package.scope or ''}")
                 counter.increment(op_id=package.name)
@@ -249,7 +249,7 @@ class Tour:
         summary = worker.run()
         handled = self.store.counter("changes handled").value() - start
         promise(worker.lag() == 0, "the worker has caught up")
-        promise(not worker.dead_letters(), "no change was given up")
+        promise(not worker.dead_letters(), "no change became a dead letter")
         promise(handled == behind, "each change was handled once")
         self._compare()
         self._screen.say(f"handled {summary.handled:,}; {len(self._scopes()):,} counters agree")
@@ -259,19 +259,19 @@ class Tour:
         return self.packages.counts("by_scope")
 
     def _compare(self) -> None:
-        """The ranking and the counters against the documents."""
+        """Compare the ranking and the counters with the documents."""
         best = self.packages.query("by_downloads", descending=True, limit=100).items
         top = self.store.leaderboard("downloads").top(100)
         promise(
             [entry.score for entry in top] == [package.downloads for package in best],
-            "the ranking is that of the documents",
+            "the ranking agrees with the documents",
         )
         for scope, expected in self._scopes().items():
             counted = self.store.counter(f"scope {scope or ''}").value()
-            promise(counted == expected, "each scope's counter is that of the documents")
+            promise(counted == expected, "each scope's counter agrees with the documents")
 
     def kill(self) -> dict[str, Any]:
-        """A child stores the rest and is killed on the way; what it acknowledged is there."""
+        """Kill a child while it stores the rest; every record that it acknowledged is stored."""
         self._close()
         acknowledged = self._kill_child()
         wanted = self._records[self._first : acknowledged]
@@ -280,7 +280,7 @@ class Tour:
             package is None or package.downloads != record["downloads"]
             for package, record in zip(found, wanted, strict=True)
         )
-        promise(missing == 0, "nothing acknowledged is missing")
+        promise(missing == 0, "no acknowledged record is missing")
         self._screen.say(
             f"killed after {acknowledged - self._first:,} acknowledged records: none is missing"
         )
@@ -289,7 +289,7 @@ class Tour:
         return {"acknowledged": acknowledged - self._first, "missing": missing, "finished": new}
 
     def _kill_child(self) -> int:
-        """Start the child, kill it in mid-load, return how many records it acknowledged."""
+        """Start the child and kill it while it loads; return how many records it acknowledged."""
         file = "" if self._file is None else str(self._file)
         child = self._child("load", self._url, file, str(self._first))
         lines = cast("IO[str]", child.stdout)
@@ -301,16 +301,16 @@ class Tour:
             self._screen.progress(acknowledged - self._first, len(self._records) - self._first)
         child.kill()
         rest = child.communicate(timeout=60)[0].split()  # acknowledged before the signal came
-        promise(child.returncode == _KILLED, "the child was killed in mid-load")
+        promise(child.returncode == _KILLED, "the child was killed while it loaded")
         return int(rest[-1]) if rest else acknowledged
 
     def check(self) -> dict[str, Any]:
-        """Read every block, and hold documents, indexes and change log against each other."""
+        """Read every block, and compare documents, indexes and change log with each other."""
         with Level.open(self._url.removeprefix("level:")) as level:
             report = level.check()
         for problem in report.problems:
             self._screen.say(problem)
-        promise(report.ok, "nothing is damaged, and nothing is out of step")
+        promise(report.ok, "nothing is damaged, and documents, indexes and change log agree")
         return {"problems": len(report.problems)}
 
     # --- helpers of the steps
@@ -324,10 +324,10 @@ class Tour:
             call()
         except Conflict as error:
             return error
-        raise BrokenPromise("a conflict was not noticed")
+        raise BrokenPromise("a conflicting write was not refused")
 
 
 def promise(kept: bool, text: str) -> None:
-    """Go on if the promise was kept; else the tour has failed."""
+    """Raise BrokenPromise, with the text of the promise, unless it was kept."""
     if not kept:
-        raise BrokenPromise(f"not as promised: {text}")
+        raise BrokenPromise(f"broken promise: {text}")

@@ -1,8 +1,8 @@
 """The patterns in web applications: problem documents, limits, preconditions, idempotency keys.
 
-Everything here is plain ASGI or WSGI and needs no framework. What fits one framework is in the
-module of its name: `datapatterns.web.fastapi`, `starlette`, `flask`, `django`, `litestar`, each
-with an `install` that turns every DataError into an `application/problem+json` answer.
+Everything here is plain ASGI or WSGI and needs no framework. Each supported framework has a module
+of its name: `datapatterns.web.fastapi`, `starlette`, `flask`, `django` and `litestar`. Its
+`install` turns every DataError into an `application/problem+json` answer.
 """
 
 from datapatterns.web.asgi import ProblemMiddleware

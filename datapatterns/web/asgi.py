@@ -14,14 +14,15 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_HEADERS = "datapatterns.headers"  # of a scope: what to add to the answer, whoever makes it
+_HEADERS = "datapatterns.headers"  # key of a scope: headers to add to any answer
 
 
 class ProblemMiddleware:
-    """Answers a DataError of the application within with its problem document.
+    """Answers with a problem document when the wrapped application raises a DataError.
 
-    An answer that has begun is left alone: the error goes on to the server, which cuts it off.
-    Other errors pass. The `install` of a framework puts this outside every other middleware.
+    If the answer has begun already, the error is raised, and the server closes the connection.
+    Other errors are not caught. The `install` of a framework puts this outside every other
+    middleware.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -42,13 +43,13 @@ class ProblemMiddleware:
 
 
 class Reply:
-    """A `send` that knows whether the answer has begun, and adds the headers left in the scope."""
+    """A `send` that remembers whether the answer has begun, and adds the headers of the scope."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.begun = False
         self._send = send
         self._headers: list[tuple[bytes, bytes]] = []
-        if _HEADERS not in scope:  # else a Reply further out adds them
+        if _HEADERS not in scope:  # otherwise an outer Reply adds them
             scope[_HEADERS] = self._headers
 
     async def __call__(self, message: Message) -> None:
@@ -60,7 +61,7 @@ class Reply:
 
 
 def add_headers(scope: Scope, headers: Mapping[str, str]) -> bool:
-    """Have the answer carry these headers; False if nothing in this application sees to that."""
+    """Add headers to the answer; return False if no Reply of this application would send them."""
     added: list[tuple[bytes, bytes]] | None = scope.get(_HEADERS)
     if added is not None:
         added.extend(raw_headers(headers.items()))
@@ -68,12 +69,12 @@ def add_headers(scope: Scope, headers: Mapping[str, str]) -> bool:
 
 
 def raw_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    """Headers as ASGI has them."""
+    """Return headers in ASGI's form: lower-case names, and pairs of bytes."""
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
-    """Send the whole answer; to HEAD without its body."""
+    """Send the whole answer, without its body if the request is HEAD."""
     about = {"content-type": PROBLEM_JSON, "content-length": str(len(answer.body))}
     headers = raw_headers({**about, **answer.headers}.items())
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -82,7 +83,7 @@ async def send_answer(scope: Scope, send: Send, answer: Answer) -> None:
 
 
 def header(scope: Scope, name: str) -> str | None:
-    """The request's header, its lines joined by commas; None if there is none."""
+    """Return a header of the request, its lines joined by commas; None if it is absent."""
     wanted = name.lower().encode("latin-1")
     lines = [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == wanted]
     return ", ".join(lines) if lines else None

@@ -1,4 +1,4 @@
-"""Bodies of requests: how large they may be, and JSON that fits a model."""
+"""Bodies of requests: a limit on their size, and JSON that is validated by a model."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _LENGTH = re.compile(r"[0-9]{1,19}")  # 64 bits
 class BodyLimitMiddleware:
     """Answers 413 to a request with a body of more than `limit` bytes.
 
-    One that says its length is refused at once. Of one that does not (chunked), the application
-    reads no more than the limit; then its own answer, if it has not begun, is replaced: frameworks
-    make a 400 or a 500 of what goes wrong while they read.
+    A request with a Content-Length is refused at once. From a request without one (chunked) the
+    application reads no more than the limit; then its own answer, unless it has begun, is replaced
+    by the 413, since frameworks answer 400 or 500 to an error while they read.
     """
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("limit is a number of bytes")
+            raise InvalidArgument("limit must be a number of bytes, an int of 0 or more")
         self.app = app
         self.limit = limit
         self._answering = ProblemMiddleware(self._guard)
@@ -72,30 +72,31 @@ class BodyLimitMiddleware:
 
 
 def check_length(length: str | None, limit: int) -> None:
-    """TooLarge if that Content-Length is above the limit, InvalidArgument if it is none."""
+    """Raise TooLarge if Content-Length is above the limit, InvalidArgument if it is malformed."""
     if length is None:
         return
     if not _LENGTH.fullmatch(length):
-        raise InvalidArgument("Content-Length is a whole number")
+        raise InvalidArgument("Content-Length must be a whole number")
     if int(length) > limit:
         raise too_large(limit)
 
 
 def too_large(limit: int) -> TooLarge:
-    """The error for a body of more bytes than that."""
-    return TooLarge(f"a request's body may have {limit:,} bytes", data={"limit": limit})
+    """Return the error for a body of more bytes than the limit."""
+    message = f"the body is too large: at most {limit:,} bytes are accepted"
+    return TooLarge(message, data={"limit": limit})
 
 
 def read_json(body: bytes | str, model: type[M], *, content_type: str | None = None) -> M:
-    """The model in the body, for frameworks that do not read bodies themselves.
+    """Return the model in the body, for frameworks that do not validate bodies themselves.
 
-    Raises UnsupportedMediaType if a content type is given that is not JSON, and InvalidData, with
-    every problem listed and without the input, for what is no JSON or does not fit.
+    Raises UnsupportedMediaType if the content type is given and is not JSON. Raises InvalidData if
+    the body is not JSON or does not validate; it lists every error, without the input.
     """
     if content_type is not None:
         kind = content_type.partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
-            raise UnsupportedMediaType("expected application/json")
+            raise UnsupportedMediaType("the body must be sent as application/json")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""Django: problem documents by a middleware, rate limits for views, and the handlers of errors.
+"""Django: a middleware for problem documents, rate limits for views, and handlers of errors.
 
-In the root urls.py, `from datapatterns.web.django import handler400, handler403, handler404,
-handler500` makes Django's own errors problem documents too.
+`from datapatterns.web.django import handler400, handler403, handler404, handler500` in the root
+urls.py turns Django's own errors into problem documents too.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ERROR, _HEADERS = "_datapatterns_error", "_datapatterns_headers"  # attributes 
 
 
 def install(settings: Any) -> None:
-    """Put ProblemMiddleware first in MIDDLEWARE; at the end of settings.py: `install(globals())`.
+    """Put ProblemMiddleware first in MIDDLEWARE: `install(globals())` at the end of settings.py.
 
-    Takes the names of a settings module, the module, or the settings themselves.
+    `settings` is the namespace of a settings module, the module, or a settings object.
     """
     plain = isinstance(settings, MutableMapping)
     names = cast("MutableMapping[str, Any]", settings if plain else vars(settings))
@@ -43,9 +43,10 @@ def install(settings: Any) -> None:
 class ProblemMiddleware:
     """Answers every DataError with its problem document, also one raised in another middleware.
 
-    Of a view's errors Django tells by `process_exception`. One of a middleware within this one has
-    become a 500 page before it gets here (with DEBUG, a page that shows everything): Django's
-    signal says what it was, and the page is replaced. Sync and async alike.
+    Django passes errors of views to `process_exception`. An error of an inner middleware has become
+    a 500 page before it gets here (with DEBUG a page that shows all details): Django's signal
+    `got_request_exception` gives the error, and the page is replaced. Works in sync and async
+    projects.
     """
 
     sync_capable: ClassVar[bool] = True
@@ -53,7 +54,7 @@ class ProblemMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        self._is_async = is_marked(get_response)  # pyright: ignore[reportDeprecated] - for the functions that are no coroutine functions
+        self._is_async = is_marked(get_response)  # pyright: ignore[reportDeprecated] - also true of objects marked by markcoroutinefunction
         if self._is_async:
             markcoroutinefunction(self)
 
@@ -72,7 +73,7 @@ class ProblemMiddleware:
 
 
 def _note(sender: object, request: HttpRequest | None = None, **_: object) -> None:
-    """Remember what Django is about to make a 500 page of."""
+    """Remember the error for which Django is about to make a 500 page."""
     error = sys.exc_info()[1]
     if request is not None and isinstance(error, DataError):
         setattr(request, _ERROR, error)
@@ -101,11 +102,12 @@ def rate_limit(
     subject: Callable[[HttpRequest], str | None],
     cost: int = 1,
 ) -> Callable[[V], V]:
-    """Decorate a view: it is called as the limiter decides, and its answer says so in headers.
+    """Decorate a view, which is then called only if the limiter admits the request.
 
-    `@rate_limit(limiter, subject=lambda request: request.META["REMOTE_ADDR"])`. A subject of None
-    is not limited; a refused request is a 429 problem with Retry-After. A sync view needs a limiter
-    of the sync face. The headers and the problem are the work of ProblemMiddleware.
+    `@rate_limit(limiter, subject=lambda request: request.META["REMOTE_ADDR"])`. A request whose
+    subject is None is not limited; a refused request is a 429 problem with Retry-After. A sync view
+    needs a limiter of the sync face. ProblemMiddleware, which must be installed, adds the RateLimit
+    headers to every answer and makes the problem documents.
     """
 
     def decorate(view: V) -> V:
@@ -131,27 +133,27 @@ def rate_limit(
 
 
 def _keep(request: HttpRequest, decision: Decision | None) -> None:
-    """Leave the headers for the middleware, which sees every answer."""
+    """Keep the headers in the request for the middleware, which adds them to the answer."""
     if decision is not None:
         request.__dict__.setdefault(_HEADERS, []).extend(decision.headers().items())
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The problem document of a request that Django refuses to read."""
+    """Return the problem document of a request that Django refuses to read."""
     return _response(answer_of_status(getattr(exception, "status_code", 400)))
 
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The problem document of PermissionDenied."""
+    """Return the problem document of PermissionDenied."""
     return _response(answer_of_status(403))
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """The problem document of Http404 and of unknown URLs."""
+    """Return the problem document of Http404 and of unknown URLs."""
     return _response(answer_of_status(404))
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """The problem document of what nobody handles; the log has the rest under its id."""
+    """Return the problem document of an unhandled error; the log has the error under its id."""
     error = sys.exc_info()[1]
     return _response(answer_of_status(500, repr(error), cause=error))

@@ -1,4 +1,4 @@
-"""What goes wrong between a client and a web application only."""
+"""Errors that exist only between a client and a web application."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from datapatterns.errors import DataError
 
 
 class UnsupportedMediaType(DataError):
-    """The request's body is not of a type that is understood here."""
+    """The content type of the request's body is not accepted here."""
 
     status, code, title = 415, "unsupported_media_type", "Unsupported media type"
 
 
 class IdempotencyKeyReused(DataError):
-    """The key came before, with another request: its answer would not be that of this one."""
+    """The idempotency key was used before, for another request, whose answer does not fit."""
 
     status, code, title = 422, "idempotency_key_reused", "Idempotency key reused"

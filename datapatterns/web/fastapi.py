@@ -19,13 +19,13 @@ from datapatterns.web.starlette import install as _install
 def install(app: FastAPI, *, http_errors: bool = False) -> None:
     """Answer every DataError with its problem document, also one of dependencies and middleware.
 
-    With `http_errors` the HTTPExceptions get problem documents too, and so does whatever nobody
-    handles; what FastAPI finds wrong with a request becomes InvalidData: 400, with every problem
-    listed as FastAPI does, but without the input. A mounted application needs its own `install`.
+    With `http_errors` HTTPExceptions and unhandled errors get problem documents too, and a request
+    that FastAPI refuses becomes InvalidData: 400, with every error listed as FastAPI lists it, but
+    without the input. A mounted application needs its own `install`.
     """
     _install(app, http_errors=http_errors)
     if http_errors:
-        handler: Any = _on_invalid_request  # Starlette's types know of no error but Exception
+        handler: Any = _on_invalid_request  # Starlette's types accept handlers of Exception only
         app.add_exception_handler(RequestValidationError, handler)
 
 
@@ -40,12 +40,12 @@ def rate_limit(
     subject: Callable[[Request], str | None],
     cost: int = 1,
 ) -> Callable[[Request, Response], Awaitable[Decision | None]]:
-    """A dependency that charges the request's subject; refused ones are 429 with Retry-After.
+    """Return a dependency that charges the request's subject, and answers 429 if it is refused.
 
-    `Depends(rate_limit(limiter, subject=lambda request: request.client.host))`. A subject of None
-    is not limited. `limiter` may be a function of the request, for a store that is opened when the
-    application starts. After `install` every answer carries the RateLimit headers, also errors and
-    responses that the route makes itself.
+    `Depends(rate_limit(limiter, subject=lambda request: request.client.host))`. A request whose
+    subject is None is not limited. `limiter` may be a function of the request, for a store that is
+    opened when the application starts. After `install` every answer carries the RateLimit headers,
+    errors and responses that the route makes itself included.
     """
 
     async def limited(request: Request, response: Response) -> Decision | None:

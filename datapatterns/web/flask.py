@@ -23,9 +23,9 @@ V = TypeVar("V", bound=Callable[..., Any])
 def install(app: Flask, *, http_errors: bool = False) -> None:
     """Answer every DataError with its problem document, wherever in the application it is raised.
 
-    That is views, functions before and after requests, and WSGI middleware that `app.wsgi_app` has
-    by now. With `http_errors` the HTTPExceptions (`abort`, unknown routes, bad JSON, bodies above
-    MAX_CONTENT_LENGTH) and whatever nobody handles get problem documents too.
+    This covers views, functions before and after requests, and the WSGI middleware that already
+    wraps `app.wsgi_app`. With `http_errors` HTTPExceptions (`abort`, unknown routes, bad JSON,
+    bodies above MAX_CONTENT_LENGTH) and unhandled errors get problem documents too.
     """
     app.register_error_handler(DataError, _on_data_error)
     if http_errors:
@@ -33,7 +33,7 @@ def install(app: Flask, *, http_errors: bool = False) -> None:
     handle_exception = app.handle_exception
 
     def handle(error: Exception) -> Any:
-        # What is raised after the view has no handlers in Flask, only its last resort.
+        # Flask calls no error handler for an error that is raised after the view, only this method.
         if isinstance(error, DataError):
             return app.finalize_request(_on_data_error(error), from_error_handler=True)
         return handle_exception(error)
@@ -66,10 +66,11 @@ def rate_limit(
     subject: Callable[[Request], str | None],
     cost: int = 1,
 ) -> Callable[[V], V]:
-    """Decorate a view: it is called as the limiter decides, and its answer says so in headers.
+    """Decorate a view, which is then called only if the limiter admits the request.
 
-    `@rate_limit(limiter, subject=lambda request: request.remote_addr)`, below the route. A subject
-    of None is not limited; a refused request is a 429 problem with Retry-After.
+    `@rate_limit(limiter, subject=lambda request: request.remote_addr)`, below the route. A request
+    whose subject is None is not limited; a refused request is a 429 problem with Retry-After. The
+    answer carries the RateLimit headers.
     """
 
     def decorate(view: V) -> V:

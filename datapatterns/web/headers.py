@@ -1,4 +1,4 @@
-"""Headers between documents and HTTP: ETag and If-Match for revisions, Link for pages."""
+"""HTTP headers for documents and pages: ETag and If-Match for revisions, Link for pages."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from datapatterns.errors import (
 )
 from datapatterns.pages import Page
 
-# What a revision may keep of itself in a tag; the rest is percent-encoded.
+# Characters of a revision that stay as they are in a tag; all others are percent-encoded.
 _PLAIN = "-._~!$&'()*+;=:@/"
-# RFC 9110, 8.8.3: any visible character but the quote, and those above ASCII.
+# RFC 9110, 8.8.3: any visible character except the quote, and characters above ASCII.
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
 class Headers(Protocol):
-    """The headers of a request in any of the frameworks."""
+    """The headers of a request, in any framework."""
 
     def get(self, key: str, /) -> str | None:
-        """Return the header, whatever its case."""
+        """Return the header with this name, in upper or lower case."""
         ...
 
 
 class HasHeaders(Protocol):
-    """A request of any of the frameworks."""
+    """A request, in any framework."""
 
     @property
     def headers(self) -> Any:
-        """The request's headers."""
+        """Return the headers of the request."""
         ...
 
 
 def etag(document: Document) -> str:
-    """The strong entity tag of the document's revision, for the header ETag."""
+    """Return the strong entity tag of the document's revision, for the header ETag."""
     if document.rev is None:
-        raise InvalidArgument("a document that was never stored has no revision")
+        raise InvalidArgument("the document was never stored and has no revision; store it first")
     return f'"{quote(document.rev, safe=_PLAIN)}"'
 
 
 def if_match(source: HasHeaders | str | None, *, required: bool = True) -> IfMatch:
-    """What the request's If-Match (or that header's value) asks for.
+    """Return the revisions in the header If-Match; `source` is a request, or the header's value.
 
-    Raises PreconditionRequired if there is none, unless `required=False`, and InvalidArgument for
-    what is no list of entity tags.
+    Raises PreconditionRequired if the header is absent, unless `required=False`, and
+    InvalidArgument if its value is not a list of entity tags.
     """
     value = source if source is None or isinstance(source, str) else _if_match_of(source.headers)
     if value is None:
         if required:
-            raise PreconditionRequired("this request needs If-Match with the ETag that was read")
+            raise PreconditionRequired("send the header If-Match with the ETag that you have read")
         return IfMatch(None)
     if value.strip(" \t") == "*":
         return IfMatch(None)
@@ -66,34 +66,34 @@ def if_match(source: HasHeaders | str | None, *, required: bool = True) -> IfMat
 
 @dataclass(frozen=True, slots=True)
 class IfMatch:
-    """The revisions a request may change; None stands for any (`*`, or no header at all).
+    """The revisions that a request may change; None stands for any (`*`, or no header at all).
 
-    Writing with `rev` is what makes it safe: the store compares and writes in one step, so nobody
-    can come between. As a context manager it turns the store's Conflict (`stale_revision`) into
-    PreconditionFailed, since it was the client that named the revision:
+    Pass `rev` to the write: the store compares and writes in one step, so no other writer can come
+    between. As a context manager it turns the store's Conflict (`stale_revision`) into
+    PreconditionFailed, since the client named the revision:
 
         with if_match(request) as match:
             user = users.update(id, changes, rev=match.rev)
 
-    `rev` reads nothing first, and takes one tag. For a list of them read the document and use
-    `rev=match.rev_of(document)`. Weak tags never match, as the RFC has it for If-Match.
+    `rev` accepts one tag. For a list of tags read the document first, and use
+    `rev=match.rev_of(document)`. Weak tags never match, as RFC 9110 requires for If-Match.
     """
 
     revs: frozenset[str] | None
 
     @property
     def rev(self) -> str | None:
-        """The one revision asked for, None for any; PreconditionFailed if only weak ones were."""
+        """Return the one revision, None for any; raise PreconditionFailed if all tags are weak."""
         if self.revs is None:
             return None
         if not self.revs:
             raise _failed()
         if len(self.revs) > 1:
-            raise InvalidArgument("If-Match takes one entity tag here")
+            raise InvalidArgument("If-Match has several entity tags; send one")
         return next(iter(self.revs))
 
     def rev_of(self, document: Document) -> str | None:
-        """The document's revision to write with, None for any; PreconditionFailed if it differs."""
+        """Return the document's revision, None for any; raise PreconditionFailed if none match."""
         if self.revs is None:
             return None
         if document.rev not in self.revs:
@@ -115,17 +115,17 @@ class IfMatch:
 
 
 def links(page: Page[Any], url: object) -> dict[str, str]:
-    """The header Link of a page (RFC 8288) at that URL; none if it is the only one."""
+    """Return the header Link (RFC 8288) of the page at this URL; no header for a single page."""
     value = page.links(str(url))
     return {"Link": value} if value else {}
 
 
 def _failed() -> PreconditionFailed:
-    return PreconditionFailed("it was changed since; read it again")
+    return PreconditionFailed("the document was changed since it was read; read it again")
 
 
 def _if_match_of(headers: Any) -> str | None:
-    """All lines of the header; frameworks differ in how to ask for more than the first."""
+    """Return all lines of the header, joined; frameworks have different methods for that."""
     name = "if-match"
     every: Callable[[str], list[str]] | None = getattr(headers, "getlist", None)
     if every is None and hasattr(headers, "getall"):
@@ -135,22 +135,24 @@ def _if_match_of(headers: Any) -> str | None:
 
 
 def _revisions(value: str) -> list[str]:
-    """The revisions of the strong tags in the list."""
+    """Return the revisions of the strong tags in the list."""
     revisions: list[str] = []
     rest = value.strip(" \t,")
     while rest:
         found = _TAG.match(rest)
         if found is None:
-            raise InvalidArgument('If-Match is a list of entity tags, as in "3", or *')
+            raise InvalidArgument(
+                'If-Match must be a list of quoted entity tags, such as "3", or *'
+            )
         weak, tag = found.groups()
         plain = unquote(tag)
-        # A tag that we would have spelled otherwise is none of ours, and matches nothing.
+        # A tag that etag() would have written differently is not ours, and matches no revision.
         if not weak and quote(plain, safe=_PLAIN) == tag:
             revisions.append(plain)
         after = rest[found.end() :].lstrip(" \t")
         if after and not after.startswith(","):
-            raise InvalidArgument("entity tags are separated by commas")
+            raise InvalidArgument("If-Match must have commas between its entity tags")
         rest = after.lstrip(" \t,")
     if not value.strip(" \t,"):
-        raise InvalidArgument("If-Match is empty")
+        raise InvalidArgument("If-Match is empty; send an entity tag, or *")
     return revisions

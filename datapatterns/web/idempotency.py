@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent again gets the first one's answer."""
+"""Idempotency keys: a request that is sent again gets the answer of the first one."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from datapatterns.web.problems import PROBLEM_JSON, answer_of_status
 
 logger = logging.getLogger("datapatterns.web")
 
-_STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # of a structured field
-_TOKEN = re.compile(r"[!#-~]+")  # what most clients send instead
+_STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # a string of a structured field
+_TOKEN = re.compile(r"[!#-~]+")  # most clients send the key without quotes
 _LONGEST = 255
-_TRIES = 3  # to get hold of a record that others remove or take over at the same time
-_SWEEP_EVERY, _SWEEP = 10, 20  # new records, and expired ones removed then: it never falls behind
+_TRIES = 3  # to get a record that other requests remove or take over at the same time
+_SWEEP_EVERY, _SWEEP = 10, 20  # after so many new records remove up to so many expired ones
 
 
 class StoredAnswer(Document):
-    """What became of a request with an idempotency key; `status` is None while it runs."""
+    """The answer to a request with an idempotency key; `status` is None while the request runs."""
 
     fingerprint: str
-    until: float  # seconds since 1970 when the record is worth nothing any more
+    until: float  # seconds since 1970: the record expires then
     status: int | None = None
     headers: list[tuple[str, str]] = Field(default_factory=list[tuple[str, str]])
     body: str = ""  # base64
@@ -56,33 +56,35 @@ UNTIL = Index("until", "until")
 
 
 def stored_answers(store: AsyncStore, name: str = "idempotency") -> AsyncRepository[StoredAnswer]:
-    """Where answers are kept, on any store; one made otherwise needs the index UNTIL."""
+    """Return the repository of answers; one that you make yourself needs the index UNTIL."""
     return store.repository(name, StoredAnswer, indexes=[UNTIL])
 
 
 class IdempotencyMiddleware:
-    """Runs a request with an Idempotency-Key once, and repeats its answer to those sent again.
+    """Runs a request with an Idempotency-Key once, and repeats its answer when it is sent again.
 
-    1. The body is read, and with method, path, query and type it makes the fingerprint.
-    2. A record under the caller and the key is created: whoever creates it runs the request. The
-       others get 409 while it runs, 422 (IdempotencyKeyReused) if theirs is another request, and
-       else the stored answer, marked `Idempotency-Replayed: true`. A key that is none is 400.
-    3. The application's answer is held back, stored, and only then sent. One that says "try again
-       later" (429, 503: `keep`) is not stored: the key is free again.
-    4. Records are worth nothing after `ttl` seconds, and are removed bit by bit as new ones come.
+    1. The body is read. Method, path, query, content type and body make the fingerprint.
+    2. A record is created under an id made of the caller and the key. The request that creates it
+       runs. A repetition gets 409 while it runs, and then the stored answer, marked
+       `Idempotency-Replayed: true`. Another request with the same key gets 422
+       (IdempotencyKeyReused), and a malformed key 400.
+    3. The application's answer is held back until it is stored, and then sent. An answer that says
+       "try again later" (429, 503: `keep`) is not stored: the key is free again.
+    4. Records expire after `ttl` seconds, and are removed in small steps as new ones are created.
 
-    `subject(scope)` names the caller, so that nobody gets another's answer; None leaves the request
-    alone. `answers` is a repository (`stored_answers(store)`), or a function of the scope for a
-    store that is opened when the application starts.
+    `subject(scope)` names the caller, so that no caller gets the answer of another; a request whose
+    subject is None passes without all this. `answers` is a repository (`stored_answers(store)`), or
+    a function of the scope for a store that is opened when the application starts.
 
-    **The crash window.** A process that dies between the effect and the stored answer leaves the
-    record running: 409 until `lease` seconds after its start, then the next repetition runs again.
-    So does a store that fails just then, and a request that takes longer than `lease`. To close it
-    make the effect itself idempotent with the same key: `push(item, id=key)`,
-    `increment(op_id=key)`, a document's id. Times are those of this machine's clock.
+    **The crash window.** If the process dies between the effect and the stored answer, the record
+    stays running: repetitions get 409 until `lease` seconds after its start, and then the next one
+    runs again. The same happens when the store fails at that moment, and when a request takes
+    longer than `lease`. To close the window make the effect itself idempotent with the same key:
+    `push(item, id=key)`, `increment(op_id=key)`, a document's id. Times are measured by this
+    machine's clock.
 
-    Answers above `most` bytes are sent but not repeated (409), so this is not for endless streams.
-    Source: the IETF draft "The Idempotency-Key HTTP Header Field".
+    Answers above `most` bytes are sent but not stored (a repetition gets 409), so this does not fit
+    endless streams. Source: the IETF draft "The Idempotency-Key HTTP Header Field".
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class IdempotencyMiddleware:
         most: int = 1_048_576,
         keep: Callable[[int], bool] = lambda status: status not in (429, 503),
     ) -> None:
-        self.app = ProblemMiddleware(app)  # so that an error is an answer, to be stored as any
+        self.app = ProblemMiddleware(app)  # so that an error becomes an answer, and is stored
         self.answers = answers
         self.subject = subject
         self.methods = frozenset(methods)
@@ -119,7 +121,7 @@ class IdempotencyMiddleware:
         caller, key = self.subject(scope), key_of(header(scope, "idempotency-key"))
         if caller is None or key is None:
             if caller is not None and self.required:
-                raise InvalidArgument("this request needs an Idempotency-Key")
+                raise InvalidArgument("send the header Idempotency-Key with this request")
             await self.app.app(scope, receive, send)
             return
         body = await self._read(scope, receive)
@@ -135,7 +137,7 @@ class IdempotencyMiddleware:
         await run.go(scope, _replayed(body, receive))
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None if the client has gone."""
+        """Return the whole body, or None if the client has disconnected."""
         check_length(header(scope, "content-length"), self.most)
         body, more = bytearray(), True
         while more:
@@ -151,7 +153,7 @@ class IdempotencyMiddleware:
     async def _begin(
         self, answers: AsyncRepository[StoredAnswer], id: str, fingerprint: str
     ) -> StoredAnswer:
-        """A record of ours to run the request under, or the finished one of an earlier request."""
+        """Return a new record, under which the request runs, or the record of an earlier answer."""
         for _ in range(_TRIES):
             now = time.time()
             mine = StoredAnswer(id=id, fingerprint=fingerprint, until=now + self.lease)
@@ -160,19 +162,20 @@ class IdempotencyMiddleware:
                 if found is None:
                     await self._sweep(answers, now)
                     return await answers.create(mine)
-                if found.until <= now:  # only one of those who try gets it, by its revision
+                if found.until <= now:  # its revision lets only one request replace it
                     return await answers.replace(mine.model_copy(update={"rev": found.rev}))
             except (Conflict, NotFound):
                 continue
             if found.fingerprint != fingerprint:
-                raise IdempotencyKeyReused("this key came with another request before")
+                raise IdempotencyKeyReused("this key was used for another request; send a new key")
             if found.status is not None:
                 return found
             break
-        raise Conflict("a request with this key is still running", reason="contention")
+        message = "a request with this key is still running; try again later"
+        raise Conflict(message, reason="contention")
 
     async def _sweep(self, answers: AsyncRepository[StoredAnswer], now: float) -> None:
-        """Remove some records that are worth nothing any more."""
+        """Remove some expired records."""
         if next(self._made) % _SWEEP_EVERY:
             return
         for old in await answers.query(UNTIL.name, end=now, limit=_SWEEP):
@@ -183,7 +186,7 @@ class IdempotencyMiddleware:
 
 
 class _Run:
-    """The first request with its key: holds the answer back until it is stored."""
+    """The first request with a key, whose answer is held back until it is stored."""
 
     def __init__(
         self,
@@ -201,7 +204,7 @@ class _Run:
         self._stored = False
 
     async def go(self, scope: Scope, receive: Receive) -> None:
-        """Run the request; one that ends without an answer is not run again either."""
+        """Run the request; if it ends without an answer, store a 500, so that it runs only once."""
         try:
             await self._middleware.app(scope, receive, self._hold)
         except Exception as error:
@@ -217,7 +220,7 @@ class _Run:
         self._held.append(message)
         self._size += len(message.get("body", b""))
         if self._size > self._middleware.most:
-            lost = answer_of_status(409, "the first answer was too large to be kept")
+            lost = answer_of_status(409, "the first answer was too large to be stored")
             await self._store(lost.status, [("content-type", PROBLEM_JSON)], lost.body)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             start = next(m for m in self._held if m["type"] == "http.response.start")
@@ -231,7 +234,7 @@ class _Run:
         self._held.clear()
 
     async def _store(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Keep the answer, or free the key; the client gets the answer whatever comes of it."""
+        """Store the answer, or free the key; the client gets the answer even if that fails."""
         self._stored = True
         record, middleware = self._record, self._middleware
         try:
@@ -254,24 +257,24 @@ class _Run:
 
 
 def key_of(value: str | None) -> str | None:
-    """The key in the header, quoted as the draft has it or plain; InvalidArgument if it is none."""
+    """Return the key in the header, which may be quoted; raise InvalidArgument if malformed."""
     if value is None:
         return None
     quoted, plain = _STRING.fullmatch(value), _TOKEN.fullmatch(value)
     if len(value) > _LONGEST or not (quoted or plain):
-        raise InvalidArgument("an Idempotency-Key is one string of visible characters, up to 255")
+        raise InvalidArgument("Idempotency-Key must be one string of 1 to 255 visible characters")
     return re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value
 
 
 def _fingerprint(scope: Scope, body: bytes) -> str:
-    """What tells one request from another."""
+    """Return a digest that distinguishes this request from others."""
     query = scope.get("query_string", b"").decode("latin-1")
     facts = [scope["method"], scope["path"], query, header(scope, "content-type")]
     return sha256(json.dumps(facts).encode() + b"\n" + body).hexdigest()
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that begins with the body that was read already."""
+    """Return a `receive` that first returns the body that was read already."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

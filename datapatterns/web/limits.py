@@ -25,12 +25,13 @@ Limiter = AsyncRateLimiter | RateLimiter
 
 
 class RateLimitMiddleware:
-    """Lets a subject's requests through as the limiter decides, and says so on every answer.
+    """Passes on the requests that the limiter admits, and adds the RateLimit headers to answers.
 
-    `subject(scope)` names whom to count, or is None for a request that is not limited. The answer
-    carries RateLimit-Policy and RateLimit; a refused one is a 429 problem with Retry-After, and the
-    application does not see the request. A limiter that is out of reach answers 503, unless it was
-    made with `fail_open`. Behind several limits the headers tell of each.
+    `subject(scope)` returns the name under which a request is counted, or None for a request that
+    is not limited. Every answer carries RateLimit-Policy and RateLimit. A refused request gets a
+    429 problem with Retry-After, and does not reach the application. If the limiter's store is
+    unavailable, the answer is 503, unless the limiter was made with `fail_open`. With several
+    middlewares the headers have the values of each limit.
 
     `limiter` may be a function of the scope, for a store that is opened when the application
     starts. A limiter of the sync face is called in a thread. WebSockets are not limited.
@@ -62,9 +63,9 @@ class RateLimitMiddleware:
 
 
 def client_host(scope: Scope) -> str | None:
-    """The address of the client, None if the server does not tell, as on a Unix socket.
+    """Return the address of the client, or None if the server has none, as on a Unix socket.
 
-    Behind a proxy that is the proxy's, unless the server is told to trust its Forwarded headers.
+    Behind a proxy this is the proxy's address, unless the server trusts its Forwarded headers.
     """
     client = scope.get("client")
     return client[0] if client else None
@@ -76,7 +77,10 @@ async def decide(
     request: R,
     cost: int,
 ) -> Decision | None:
-    """Charge the request's subject; None if it has none, TooManyRequests when refused."""
+    """Charge the request's subject and return the decision, or None without a subject.
+
+    Raises TooManyRequests when the request is refused.
+    """
     name = subject(request)
     if name is None:
         return None
@@ -84,7 +88,7 @@ async def decide(
     if inspect.iscoroutinefunction(chosen.hit):
         decision: Decision = await chosen.hit(name, cost)
     else:
-        sync: RateLimiter = chosen  # type: ignore[assignment] # pyright: ignore[reportAssignmentType] - the other one awaits
+        sync: RateLimiter = chosen  # type: ignore[assignment] # pyright: ignore[reportAssignmentType] - the async face was handled above
         decision = await asyncio.to_thread(sync.hit, name, cost)
     return admitted(decision)
 
@@ -95,7 +99,7 @@ def decide_now(
     request: R,
     cost: int,
 ) -> Decision | None:
-    """The same in the sync face."""
+    """Do the same with a limiter of the sync face."""
     name = subject(request)
     if name is None:
         return None
@@ -104,7 +108,7 @@ def decide_now(
 
 
 def admitted(decision: Decision) -> Decision:
-    """The decision as it came; TooManyRequests when refused."""
+    """Return the decision unchanged; raise TooManyRequests when the request is refused."""
     if not decision.allowed:
         raise TooManyRequests("the rate limit is used up", decision)
     return decision

@@ -18,13 +18,13 @@ _Request = Request[Any, Any, Any]
 def install(config: AppConfig, *, http_errors: bool = False) -> AppConfig:
     """Answer every DataError with its problem document: `Litestar(…, on_app_init=[install])`.
 
-    With `functools.partial(install, http_errors=True)` Litestar's own errors, and in the end
-    whatever nobody handles, get problem documents too; what does not validate is InvalidData.
+    With `functools.partial(install, http_errors=True)` Litestar's own errors and unhandled errors
+    get problem documents too, and a request that does not validate is InvalidData.
     """
     handlers: dict[Any, Any] = {DataError: _on_data_error}
     if http_errors:
         handlers |= {HTTPException: _on_http_exception, 500: _on_exception}
-    others: dict[Any, Any] = dict(config.exception_handlers)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - Litestar leaves it open
+    others: dict[Any, Any] = dict(config.exception_handlers)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - Litestar's type has no arguments
     config.exception_handlers = {**handlers, **others}
     return config
 
@@ -41,7 +41,7 @@ def _on_http_exception(request: _Request, error: HTTPException) -> Response[byte
 
 
 def _invalid(problems: list[Mapping[str, Any]]) -> InvalidData:
-    """What Litestar found wrong with a request; it names places, and messages without the input."""
+    """Return the error for the problems that Litestar lists: locations and messages, no input."""
     errors = [
         FieldError(
             loc=tuple(str(each[part]) for part in ("source", "key") if each.get(part)),

@@ -1,4 +1,4 @@
-"""Errors as answers: a status, headers, and an RFC 9457 problem document in bytes."""
+"""Answers to errors: a status, headers, and an RFC 9457 problem document as bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from datapatterns.web.errors import UnsupportedMediaType
 
 PROBLEM_JSON = "application/problem+json"
 
-# A framework's own 404 has the code and title of ours.
+# A framework's own error, such as a 404, gets the code and title of our class with that status.
 _OURS: dict[int, type[DataError]] = {
     kind.status: kind
     for kind in (
@@ -43,7 +43,7 @@ _OURS: dict[int, type[DataError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send for an error; the body's type is PROBLEM_JSON."""
+    """The answer to an error; the content type of the body is PROBLEM_JSON."""
 
     status: int
     headers: dict[str, str]
@@ -51,7 +51,7 @@ class Answer:
 
 
 def answer(error: DataError) -> Answer:
-    """The answer for the error; one of status >= 500 shows only the id it has in the log."""
+    """Return the answer to the error; from status 500 on it shows only an id, as the log does."""
     return Answer(error.status, error.headers, _bytes(error.problem()))
 
 
@@ -62,7 +62,7 @@ def answer_of_status(
     headers: Mapping[str, str] | None = None,
     cause: BaseException | None = None,
 ) -> Answer:
-    """The answer for a framework's own error, under the same rules."""
+    """Return the answer to a framework's own error, under the same rules."""
     problem = _problem_of_status(status)
     if status < 500:
         problem["detail"] = detail or problem["title"]
@@ -77,17 +77,17 @@ def _problem_of_status(status: int) -> dict[str, Any]:
     known = _OURS.get(status)
     try:
         title = known.title if known else HTTPStatus(status).phrase
-    except ValueError:  # a number that nobody has registered
+    except ValueError:  # the status is not a registered one
         title = "Error"
     code = known.code if known else title.lower().replace(" ", "_").replace("-", "_")
     return {"type": "about:blank", "title": title, "status": status, "code": code}
 
 
 def _bytes(problem: Mapping[str, Any]) -> bytes:
-    """The document's JSON; extra members that JSON cannot hold must not cost the whole answer."""
+    """Return the document as JSON, with replacements for extra members that JSON cannot hold."""
     try:
         return to_json(problem, inf_nan_mode="null", bytes_mode="base64", fallback=_type_name)
-    except ValueError:  # half a character, in a name that somebody sent
+    except ValueError:  # a lone surrogate, in a name that a client sent
         plain = {name: problem[name] for name in ("type", "title", "status", "code")}
         return to_json(plain)
 

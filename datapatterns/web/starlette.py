@@ -23,12 +23,12 @@ _DENIAL = "websocket.http.response"  # the ASGI extension by which a handshake g
 def install(app: Starlette, *, http_errors: bool = False) -> None:
     """Answer every DataError with its problem document, also one raised in middleware.
 
-    One raised in a route becomes an answer within the middlewares, so that they see it (CORS
-    headers, say); one raised in a middleware becomes one outside them all, whenever they are added.
-    With `http_errors` the HTTPExceptions, and in the end whatever nobody handles, get problem
+    An error of a route becomes an answer inside the middlewares, so that they can add to it (CORS
+    headers, for example). An error of a middleware becomes an answer outside all of them, also of
+    those that are added later. With `http_errors` HTTPExceptions and unhandled errors get problem
     documents too. A mounted application with error handling of its own needs its own `install`.
     """
-    # Starlette's types know of no error but Exception, and of no handler for both kinds.
+    # Starlette's types accept handlers of Exception only, of requests or of WebSockets.
     handlers: dict[Any, Any] = {DataError: _on_data_error}
     if http_errors:
         handlers[HTTPException] = _on_http_exception
@@ -39,9 +39,9 @@ def install(app: Starlette, *, http_errors: bool = False) -> None:
 
 
 def _put_outermost(app: Starlette) -> None:
-    """Have the stack of middlewares, which is built at the first request, begin with ours.
+    """Make ours the first of the middlewares, whose stack is built at the first request.
 
-    Directly within Starlette's own last resort, which answers 500 to whatever it sees.
+    Only Starlette's ServerErrorMiddleware, which answers 500 to every error, is outside of it.
     """
     build = app.build_middleware_stack
 
@@ -72,7 +72,7 @@ async def _on_exception(connection: _Connection, error: Exception) -> Response |
 
 
 async def _answered(connection: _Connection, reply: Answer) -> Response | None:
-    """The response; a WebSocket is refused with it before it is accepted, and closed after."""
+    """Return the response; for a WebSocket deny the handshake with it, or close the socket."""
     response = Response(reply.body, reply.status, reply.headers, media_type=PROBLEM_JSON)
     if not isinstance(connection, WebSocket):
         return response

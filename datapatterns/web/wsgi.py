@@ -16,9 +16,9 @@ WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class ProblemApplication:
-    """Answers a DataError of the application within with its problem document.
+    """Answers with a problem document when the wrapped application raises a DataError.
 
-    One that is raised while the body is being sent goes on to the server.
+    An error that is raised while the body is being sent goes to the server.
     """
 
     def __init__(self, app: WSGIApp) -> None:
@@ -34,7 +34,7 @@ class ProblemApplication:
             start_response(
                 f"{reply.status} {_phrase(reply.status)}",
                 [*headers.items(), *reply.headers.items()],
-                # The application may have begun: the server then drops that, or raises the error.
+                # If the application has begun its answer, the server replaces it, or raises this.
                 sys.exc_info(),
             )
             return [] if environ.get("REQUEST_METHOD") == "HEAD" else [reply.body]

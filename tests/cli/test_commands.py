@@ -65,7 +65,7 @@ def test_queue_commands(run: Run, place: tuple[str, str]) -> None:
     assert run("queue", "requeue", *to, "x", "--all").code == 2
     one = letters[1]["id"]
     assert run("queue", "requeue", *to, one, "nobody", "--json").json == {"requeued": 1}
-    assert "1 queued afresh" in run("queue", "requeue", *to, "--all").out
+    assert "1 requeued" in run("queue", "requeue", *to, "--all").out
     assert run("queue", "stats", *to, "--json").json["ready"] == 3
     assert "no dead letters" in run("queue", "dead", *to).out
 
@@ -103,7 +103,7 @@ def test_migrate(run: Run, tmp_path: Path, redis_url: str) -> None:
     assert there.code == 0
     assert "to carry:" in there.out
     assert "3  work queue 'mail'" in there.out
-    assert "both have the same" in there.out
+    assert "both stores are equal" in there.out
     again = run("migrate", old, redis_url, "--to-namespace", space)
     assert again.code == 1
     assert again.err.startswith("error: Conflict: the target has data already: counters")
@@ -124,7 +124,7 @@ def test_migrate(run: Run, tmp_path: Path, redis_url: str) -> None:
     assert "differs: counters: 0 missing, 1 different" in differs.out
     merged = run("migrate", old, new, "--merge", "--verify", "--kind", "counter")
     assert merged.code == 0
-    assert "were there already" in merged.out
+    assert "existed already" in merged.out
 
 
 def test_check_and_recover(run: Run, tmp_path: Path) -> None:
@@ -218,7 +218,8 @@ def test_what_was_not_expected(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(Store, "from_url", fail)
     failed = run("queue", "stats", "redis://h", "q")
     assert failed.code == 1
-    assert failed.err == "error: Unexpected: OSError; DATAPATTERNS_TRACEBACK=1 shows where\n"
+    hint = "set DATAPATTERNS_TRACEBACK=1 to see the traceback"
+    assert failed.err == f"error: Unexpected: OSError; {hint}\n"
 
 
 def program(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

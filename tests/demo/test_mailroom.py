@@ -66,7 +66,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def test_the_tour_on_the_embedded_store() -> None:
-    """Every part goes as promised, the killed worker and the second process included."""
+    """Every part keeps its promises, the killed worker and the second process included."""
     run = demo("--tour", "--json", "--window", "3")
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(run.stdout)
@@ -94,7 +94,7 @@ def test_a_broken_promise_ends_the_tour(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(tour, "PARTS", parts)
     report = tour.Tour(Settings(f"level:{tmp_path / 'data'}"), Nowhere()).run()
     assert not report.ok
-    assert report.broken == ["not as promised: it holds"]
+    assert report.broken == ["broken promise: it holds"]
     assert list(report.figures) == ["1. kept"]
 
 

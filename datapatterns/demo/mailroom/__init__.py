@@ -1,4 +1,4 @@
-"""Mailroom: people, messages between them, and every pattern of the library around that."""
+"""Mailroom, an application in which people send messages; it uses every pattern of the library."""
 
 from importlib.util import find_spec
 

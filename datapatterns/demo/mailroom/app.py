@@ -1,4 +1,4 @@
-"""The application: `create_app(Settings(...))` is all there is to serve."""
+"""The application: serve what `create_app(Settings(...))` returns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAGE = Path(__file__).parent / "page"
 
 
 def create_app(settings: Settings, *, hosts: Collection[str] | None = LOOPBACK) -> FastAPI:
-    """The application, which opens its stores and starts its workers when it is started."""
+    """Return the application, which opens its stores and starts its workers at start-up."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -37,10 +37,10 @@ def create_app(settings: Settings, *, hosts: Collection[str] | None = LOOPBACK) 
                 app.state.mailroom, app.state.live, app.state.crew = mailroom, live, crew
                 yield
 
-    # FastAPI's own pages of documentation load their scripts from elsewhere.
+    # FastAPI's own documentation pages are off: they load scripts from other servers.
     app = FastAPI(title="Mailroom", lifespan=lifespan, docs_url=None, redoc_url=None)
     install(app, http_errors=True)
-    # Added last, asked first: what is too large or refused costs nothing further.
+    # The middleware that is added last runs first, so a refused request causes no further work.
     app.add_middleware(
         IdempotencyMiddleware,
         answers=lambda scope: mailroom_of(scope).answers,
@@ -58,7 +58,7 @@ def create_app(settings: Settings, *, hosts: Collection[str] | None = LOOPBACK) 
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
-        """The page."""
+        """Return the page."""
         return FileResponse(_PAGE / "index.html")
 
     return app

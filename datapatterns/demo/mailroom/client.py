@@ -21,7 +21,7 @@ _LINK = re.compile(r'<([^>]*)>; rel="(\w+)"')
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,7 +29,7 @@ class Reply:
 
     @property
     def links(self) -> dict[str, str]:
-        """The paths in the header Link, by relation."""
+        """Return the paths in the header Link, by relation."""
         found = _LINK.findall(self.headers.get("link", ""))
         return {relation: url[url.index("/api") :] for url, relation in found}
 
@@ -40,7 +40,7 @@ class Reply:
 
 
 class Client:
-    """Makes requests, each in a connection of its own."""
+    """Makes requests, each on a connection of its own."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -58,7 +58,7 @@ class Client:
         raw: bytes | None = None,
         patient: bool = True,
     ) -> Reply:
-        """Make the request; after a 429 wait as long as it says and try again, if patient."""
+        """Make the request; if `patient`, wait after a 429 for its Retry-After and try again."""
         sent = {"Content-Type": "application/json", **(headers or {})}
         if person is not None:
             sent[PERSON] = person
@@ -70,7 +70,7 @@ class Client:
             time.sleep(float(reply.headers["retry-after"]))
 
     def get(self, path: str, *, person: str | None = None) -> Any:
-        """The body of what is there."""
+        """Return the body of the answer to a GET; raise RuntimeError unless its status is 200."""
         reply = self.ask("GET", path, person=person)
         if reply.status != 200:
             raise RuntimeError(f"GET {path}: {reply}")
@@ -89,12 +89,12 @@ class Client:
         return Reply(answer.status, headers, json.loads(content) if is_json else content)
 
     def events(self) -> Events:
-        """The live events, as an open page gets them."""
+        """Return the live events that an open page receives."""
         return Events(self._host, self._port)
 
 
 class Events:
-    """Listens within a `with` block, which begins when the server has confirmed it."""
+    """Listens in a `with` block, which is entered when the server has confirmed the connection."""
 
     def __init__(self, host: str, port: int | None) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
@@ -120,14 +120,14 @@ class Events:
         self._connection.close()
 
     def wait_for(self, event: str, id: str | None = None) -> Any:
-        """Return the payload of such an event about that id, heard already or still to come."""
+        """Return the payload of the first such event with this id; wait for it if necessary."""
 
         def found() -> list[Any]:
             return [p for heard, p in self._heard if heard == event and p.get("id") == id]
 
         with self._changed:
             if not self._changed.wait_for(found, _TIMEOUT):
-                raise TimeoutError(f"{event} did not come")
+                raise TimeoutError(f"no event {event!r} arrived within {_TIMEOUT:.0f} seconds")
             return found()[0]
 
     def _listen(self) -> None:

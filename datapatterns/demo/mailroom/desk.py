@@ -1,4 +1,4 @@
-"""What is going on: counts, charts, quota, ranking, groups, queue, workers, live events."""
+"""The data of the desk: counts, charts, quota, ranking, groups, queue, workers, live events."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _SPANS = {"hour": timedelta(hours=23), "day": timedelta(days=13), "month": timed
 
 @router.get("/counts")
 async def counts(mailroom: Office) -> dict[str, int]:
-    """How many messages each person has received."""
+    """Return how many messages each person has received."""
     return await mailroom.messages.counts(INBOX.name)
 
 
 @router.get("/quota")
 async def quota(sender: Sender, mailroom: Office) -> dict[str, float]:
-    """What is left of the person's requests, without using one up."""
+    """Return how many requests the person has left, without charging one."""
     after = await mailroom.limiter.peek(sender)  # what would be left after one more
     return {
         "limit": after.limit,
@@ -57,13 +57,13 @@ async def calendar(
 
 @router.get("/writers")
 async def writers(mailroom: Office) -> list[dict[str, Any]]:
-    """Who wrote most."""
+    """Return the five people who wrote most messages."""
     return [asdict(writer) for writer in await mailroom.writers.top(5)]
 
 
 @router.get("/groups")
 async def groups(mailroom: Office) -> dict[str, list[str]]:
-    """Who is in which group, and who in both."""
+    """Return the members of each group, and the people who are in both."""
     *single, both = await asyncio.gather(
         *(mailroom.groups.union(group) for group in GROUPS), mailroom.groups.intersection(*GROUPS)
     )
@@ -75,7 +75,7 @@ async def groups(mailroom: Office) -> dict[str, list[str]]:
 
 @router.put("/groups/{group}/{username}", status_code=204)
 async def join(group: str, username: str, mailroom: Office) -> None:
-    """Put somebody into a group."""
+    """Add a person to a group."""
     _check(group)
     await mailroom.people.get(username)
     await mailroom.groups.add(group, username)
@@ -84,21 +84,21 @@ async def join(group: str, username: str, mailroom: Office) -> None:
 
 @router.delete("/groups/{group}/{username}", status_code=204)
 async def leave(group: str, username: str, mailroom: Office) -> None:
-    """Take somebody out of a group."""
+    """Remove a person from a group."""
     _check(group)
     if not await mailroom.groups.remove(group, username):
-        raise NotFound("there is no such member of the group")
+        raise NotFound("this person is not a member of the group")
     await mailroom.tell("group.left", group=group, username=username)
 
 
 def _check(group: str) -> None:
     if group not in GROUPS:
-        raise NotFound(f"the groups are {' and '.join(GROUPS)}")
+        raise NotFound(f"there is no such group; the groups are {' and '.join(GROUPS)}")
 
 
 @router.get("/letters")
 async def letters(mailroom: Office) -> dict[str, Any]:
-    """How many welcome letters are where, and those that were given up."""
+    """Return the numbers of welcome letters by state, and the dead letters."""
     dead = await mailroom.letters.dead_letters()
     return {
         **asdict(await mailroom.letters.stats()),
@@ -110,7 +110,7 @@ async def letters(mailroom: Office) -> dict[str, Any]:
 
 @router.get("/workers")
 async def workers(mailroom: Office, crew: Workers) -> dict[str, Any]:
-    """Which workers are running, and how many changes the notifier is behind."""
+    """Return which workers are running, and how many changes the notifier is behind."""
     feed = mailroom.feed()
     lag = await feed.lag(await feed.checkpoints.load(NOTIFIER))
     return {"running": {name: crew.running(name) for name in NAMES}, "lag": max(0, lag)}
@@ -118,10 +118,10 @@ async def workers(mailroom: Office, crew: Workers) -> dict[str, Any]:
 
 @router.get("/mails")
 async def mails(mailroom: Office) -> dict[str, Any]:
-    """What arrived at the mail server of this process, the newest first."""
+    """Return the mails that arrived at the sink of this process, the newest first."""
     sink = mailroom.sink
     if sink is None:
-        raise NotFound("mail goes to a server elsewhere")
+        raise NotFound("mail goes to the server that --smtp names, not to a sink of this process")
     return {
         "items": [asdict(mail) for mail in reversed(sink.mails)],
         "bouncing": sink.bouncing,
@@ -131,7 +131,7 @@ async def mails(mailroom: Office) -> dict[str, Any]:
 
 @router.get("/desk")
 async def desk(mailroom: Office, crew: Workers, live: Listeners) -> dict[str, Any]:
-    """All of this at once, for the page."""
+    """Return all of this at once, for the page."""
     parts = {
         "people": _people(mailroom),
         "counts": counts(mailroom),
@@ -157,5 +157,5 @@ async def _people(mailroom: Mailroom) -> list[dict[str, Any]]:
 
 @router.get("/events", response_class=StreamingResponse)
 async def events(live: Listeners) -> StreamingResponse:
-    """Everything that happens, in every process, as server-sent events."""
+    """Return the live events of all processes as server-sent events."""
     return StreamingResponse(live.stream(), media_type="text/event-stream")

@@ -1,4 +1,4 @@
-"""What every answer carries, and which requests are not listened to at all."""
+"""A middleware that adds security headers, and refuses requests of other sites' pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datapatterns.web.asgi import ASGIApp, Message, Receive, Scope, Send, header
 
 _PORT = re.compile(r":\d+$")
 _HEADERS = {
-    # The page has what it needs from here, and nothing written into it can run.
+    # The page loads everything from this server, and text that users write cannot run as a script.
     b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
     b"img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     b"frame-ancestors 'none'",
@@ -21,10 +21,11 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses what another site's page asks of this one, which has no passwords.
+    """Refuses requests of other sites' pages, since this application has no passwords.
 
-    - A Host that is not among `hosts`: a name of another site that leads here. None allows any.
-    - Any change that the browser says another site's page wants.
+    - A request whose Host is not among `hosts`: another site's name may resolve to this address.
+      None allows any Host.
+    - A change that comes from another site's page, as the browser's Sec-Fetch-Site says.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str] | None) -> None:
@@ -38,10 +39,10 @@ class Guard:
             return
         host = _PORT.sub("", (header(scope, "host") or "").lower())
         if self.hosts is not None and host not in self.hosts:
-            raise Forbidden("this server does not go by that name")
+            raise Forbidden("this server does not accept this Host; use the address it printed")
         site = header(scope, "sec-fetch-site") or "none"
         if scope["method"] not in ("GET", "HEAD") and site not in ("none", "same-origin"):
-            raise Forbidden("changes are made from this server's own page")
+            raise Forbidden("changes are accepted from this server's own page only")
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: killed workers, bouncing addresses, a slow mail server."""
+"""Routes that cause failures: killed workers, bouncing addresses, a slow mail server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Nothing(BaseModel):
 
 
 class SinkSettings(BaseModel):
-    """How the mail server behaves."""
+    """How the sink behaves: whether it bounces addresses, and how long it takes for a mail."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,7 +28,7 @@ class SinkSettings(BaseModel):
 
 @router.post("/workers/{name}/kill")
 async def kill(name: str, nothing: Nothing, crew: Workers, mailroom: Office) -> dict[str, bool]:
-    """Kill a worker of this process where it stands."""
+    """Kill a worker of this process at once."""
     killed = await crew.kill(name)
     if killed:
         await mailroom.tell("worker.killed", name=name)
@@ -46,7 +46,7 @@ async def start(name: str, nothing: Nothing, crew: Workers, mailroom: Office) ->
 
 @router.post("/letters/requeue")
 async def requeue(nothing: Nothing, mailroom: Office) -> dict[str, int]:
-    """Give every dead letter another three tries."""
+    """Make every dead letter ready again, for three more attempts."""
     requeued = await mailroom.letters.requeue_dead()
     await mailroom.tell("letter.requeued", letters=requeued)
     return {"requeued": requeued}
@@ -54,10 +54,10 @@ async def requeue(nothing: Nothing, mailroom: Office) -> dict[str, int]:
 
 @router.put("/mails")
 async def behave(settings: SinkSettings, mailroom: Office) -> dict[str, bool | float]:
-    """Have the mail server of this process bounce or not, and take its time."""
+    """Change how the sink of this process behaves."""
     sink = mailroom.sink
     if sink is None:
-        raise NotFound("mail goes to a server elsewhere")
+        raise NotFound("mail goes to the server that --smtp names, not to a sink of this process")
     if settings.bouncing is not None:
         sink.bouncing = settings.bouncing
     if settings.delay is not None:

@@ -1,4 +1,4 @@
-"""Mails: what they say, and how they are sent."""
+"""The texts of mails, and how mails are sent."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 class Undeliverable(Exception):
-    """The mail server refused a mail; the message has its reply."""
+    """The mail server refused a mail; the text of the error is its reply."""
 
 
 def notification(message: Message, recipient: Person) -> EmailMessage:
-    """The mail that tells of a message.
+    """Return the mail that tells a person about a message.
 
-    Its Message-ID is made of the message's id, so one that is sent again is the same mail to
-    whoever receives it.
+    Its Message-ID is made of the message's id, so a receiver recognises a mail that is sent again.
     """
     return _letter(
         f"{message.id}",
@@ -35,7 +34,7 @@ def notification(message: Message, recipient: Person) -> EmailMessage:
 
 
 def welcome(letter: Welcome) -> EmailMessage:
-    """The letter to somebody who has registered."""
+    """Return the letter to a person who has registered."""
     return _letter(
         f"welcome.{letter.username}",
         letter.email,
@@ -57,7 +56,7 @@ def _letter(id: str, to: str, subject: str, text: str) -> EmailMessage:
 class Post:
     """A mail server: `smtp://host:port`, `smtp+starttls://user:password@host`, `smtps://…`.
 
-    InvalidArgument for a URL of another kind.
+    Raises InvalidArgument for a URL of another kind.
     """
 
     def __init__(self, url: str) -> None:
@@ -68,14 +67,15 @@ class Post:
         except ValueError:
             host, port, parts = None, None, urlsplit("")
         if host is None or parts.scheme not in _PORTS:
-            raise InvalidArgument(f"a mail server's URL begins with one of: {', '.join(_PORTS)}")
+            schemes = ", ".join(f"{scheme}://" for scheme in _PORTS)
+            raise InvalidArgument(f"the URL of a mail server must begin with one of: {schemes}")
         self.scheme = parts.scheme
         self.host, self.port = host, port or _PORTS[parts.scheme]
         self.user = None if parts.username is None else unquote(parts.username)
         self.password = unquote(parts.password or "")
 
     async def send(self, mail: EmailMessage) -> None:
-        """Hand the mail over; Undeliverable if the server does not want it."""
+        """Send the mail; raise Undeliverable if the server refuses it."""
         await asyncio.to_thread(self._send, mail)
 
     def _send(self, mail: EmailMessage) -> None:

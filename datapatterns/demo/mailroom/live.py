@@ -1,4 +1,4 @@
-"""Server-sent events: what the emitter says, in every open page."""
+"""Server-sent events: every open page receives the events of the emitter."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pydantic_core import to_json
 from datapatterns._async.contracts import AsyncEmitter
 from datapatterns.events import Gap
 
-_WAITING = 200  # events for a page that does not keep up; then it is told to read all afresh
-_BEAT = 15.0  # seconds without an event, until a comment shows that the line is alive
+_WAITING = 200  # events queued for a slow page; above that they are dropped for one `gap`
+_BEAT = 15.0  # seconds without an event after which a comment keeps the connection alive
 _GAP = b"event: gap\ndata: {}\n\n"
 
 
 class Live:
-    """One listener to the emitter, for all pages of this process."""
+    """A listener of the emitter, for all open pages of this process."""
 
     def __init__(self, emitter: AsyncEmitter) -> None:
         self._emitter = emitter
@@ -28,7 +28,7 @@ class Live:
 
     @property
     def pages(self) -> int:
-        """How many pages listen."""
+        """Return how many pages are open."""
         return len(self._pages)
 
     async def __aenter__(self) -> Self:
@@ -47,7 +47,7 @@ class Live:
         await self._emitter.off("gap")
 
     def close(self) -> None:
-        """End every stream: a server that stops waits for them."""
+        """End every stream, since a server that stops waits for its streams."""
         self._over = True
         for page in self._pages:
             _put(page, None)
@@ -63,7 +63,7 @@ class Live:
             _put(page, message)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The body of the answer to one page."""
+        """Yield the body of the answer to one page."""
         page: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING)
         self._pages.add(page)
         try:
@@ -81,7 +81,7 @@ class Live:
 
 
 def _put(page: asyncio.Queue[bytes | None], message: bytes | None) -> None:
-    """Queue the message; for a page that is too slow forget what waits, and say so."""
+    """Queue the message; if the page is too slow, replace its queued messages by `gap`."""
     if page.full():
         while not page.empty():
             page.get_nowait()

@@ -1,4 +1,4 @@
-"""Messages: send, and read an inbox page by page."""
+"""Routes for messages: send one, and read an inbox page by page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 
 @router.post("/messages", status_code=201)
 async def send(new: NewMessage, sender: Sender, mailroom: Office, response: Response) -> Message:
-    """Send a message; 404 if sender or recipient is unknown.
+    """Send a message; answer 404 if sender or recipient is unknown.
 
-    With an Idempotency-Key, a request that is sent again gets the first answer and sends nothing.
+    With an Idempotency-Key, a repeated request gets the first answer and sends no second message.
     """
     await mailroom.people.get(sender)
     await mailroom.people.get(new.recipient)
@@ -42,7 +42,7 @@ async def send(new: NewMessage, sender: Sender, mailroom: Office, response: Resp
 
 @router.get("/messages/{id}")
 async def read(id: str, mailroom: Office) -> Message:
-    """One message."""
+    """Return a message."""
     return await mailroom.messages.get(id)
 
 
@@ -55,7 +55,7 @@ async def inbox(
     limit: Limit = 20,
     after: str | None = None,
 ) -> dict[str, Any]:
-    """A page of the messages to somebody, the newest first, and how many there are."""
+    """Return a page of the messages to a person, the newest first, and their number."""
     return await _page(INBOX.name, username, request, response, mailroom, limit, after)
 
 
@@ -68,7 +68,7 @@ async def outbox(
     limit: Limit = 20,
     after: str | None = None,
 ) -> dict[str, Any]:
-    """A page of the messages of somebody, the newest first, and how many there are."""
+    """Return a page of the messages from a person, the newest first, and their number."""
     return await _page(SENT.name, username, request, response, mailroom, limit, after)
 
 

@@ -1,4 +1,4 @@
-"""What Mailroom stores, and what it is sent."""
+"""The documents that Mailroom stores, and the bodies of requests."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ USERNAME = r"^[a-z0-9]{3,30}$"
 _EMAIL = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$"
 _LINE = r"^[^\x00-\x1f\x7f\u2028\u2029]+$"  # a header of a mail is one line
 
-# A whole number sorts the same on every store. Several in one millisecond are told apart by their
+# Whole numbers sort the same on every store. Messages of the same millisecond are ordered by their
 # ids, which sort by time too.
 Milliseconds = int
 
 
 def now() -> Milliseconds:
-    """The time of day, in milliseconds since 1970."""
+    """Return the present time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 class NewPerson(BaseModel):
-    """Who registers."""
+    """The body of a request that registers a person."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,7 +34,7 @@ class NewPerson(BaseModel):
 
 
 class Person(Document):
-    """Somebody with an inbox. The username is the id, so it is given once on every store."""
+    """A person with an inbox. The username is the id, so it is unique on every store."""
 
     username: str = Field(pattern=USERNAME)
     email: str = Field(pattern=_EMAIL, max_length=254)
@@ -44,7 +44,7 @@ class Person(Document):
 
 
 class NewMessage(BaseModel):
-    """What is sent; the sender is whoever makes the request."""
+    """The body of a request that sends a message; the sender is the person who makes it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,7 +54,7 @@ class NewMessage(BaseModel):
 
 
 class Message(Document):
-    """A message, and when its recipient was told of it by mail, or why that was refused."""
+    """A message, with the time of its notification by mail, or the reason why that was refused."""
 
     sender: str
     recipient: str
@@ -66,14 +66,14 @@ class Message(Document):
 
 
 class Welcome(BaseModel):
-    """A letter to be written to whoever has registered."""
+    """A welcome letter to a person who has registered."""
 
     username: str
     email: str
     name: str
 
 
-# Newest first is the same index, read downwards; its prefix gives the counts per person.
+# Read backwards, an index has the newest messages first. Its prefix gives the counts by person.
 INBOX = Index("inbox", "recipient", "sent_at")
 SENT = Index("sent", "sender", "sent_at")
 

@@ -1,4 +1,4 @@
-"""The stores of Mailroom, and its patterns over them."""
+"""The stores of Mailroom, and its patterns on them."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ _FAST: tuple[Pattern, ...] = (
     "work_queue",
 )
 _ADVICE = (
-    "Stop that process, name another directory, or let both run on servers: "
+    "Stop that process, give another directory, or let both run on servers: "
     "--documents couch+http://… --fast redis://…"
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where Mailroom keeps what, and how it behaves."""
+    """The URLs of Mailroom's stores, and its other settings."""
 
     documents: str
-    fast: str | None = None  # None: in the same place
+    fast: str | None = None  # None: the same store as documents
     namespace: str = "mailroom"
-    smtp: str | None = None  # None: a sink of its own
-    limit: int = 30  # requests of a person
-    window: float = 10.0  # in so many seconds
-    sample: bool = False  # begin with some people and messages
+    smtp: str | None = None  # None: a sink within the process
+    limit: int = 30  # requests that a person may make in a window
+    window: float = 10.0  # seconds
+    sample: bool = False  # start with some people and messages
 
 
 class Mailroom:
-    """Everything the application is made of, opened with `async with`.
+    """All patterns of the application, opened with `async with`.
 
-    Documents are in one store, what is counted, queued and told in another, which may be the same.
-    The application and its workers have nothing else in common, so any number of processes can
-    share the two stores where these let them.
+    Documents are in one store; counters, queues and events are in another one, which may be the
+    same. The application and its workers share nothing else, so any number of processes can run,
+    if the stores accept several processes.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -67,7 +67,7 @@ class Mailroom:
 
     @property
     def shareable(self) -> bool:
-        """Whether other processes can have the same stores open."""
+        """Return whether other processes can open the same stores."""
         return all(store.capabilities.processes for store in (self.documents, self.fast))
 
     async def __aenter__(self) -> Self:
@@ -95,7 +95,7 @@ class Mailroom:
         await self._opened.aclose()
 
     def _lay_out(self) -> None:
-        """The patterns: each knows its own name, and asks nothing of the others."""
+        """Make the patterns, each with a name of its own."""
         documents, fast, settings = self.documents, self.fast, self.settings
         self.people = documents.repository(
             "people", Person, id_from="username", immutable={"username", "email", "joined_at"}
@@ -109,7 +109,7 @@ class Mailroom:
         self.writers = fast.leaderboard("writers")
         self.groups = fast.groups("people")
         self.letters = fast.work_queue("letters", Welcome, lease=10, max_attempts=3, backoff=0.5)
-        self.places = fast.concurrency_limiter("workers", limit=1, lease=3)
+        self.turns = fast.concurrency_limiter("workers", limit=1, lease=3)
         self.emitter = fast.emitter("live")
 
     async def _post(self, stack: AsyncExitStack) -> Post:
@@ -119,9 +119,9 @@ class Mailroom:
         return Post(f"smtp://{HOST}:{self.sink.port}")
 
     def feed(self) -> AsyncWorkerFeed[Message]:
-        """A feed of the messages; each follower needs one of its own."""
+        """Return a new feed of the messages; each worker needs a feed of its own."""
         return self.documents.changes("messages", Message)
 
     async def tell(self, event: str, **payload: Any) -> None:
-        """Tell every open page, of every process."""
+        """Emit an event, which every open page of every process receives."""
         await self.emitter.emit(event, payload)

@@ -1,4 +1,4 @@
-"""People: register, look up, edit."""
+"""Routes for people: register, look up, edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/people", dependencies=[Depends(json_only), Depen
 
 @router.post("", status_code=201)
 async def register(new: NewPerson, mailroom: Office, response: Response) -> Person:
-    """Register somebody and queue the welcome letter; 409 if the username is taken."""
+    """Register a person and queue the welcome letter; answer 409 if the username is taken."""
     person = await mailroom.people.create(Person(**new.model_dump()))
     letter = Welcome(username=person.username, email=person.email, name=person.name)
     await mailroom.letters.push(letter, id=person.username)
@@ -33,7 +33,7 @@ async def everybody(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: str | None = None,
 ) -> dict[str, Any]:
-    """A page of the people, by username."""
+    """Return a page of the people, by username."""
     page = await mailroom.people.list(limit=limit, after=after)
     response.headers.update(links(page, request.url))
     return listed(page)
@@ -41,7 +41,7 @@ async def everybody(
 
 @router.get("/{username}")
 async def look_up(username: str, mailroom: Office, response: Response) -> Person:
-    """One person, whose revision is the ETag."""
+    """Return a person; the ETag is the revision."""
     person = await mailroom.people.get(username)
     response.headers["ETag"] = etag(person)
     return person
@@ -55,9 +55,9 @@ async def edit(
     request: Request,
     response: Response,
 ) -> Person:
-    """Change some fields of what was read: 412 if it was changed since, 428 without If-Match.
+    """Change some fields; answer 412 if the person was changed since it was read.
 
-    What may be changed is the repository's to say: it refuses unknown and immutable fields.
+    Without If-Match the answer is 428. The repository refuses unknown and immutable fields.
     """
     with if_match(request) as match:
         person = await mailroom.people.update(username, changes, rev=match.rev)
@@ -68,10 +68,10 @@ async def edit(
 
 @router.put("/{username}")
 async def replace(username: str, person: Person, mailroom: Office, response: Response) -> Person:
-    """Replace the whole document, which names its revision itself: 409 if it was changed since."""
+    """Replace the whole document, which carries its revision; answer 409 if that is stale."""
     before = await mailroom.people.get(username)
     if (person.username, person.email) != (before.username, before.email):
-        raise InvalidArgument("username and email stay as they are")
+        raise InvalidArgument("username and email cannot be changed; send them as they were read")
     person = await mailroom.people.replace(person.model_copy(update={"id": username}))
     await mailroom.tell("person.edited", username=username, name=person.name)
     response.headers["ETag"] = etag(person)

@@ -1,4 +1,4 @@
-"""What the routes ask of a request: whose it is, and whether its body is JSON."""
+"""Dependencies of the routes: the person who makes a request, and a check that it is JSON."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from datapatterns.errors import Unauthorized
 from datapatterns.web import UnsupportedMediaType, client_host
 from datapatterns.web.asgi import Scope, header
 
-# Who makes the request. There are no passwords here: in an application of yours this is whoever the
-# session or the token belongs to.
+# The header that names the person who makes a request. There are no passwords here: a real
+# application takes the person from a session or a token.
 PERSON = "Mailroom-Person"
 
 
 def mailroom_of(scope: Scope) -> Mailroom:
-    """The open Mailroom that serves this request."""
+    """Return the Mailroom that serves this request."""
     mailroom: Mailroom = scope["app"].state.mailroom
     return mailroom
 
 
 def requester(scope: Scope) -> str | None:
-    """Whose request it is: a person's, else an address's."""
+    """Return the person who makes the request, or the client's address if none is named."""
     name = header(scope, PERSON)
     return name if name is not None and re.fullmatch(USERNAME, name) else client_host(scope)
 
 
 def limited(scope: Scope) -> str | None:
-    """Whom to charge for the request; nobody for the page and what it shows beside the mail."""
+    """Return the subject of the rate limit; only requests about people and messages are limited."""
     counted = scope["path"].startswith(("/api/people", "/api/messages"))
     return requester(scope) if counted else None
 
@@ -55,7 +55,7 @@ def _live(request: Request) -> Live:
 
 def _sender(person: Annotated[str | None, Header(alias=PERSON)] = None) -> str:
     if person is None or not re.fullmatch(USERNAME, person):
-        raise Unauthorized(f"say who you are in the header {PERSON}")
+        raise Unauthorized(f"name the person who makes this request in the header {PERSON}")
     return person
 
 
@@ -71,15 +71,15 @@ async def counted(mailroom: Office) -> None:
 
 
 async def json_only(request: Request) -> None:
-    """Refuse a body that does not say that it is JSON."""
+    """Refuse a body whose content type is not JSON."""
     if request.method not in ("POST", "PUT", "PATCH"):
         return
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise UnsupportedMediaType("expected application/json")
+        raise UnsupportedMediaType("the body must be sent as application/json")
 
 
 def listed(page: Page[Any]) -> dict[str, Any]:
-    """A page as JSON; the same cursors are in the header Link."""
+    """Return a page as JSON; the header Link has the same cursors."""
     items: list[Document] = page.items
     return {"items": items, "next": page.next, "previous": page.previous}

@@ -1,4 +1,4 @@
-"""People and messages to begin with, so that the page has something to show."""
+"""The first people and messages, so that the page is not empty."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _HOUR = 3_600_000  # milliseconds
 
 
 async def fill(mailroom: Mailroom) -> None:
-    """Store the sample, unless there is somebody already."""
+    """Store the sample, unless there are people already."""
     if await mailroom.people.count():
         return
     for username, name, motto, domain in _PEOPLE:
@@ -53,7 +53,7 @@ async def fill(mailroom: Mailroom) -> None:
         person = Person(username=username, email=email, name=name, motto=motto)
         for outcome in await mailroom.people.create_many([person]):
             if isinstance(outcome, DataError):
-                return  # another process is at it
+                return  # another process is storing the sample
         letter = Welcome(username=username, email=email, name=name)
         await mailroom.letters.push(letter, id=username)
     for group, members in _GROUPS.items():

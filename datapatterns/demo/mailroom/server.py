@@ -1,4 +1,4 @@
-"""Serving the application: until stopped, or on a thread while something drives it."""
+"""Servers for the application: one that runs until it is stopped, and one in a thread."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ PREFERRED = 8025
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which stops on a signal without raising it again, and ends the event streams."""
+    """A uvicorn server that ends the event streams and returns after a signal."""
 
     def __init__(self, app: FastAPI, ready: Callable[[], object]) -> None:
-        # Our own lifespan, below: an error in uvicorn's is a log line and an exit code.
+        # serve() below runs the lifespan: uvicorn would only log its errors.
         super().__init__(uvicorn.Config(app, lifespan="off", log_level="warning"))
         self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and call `ready`."""
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; an open page would keep the server waiting."""
+        """End the event streams, for which the server would wait, and stop."""
         self._app.state.live.close()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Stop on SIGINT and SIGTERM, on the main thread."""
+        """Stop on SIGINT and SIGTERM, if this is the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
 
 def bind(host: str, port: int | None) -> socket.socket:
-    """A listening socket; without a port the preferred one if it is free, else any."""
+    """Return a listening socket; without a port it takes the preferred one, or any free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if port is not None:
         return socket.create_server((host, port), family=family)
@@ -68,7 +68,7 @@ def bind(host: str, port: int | None) -> socket.socket:
 
 
 def address(listener: socket.socket) -> str:
-    """The URL of what listens there."""
+    """Return the URL of the listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -79,9 +79,9 @@ async def serve(
     ready: Callable[[], object],
     made: Callable[[Server], object] = lambda server: None,
 ) -> None:
-    """Open the stores and serve until stopped; a store that does not open raises what is wrong."""
+    """Open the stores and serve until stopped; errors of opening a store are raised."""
     host = listener.getsockname()[0]
-    # On every address of the machine it has names that only its owner knows.
+    # A server that listens on all addresses cannot know its host names, so it accepts any.
     anywhere = ip_address(host).is_unspecified
     app = create_app(settings, hosts=None if anywhere else {*LOOPBACK, host})
     async with app.router.lifespan_context(app):
@@ -91,7 +91,7 @@ async def serve(
 
 
 class Background:
-    """Serves on a thread within a `with` block; `url` is where."""
+    """Serves in a thread during a `with` block, at `url`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

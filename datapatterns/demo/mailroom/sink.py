@@ -1,4 +1,4 @@
-"""A mail server that keeps what it is sent, so that nothing of the example leaves the machine."""
+"""A mail server that only stores mails, so that no mail of the example leaves the machine."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class Mail:
 class Sink:
     """Speaks enough SMTP for any client, on a free port of the loopback interface.
 
-    It bounces addresses at `bounce.example` while `bouncing`, and takes `delay` seconds to say that
-    it has a mail: what is killed in that time has sent a mail without knowing it.
+    It refuses addresses at `bounce.example` while `bouncing` is true, and waits for `delay` seconds
+    before it confirms a mail: a worker that is killed in that time has sent a mail, but does not
+    know it.
     """
 
     def __init__(self) -> None:
@@ -67,13 +68,13 @@ class Sink:
         try:
             await self._talk(reader, writer)
         except (ConnectionError, ValueError, asyncio.IncompleteReadError):
-            pass  # the client went away, or sent a line longer than any mail
+            pass  # the client disconnected, or sent a line that is longer than _MOST
         finally:
             self._sessions.discard(session)
             writer.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One session: a line in, a line out, until QUIT."""
+        """Answer the lines of one session until QUIT."""
         recipients: list[str] = []
         answer = "220 mailroom"
         while True:
@@ -93,11 +94,11 @@ class Sink:
                     answer = await self._data(reader, recipients)
                     recipients = []
                 case b"DATA":
-                    answer = "503 who is it for?"
+                    answer = "503 send RCPT first"
                 case b"EHLO" | b"HELO" | b"NOOP":
                     answer = "250 mailroom"
                 case _:
-                    answer = "502 no such command here"
+                    answer = "502 command not implemented"
 
     def _recipient(self, line: bytes, recipients: list[str]) -> str:
         found = _ADDRESS.search(line)

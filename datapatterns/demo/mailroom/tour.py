@@ -1,4 +1,4 @@
-"""The tour of Mailroom: each part of it driven over HTTP, and held against what it promises."""
+"""The tour of Mailroom, which uses each part over HTTP and checks what it promises."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ PARTS: tuple[tuple[str, Callable[[Stage], dict[str, Any]]], ...] = (
 
 
 class Tour:
-    """Serves Mailroom on a free port and goes through its parts, in order."""
+    """Serves Mailroom on a free port and runs the parts of the tour, in order."""
 
     def __init__(self, settings: Settings, screen: Screen) -> None:
         self._settings = settings
         self._screen = screen
 
     def run(self) -> Report:
-        """Go through all of it; the first broken promise ends the tour."""
+        """Run all parts; the first broken promise ends the tour."""
         report = Report()
         try:
             with Background(self._settings) as served:
@@ -53,7 +53,7 @@ class Tour:
                     report.figures[f"{number}. {title}"] = figures
         except Exception as error:
             known = isinstance(error, BrokenPromise | DataError) and str(error)
-            # What is not ours tells in its text what it is only together with its name.
+            # The text of another library's error is often clear only together with its class.
             broken = known or f"{type(error).__name__}: {error}"
             report.broken.append(broken)
             self._screen.say(f"BROKEN: {broken}")

@@ -21,7 +21,7 @@ _DELAY = 0.15  # seconds that the mail server takes for each
 
 
 def send(stage: Stage) -> dict[str, Any]:
-    """Messages to Grace; one request comes twice, and is answered as before."""
+    """Send messages to Grace; a request that is sent twice gets the same answer twice."""
     for number in range(7):
         stage.send("ada", "grace", f"Number {number}")
     body = {"recipient": "grace", "subject": "Number 7", "text": "Only once."}
@@ -32,14 +32,17 @@ def send(stage: Stage) -> dict[str, Any]:
     )
     stage.expect(201, first)
     stage.expect(201, again)
-    promise(again.headers.get("idempotency-replayed") == "true", "it says that it is a repetition")
-    promise(again.body == first.body, "the same message is shown")
-    promise(stage.client.get("/api/people/grace/inbox")["total"] == 8, "and stored once")
+    promise(
+        again.headers.get("idempotency-replayed") == "true",
+        "the second answer is marked as replayed",
+    )
+    promise(again.body == first.body, "both answers have the same message")
+    promise(stage.client.get("/api/people/grace/inbox")["total"] == 8, "it is stored once")
     return {"messages": 8}
 
 
 def page(stage: Stage) -> dict[str, Any]:
-    """Follow the Link headers to the end of the inbox and back to its beginning."""
+    """Follow the Link headers to the end of the inbox, and back to its beginning."""
     path, pages = "/api/people/grace/inbox?limit=3", list[list[str]]()
     reply = stage.client.ask("GET", path)
     while True:
@@ -49,12 +52,15 @@ def page(stage: Stage) -> dict[str, Any]:
         reply = stage.client.ask("GET", reply.links["next"])
     stage.screen.say(" | ".join(", ".join(subjects) for subjects in pages))
     found = [subject for subjects in pages for subject in subjects]
-    promise(found == [f"Number {n}" for n in range(7, -1, -1)], "each once, the newest first")
+    promise(
+        found == [f"Number {n}" for n in range(7, -1, -1)],
+        "each message is shown once, the newest first",
+    )
     back = [pages[-1]]
     while "prev" in reply.links:
         reply = stage.client.ask("GET", reply.links["prev"])
         back.append([message["subject"] for message in reply.body["items"]])
-    promise(back == pages[::-1], "the way back is the same")
+    promise(back == pages[::-1], "the way back has the same pages")
     other = stage.client.ask("GET", "/api/people/ada/inbox?after=" + _cursor(stage, path))
     stage.expect(400, other, "invalid_argument")
     return {"messages": len(found), "pages": len(pages)}
@@ -66,17 +72,19 @@ def _cursor(stage: Stage, path: str) -> str:
 
 
 def count(stage: Stage) -> dict[str, Any]:
-    """A message to Barbara, and the counts tell it."""
+    """Send a message to Barbara; her count grows by one."""
     before = stage.client.get("/api/counts")
     stage.send("grace", "barbara", "For the count")
     after = stage.client.get("/api/counts")
     stage.screen.say(", ".join(f"{name} {n}" for name, n in after.items()))
-    promise(after == {**before, "barbara": before.get("barbara", 0) + 1}, "one message more")
+    promise(
+        after == {**before, "barbara": before.get("barbara", 0) + 1}, "one more message is counted"
+    )
     return {"people with mail": len(after)}
 
 
 def kill(stage: Stage) -> dict[str, Any]:
-    """Kill the worker while it sends; started again it leaves nothing out, and says nothing new."""
+    """Kill the worker while it sends, and start it again: every message gets its mail."""
     client = stage.client
     stage.until("the worker has caught up", lambda: _unnotified(stage) == 0)
     before = len(_arrived(stage))
@@ -84,31 +92,31 @@ def kill(stage: Stage) -> dict[str, Any]:
     ids = [stage.send("barbara", "edsger", f"Letter {number}") for number in range(_LETTERS)]
     stage.until("some mails are out", lambda: len(_arrived(stage)) >= before + _LETTERS // 3)
     killed = stage.expect(200, client.ask("POST", "/api/workers/notifier/kill", {}))
-    promise(killed.body == {"killed": True}, "it was alive")
-    promise(not client.get("/api/workers")["running"]["notifier"], "now it is not")
+    promise(killed.body == {"killed": True}, "the worker was running")
+    promise(not client.get("/api/workers")["running"]["notifier"], "the worker is killed")
     left = _unnotified(stage)
-    promise(left > 0, "it was killed before it was done")
+    promise(left > 0, "the worker was killed before it had sent all mails")
     ids.append(stage.send("barbara", "edsger", "Sent while nobody works"))
     client.ask("PUT", "/api/mails", {"delay": 0})
     stage.expect(200, client.ask("POST", "/api/workers/notifier/start", {}))
     stage.until("all are notified", lambda: _unnotified(stage) == 0)
     mails = Tally(_arrived(stage))
     wanted = {f"<{id}@{DOMAIN}>" for id in ids}
-    promise(wanted <= mails.keys(), "no message was left without a mail")
+    promise(wanted <= mails.keys(), "every message has its mail")
     twice = sum(mails[id] - 1 for id in wanted)
-    promise(twice <= 1, "only the mail that was being sent is sent again, under the same id")
+    promise(twice <= 1, "only the mail that was being sent is sent again, with the same id")
     stage.screen.say(f"killed with {left} to go; {len(wanted)} mails, {twice} of them repeated")
     return {"mails": len(wanted), "left when killed": left, "repeated": twice}
 
 
 def _arrived(stage: Stage) -> list[str]:
-    """The ids of the mails that tell of messages."""
+    """Return the ids of the mails about messages."""
     mails: list[dict[str, str]] = stage.client.get("/api/mails")["items"]
     return [m["message_id"] for m in mails if not m["message_id"].startswith("<welcome.")]
 
 
 def _unnotified(stage: Stage) -> int:
-    """How many messages are not marked yet."""
+    """Return how many messages are not marked as notified yet."""
     inboxes = [
         stage.client.get(f"/api/people/{name}/inbox?limit=100", person=name)["items"]
         for name in stage.client.get("/api/counts")
@@ -117,32 +125,34 @@ def _unnotified(stage: Stage) -> int:
 
 
 def writers(stage: Stage) -> dict[str, Any]:
-    """The ranking is that of the messages sent."""
+    """Compare the ranking with the numbers of messages sent."""
     stage.until("the worker has caught up", lambda: stage.client.get("/api/workers")["lag"] == 0)
     ranking = stage.client.get("/api/writers")
     sent = {
         entry["player"]: stage.client.get(f"/api/people/{entry['player']}/sent")["total"]
         for entry in ranking
     }
-    promise({e["player"]: e["score"] for e in ranking} == sent, "the scores are the counts")
-    promise([e["rank"] for e in ranking] == list(range(1, len(ranking) + 1)), "in order")
+    promise(
+        {e["player"]: e["score"] for e in ranking} == sent, "the scores are the numbers of messages"
+    )
+    promise([e["rank"] for e in ranking] == list(range(1, len(ranking) + 1)), "ranks are in order")
     stage.screen.say(", ".join(f"{e['rank']}. {e['player']} {e['score']:.0f}" for e in ranking))
     return {"writers": len(ranking)}
 
 
 def letters(stage: Stage) -> dict[str, Any]:
-    """A letter is refused three times and is dead; the address mended, it is sent."""
+    """A letter is refused three times and becomes a dead letter; requeued, it is sent."""
     welcomed = {f"<welcome.{name}@{DOMAIN}>" for name in ("ada", "grace", "edsger", "barbara")}
-    stage.until("the letters are out", lambda: welcomed <= set(_mails(stage)))
+    stage.until("the letters are sent", lambda: welcomed <= set(_mails(stage)))
     stage.register(["charles"], "bounce.example")
-    stage.until("the letter is given up", lambda: stage.client.get("/api/letters")["dead"] == 1)
+    stage.until("the letter is dead", lambda: stage.client.get("/api/letters")["dead"] == 1)
     dead = stage.client.get("/api/letters")["letters"][0]
     stage.screen.say(f"{dead['id']}: {dead['error']}, after {dead['attempts']} attempts")
     promise(dead["attempts"] == 3, "it was tried three times")
     stage.client.ask("PUT", "/api/mails", {"bouncing": False})
     requeued = stage.expect(200, stage.client.ask("POST", "/api/letters/requeue", {}))
-    promise(requeued.body == {"requeued": 1}, "it gets another chance")
-    stage.until("it is out", lambda: f"<welcome.charles@{DOMAIN}>" in _mails(stage))
+    promise(requeued.body == {"requeued": 1}, "the dead letter is requeued")
+    stage.until("the letter is sent", lambda: f"<welcome.charles@{DOMAIN}>" in _mails(stage))
     stage.until("the queue is empty", lambda: not _queued(stage))
     mails = Tally(_mails(stage))
     twice = [id for id in mails if id.startswith("<welcome.") and mails[id] > 1]
@@ -161,19 +171,19 @@ def _queued(stage: Stage) -> int:
 
 
 def live(stage: Stage) -> dict[str, Any]:
-    """Two pages are open; both hear of a message, and that its recipient was told."""
+    """Open two pages; both receive the events of a message and of its notification."""
     with stage.client.events() as one, stage.client.events() as other:
         id = stage.send("edsger", "ada", "Is this live?")
         for event in ("message.new", "message.notified"):
             for page in (one, other):
                 heard = page.wait_for(event, id)
-                promise(heard["recipient"] == "ada", "the event says for whom it is")
-        stage.screen.say("both pages heard message.new and message.notified")
+                promise(heard["recipient"] == "ada", "the event names the recipient")
+        stage.screen.say("both pages received message.new and message.notified")
     return {"pages": 2, "events": 2}
 
 
 def second_process(stage: Stage) -> dict[str, Any]:
-    """On servers it shares everything; a LevelDB directory refuses it, and says what to do."""
+    """Start a second process: on servers it shares all state, on LevelDB it is refused."""
     stores = stage.client.get("/api/desk")["stores"]
     with _another(stage) as child:
         first = json.loads(child.stdout.readline() if child.stdout else "{}")
@@ -182,14 +192,14 @@ def second_process(stage: Stage) -> dict[str, Any]:
         child.wait(timeout=60)
         error = first["error"]
         stage.screen.say(f"423 {error['code']}: {error['detail']}")
-        promise(error["code"] == "locked" and child.returncode == 1, "it is refused")
-        promise("--fast" in error["detail"], "it is told what to do")
+        promise(error["code"] == "locked" and child.returncode == 1, "the process is refused")
+        promise("--fast" in error["detail"], "the error says what to do")
         return {"status": 423}
 
 
 @contextmanager
 def _another(stage: Stage) -> Generator[subprocess.Popen[str]]:
-    """Another process on the same stores, told of them where nobody else can read it."""
+    """Start another process on the same stores, whose URLs are in its environment only."""
     settings = stage.settings
     stores = {"MAILROOM_DOCUMENTS": settings.documents, "MAILROOM_FAST": settings.fast or ""}
     limits = ["--limit", str(settings.limit), "--window", str(settings.window)]
@@ -208,11 +218,11 @@ def _another(stage: Stage) -> Generator[subprocess.Popen[str]]:
             raise
         if child.poll() is None:
             child.terminate()
-            promise(child.wait(timeout=60) == 0, "it stops when it is told to")
+            promise(child.wait(timeout=60) == 0, "the process stops on SIGTERM")
 
 
 def _shared(stage: Stage, other: Client) -> dict[str, Any]:
-    """What one process is told, the other one knows."""
+    """Check that both processes share messages, events, limits and groups."""
     with other.events() as page:
         id = stage.send("grace", "ada", "Through the other door")
         page.wait_for("message.new", id)

@@ -1,4 +1,4 @@
-"""Parts of the tour: people, limits, the calendar, groups, and whatever is wrong."""
+"""Parts of the tour: people, limits, the calendar, groups, and bad input."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ PEOPLE = ("ada", "grace", "edsger", "barbara")
 
 
 def register(stage: Stage) -> dict[str, Any]:
-    """Four people; a username is given once, and what is wrong is listed in full."""
+    """Register four people; a taken username is refused, and all errors of a bad one are listed."""
     stage.register(PEOPLE)
     ada = {"username": "ada", "email": "other@mailroom.example", "name": "Another Ada"}
     taken = stage.expect(409, stage.client.ask("POST", "/api/people", ada), "conflict")
-    promise(taken.body["reason"] == "exists", "the reason is told")
+    promise(taken.body["reason"] == "exists", "the answer has the reason")
     wrong = {"username": "A!", "email": "nowhere", "name": "", "extra": 1}
     refused = stage.expect(400, stage.client.ask("POST", "/api/people", wrong), "invalid_data")
     places = {error["loc"][-1] for error in refused.body["errors"]}
-    promise(places == set(wrong), "every problem is listed")
+    promise(places == set(wrong), "every error is listed")
     promise("nowhere" not in str(refused.body), "the answer does not repeat the input")
-    promise(len(stage.client.get("/api/people")["items"]) == len(PEOPLE), "nobody else is stored")
+    promise(
+        len(stage.client.get("/api/people")["items"]) == len(PEOPLE), "no refused person is stored"
+    )
     return {"people": len(PEOPLE), "refused": 2}
 
 
 def edit(stage: Stage) -> dict[str, Any]:
-    """Two people read Ada's entry; the second to write is told so, in three ways."""
+    """Edit Ada twice with the same revision; the second edit is refused, in three ways."""
 
     def patch(changes: dict[str, Any], match: str | None) -> Reply:
         headers = {} if match is None else {"If-Match": match}
@@ -38,22 +40,22 @@ def edit(stage: Stage) -> dict[str, Any]:
     read = stage.client.ask("GET", "/api/people/ada")
     tag = read.headers["etag"]
     first = stage.expect(200, patch({"motto": "First"}, tag))
-    promise(first.headers["etag"] != tag, "a change has a new ETag")
+    promise(first.headers["etag"] != tag, "a change makes a new ETag")
     stage.expect(412, patch({"motto": "Second"}, tag), "precondition_failed")
     stage.expect(428, patch({"motto": "Second"}, None), "precondition_required")
     stale = {**read.body, "motto": "Second"}
     replaced = stage.client.ask("PUT", "/api/people/ada", stale)
-    promise(stage.expect(409, replaced, "conflict").body["reason"] == "stale_revision", "and why")
+    promise(stage.expect(409, replaced, "conflict").body["reason"] == "stale_revision", "stale")
     fresh = first.headers["etag"]
     stage.expect(400, patch({"email": "else@mailroom.example"}, fresh), "invalid_data")
     stage.expect(400, patch({"motto": "Second"}, "no tag"), "invalid_argument")
     stage.expect(412, patch({"motto": "Second"}, '"tampered"'), "precondition_failed")
-    promise(stage.client.get("/api/people/ada") == first.body, "the first writer's change stands")
+    promise(stage.client.get("/api/people/ada") == first.body, "the first change is kept")
     return {"stored": 1, "refused": 6}
 
 
 def exceed(stage: Stage) -> dict[str, Any]:
-    """Request after request: no more than the limit is let through, the next is refused."""
+    """Make requests until one is refused; no more than the limit are admitted."""
     limit, admitted = stage.settings.limit, 0
     begun = time.monotonic()
     refused = stage.client.ask("GET", "/api/people/edsger", person="edsger", patient=False)
@@ -66,11 +68,11 @@ def exceed(stage: Stage) -> dict[str, Any]:
     for name in ("RateLimit-Policy", "RateLimit", "Retry-After"):
         stage.screen.say(f"{name}: {refused.headers[name.lower()]}")
     other = stage.client.ask("GET", "/api/people/grace", person="grace", patient=False)
-    promise(other.status == 200, "others are not affected")
+    promise(other.status == 200, "other people are not affected")
     quota = stage.client.get("/api/quota", person="edsger")
     promise(
         quota["limit"] == limit and not quota["remaining"],
-        "the quota can be read without using it up",
+        "reading the quota charges nothing",
     )
     time.sleep(float(refused.headers["retry-after"]))
     again = stage.client.ask("GET", "/api/people/edsger", person="edsger", patient=False)
@@ -79,14 +81,14 @@ def exceed(stage: Stage) -> dict[str, Any]:
 
 
 def calendar(stage: Stage) -> dict[str, Any]:
-    """So many requests more, and the counts of day, month, year and total are that many higher."""
+    """Make some requests; the counts of day, month, year and total grow by their number."""
     before, asked = stage.client.get("/api/calendar/requests")["figures"], 7
     for _ in range(asked):
         stage.client.get("/api/people/barbara", person="barbara")
     after = stage.client.get("/api/calendar/requests")
     more = {name: after["figures"][name] - before[name] for name in before}
     promise(more["total"] == asked, f"{asked} requests count as {asked}, not {more['total']}")
-    # At midnight a new day begins, with a count of its own.
+    # At midnight a new day begins with a count of its own, so a bucket may have fewer.
     promise(all(count <= asked for count in more.values()), "no bucket counts more than the total")
     promise(len(after["series"]) == 14, "the chart has every day, also those without requests")
     figures: dict[str, int] = after["figures"]
@@ -95,22 +97,22 @@ def calendar(stage: Stage) -> dict[str, Any]:
 
 
 def groups(stage: Stage) -> dict[str, Any]:
-    """Some are moderators, some are paying, one is both."""
+    """Put people into two groups, one person into both, and read the intersection."""
     for group, members in {"moderators": ("ada", "grace"), "paying": ("grace", "edsger")}.items():
         for member in members:
             reply = stage.client.ask("PUT", f"/api/groups/{group}/{member}", {})
-            promise(reply.status == 204, f"{member} can join, not {reply}")
+            promise(reply.status == 204, f"{member} can join; the answer was {reply}")
     found = stage.client.get("/api/groups")
-    promise(found["both"] == ["grace"], "who is in both is in the intersection")
+    promise(found["both"] == ["grace"], "the intersection has the members of both groups")
     stage.expect(404, stage.client.ask("PUT", "/api/groups/wizards/ada", {}), "not_found")
     stage.expect(404, stage.client.ask("PUT", "/api/groups/paying/nobody", {}), "not_found")
     stage.expect(204, stage.client.ask("DELETE", "/api/groups/moderators/grace"))
-    promise(stage.client.get("/api/groups")["both"] == [], "who leaves is gone from both")
+    promise(stage.client.get("/api/groups")["both"] == [], "a removed member is not in it")
     return {"groups": 2}
 
 
 def bad_input(stage: Stage) -> dict[str, Any]:
-    """Whatever is wrong with a request is a problem document of the right kind; none is stored."""
+    """Send bad requests; each gets a problem document with the right code, and none is stored."""
     client, path = stage.client, "/api/messages"
     good = {"recipient": "grace", "subject": "x", "text": "x"}
 
@@ -123,7 +125,7 @@ def bad_input(stage: Stage) -> dict[str, Any]:
     before = client.get("/api/counts"), client.get("/api/people/grace/inbox")["total"]
     cases = [
         (400, "invalid_data", send(raw=b'{"recipient": "gra')),
-        (400, "bad_request", send(raw=b"[" * 20_000)),  # FastAPI's own word
+        (400, "bad_request", send(raw=b"[" * 20_000)),  # FastAPI's own code
         (400, "invalid_data", send({**good, "text": ["x"]})),
         (400, "invalid_data", send({**good, "subject": "two\nlines"})),
         (400, "invalid_data", send(raw=b'{"recipient":"grace","subject":"x","text":"\\ud800"}')),

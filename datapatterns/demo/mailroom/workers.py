@@ -1,7 +1,7 @@
-"""The workers: one tells people of their messages by mail, one writes welcome letters.
+"""The workers: the notifier sends a mail for each message, the welcomer sends welcome letters.
 
-`python -m datapatterns.demo.mailroom.workers NAME` runs one of them as a process of its own, with
-the settings as JSON on its standard input.
+`python -m datapatterns.demo.mailroom.workers NAME` runs one of them in a process of its own, which
+reads the settings as JSON from standard input.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from datapatterns.demo.mailroom.office import Mailroom, Settings
 
 NOTIFIER, WELCOMER = "notifier", "welcomer"
 NAMES = (NOTIFIER, WELCOMER)
-_RENEW_EVERY = 1.0  # seconds; a place is held for three
+_RENEW_EVERY = 1.0  # seconds; the lease lasts for three
 
 
 logger = logging.getLogger("datapatterns.demo")
 
 
 def notifier(mailroom: Mailroom) -> AsyncChangesWorker[Message]:
-    """A worker that sends a mail for each new message and marks it notified.
+    """Return a worker that sends a mail for each new message and marks the message notified.
 
-    Killed between the two it sends the mail again, with the same Message-ID; no message is left
-    out. Since changes come at least once, whatever it does may be done twice: it sets the writer's
-    score to the count of messages, and adds nothing.
+    If it is killed between the two, it sends the mail again, with the same Message-ID; no message
+    is skipped. A change may be handled twice, so the handler sets the writer's score to the number
+    of messages instead of adding to it.
     """
 
     async def notify(change: Change[Message]) -> None:
@@ -57,7 +57,7 @@ def notifier(mailroom: Mailroom) -> AsyncChangesWorker[Message]:
         try:
             await mailroom.post.send(letters.notification(message, recipient))
             mark["notified_at"] = now()
-        except letters.Undeliverable as error:  # for good, so there is nothing to try again
+        except letters.Undeliverable as error:  # refused for good: another attempt cannot help
             event, mark["bounced"] = "message.bounced", str(error)
         await mailroom.messages.update(change.id, mark)
         await mailroom.tell(
@@ -70,7 +70,7 @@ def notifier(mailroom: Mailroom) -> AsyncChangesWorker[Message]:
 
 
 def welcomer(mailroom: Mailroom) -> AsyncWorker[Welcome]:
-    """A worker that writes the welcome letters; one refused three times is a dead letter."""
+    """Return a worker that sends welcome letters; after three refusals a letter is dead."""
 
     async def write(letter: Welcome, delivery: AsyncDelivery[Welcome]) -> None:
         about = {"username": letter.username, "attempt": delivery.attempt}
@@ -86,13 +86,14 @@ def welcomer(mailroom: Mailroom) -> AsyncWorker[Welcome]:
 
 
 async def work(mailroom: Mailroom, name: str) -> None:
-    """Be the worker of that name.
+    """Run the worker with this name until it is cancelled.
 
-    One process at a time is the notifier: two would both send each mail. It holds the only place in
-    a limiter; when it dies, its lease ends, and whoever waits for the place goes on from its
-    checkpoint. Of welcomers there may be any number: the queue hands each letter to one.
+    One process at a time runs the notifier, since two would both send each mail. It holds the only
+    lease of a concurrency limiter. If it dies, its lease ends, and another process acquires one and
+    continues from the checkpoint. Any number of welcomers may run: the queue gives each letter to
+    one of them.
 
-    What may pass, a store that is restarted say, ends nothing.
+    After an error that may pass, such as a restarted store, the worker is run again.
     """
     while True:
         try:
@@ -108,10 +109,10 @@ async def work(mailroom: Mailroom, name: str) -> None:
 
 
 async def _notify_when_alone(mailroom: Mailroom) -> None:
-    lease = await mailroom.places.acquire(NOTIFIER)
+    lease = await mailroom.turns.acquire(NOTIFIER)
     while lease is None:
         await asyncio.sleep(_RENEW_EVERY)
-        lease = await mailroom.places.acquire(NOTIFIER)
+        lease = await mailroom.turns.acquire(NOTIFIER)
     async with lease:
         worker = notifier(mailroom)
         renewing = asyncio.create_task(_renew(lease, worker))
@@ -123,7 +124,7 @@ async def _notify_when_alone(mailroom: Mailroom) -> None:
 
 
 async def _renew(lease: AsyncLease, worker: AsyncChangesWorker[Message]) -> None:
-    """Hold the place while the worker works; stop the worker when it is lost."""
+    """Extend the lease while the worker runs; stop the worker when the lease is lost."""
     try:
         while True:
             await asyncio.sleep(_RENEW_EVERY)
@@ -134,15 +135,15 @@ async def _renew(lease: AsyncLease, worker: AsyncChangesWorker[Message]) -> None
         worker.stop()
 
 
-# --- who starts and kills them
+# --- starting and killing workers
 
 
 class Crew:
     """The workers of this process, each of which can be killed and started again.
 
-    Where other processes can open the stores, a worker is a process, and killed with SIGKILL. On
-    LevelDB one process has the directory, so there a worker is a task, and killed by cancelling it:
-    that gives it no time to finish or to save anything either.
+    If other processes can open the stores, a worker is a process, and is killed with SIGKILL. Only
+    one process can open a LevelDB directory, so there a worker is a task, and is killed by
+    cancelling it, which gives it no time to finish or to save anything either.
     """
 
     def __init__(self, mailroom: Mailroom) -> None:
@@ -163,13 +164,13 @@ class Crew:
         await asyncio.gather(*(worker.end() for worker in self._working.values()))
 
     def running(self, name: str) -> bool:
-        """Whether the worker of that name is alive."""
+        """Return whether the worker with this name is running."""
         return name in self._working and self._working[name].alive
 
     async def start(self, name: str) -> bool:
-        """Start the worker, unless it is running; return whether it was started."""
+        """Start the worker unless it is running; return whether it was started."""
         if name not in NAMES:
-            raise NotFound(f"there is no worker of that name, but {' and '.join(NAMES)}")
+            raise NotFound(f"there is no such worker; the workers are {' and '.join(NAMES)}")
         if self.running(name):
             return False
         worker = Process(name) if self._mailroom.shareable else Task(name)
@@ -178,9 +179,9 @@ class Crew:
         return True
 
     async def kill(self, name: str) -> bool:
-        """Kill the worker where it stands; return whether there was one."""
+        """Kill the worker at once; return whether it was running."""
         if name not in NAMES:
-            raise NotFound(f"there is no worker of that name, but {' and '.join(NAMES)}")
+            raise NotFound(f"there is no such worker; the workers are {' and '.join(NAMES)}")
         if not self.running(name):
             return False
         await self._working[name].kill()
@@ -196,15 +197,15 @@ class Task:
 
     @property
     def alive(self) -> bool:
-        """Whether it is at work."""
+        """Return whether the task is running."""
         return self._task is not None and not self._task.done()
 
     async def start(self, mailroom: Mailroom) -> None:
-        """Begin."""
+        """Start the task."""
         self._task = asyncio.create_task(work(mailroom, self._name), name=self._name)
 
     async def kill(self) -> None:
-        """End it where it stands."""
+        """Cancel the task, and wait until it has ended."""
         if self._task is not None:
             await _cancel(self._task)
 
@@ -212,7 +213,7 @@ class Task:
 
 
 class Process:
-    """A worker in a process of its own, which ends when this one does, however that ends."""
+    """A worker in a process of its own, which ends when this process ends or is killed."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -220,36 +221,36 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """Whether it is there."""
+        """Return whether the process is running."""
         return self._process is not None and self._process.returncode is None
 
     async def start(self, mailroom: Mailroom) -> None:
-        """Begin; the settings go by a pipe, since anybody can read a command line."""
+        """Start the process; settings go through a pipe, since any user can read a command line."""
         command = sys.executable, "-m", __name__, self._name
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, start_new_session=True
         )
-        if self._process.stdin is not None:  # it stays open: its end is the end of the worker
+        if self._process.stdin is not None:  # it stays open: the worker ends when it is closed
             settings = replace(mailroom.settings, smtp=mailroom.post.url, sample=False)
             self._process.stdin.write(json.dumps(asdict(settings)).encode() + b"\n")
             await self._process.stdin.drain()
 
     async def kill(self) -> None:
-        """SIGKILL."""
+        """Kill the process with SIGKILL."""
         if self._process is not None and self.alive:
             self._process.kill()
             await self._process.wait()
 
     async def end(self) -> None:
-        """Let it finish what is under way."""
+        """Close its standard input, and wait until the process has finished its work."""
         if self._process is not None and self.alive and self._process.stdin is not None:
             self._process.stdin.close()
             await self._process.wait()
 
 
 async def _main(name: str) -> None:
-    """Work until standard input ends."""
+    """Run the worker until standard input ends."""
     logging.getLogger("datapatterns").addHandler(logging.NullHandler())
     settings = Settings(**json.loads(await asyncio.to_thread(sys.stdin.readline)))
     async with Mailroom(settings) as mailroom:
@@ -260,7 +261,7 @@ async def _main(name: str) -> None:
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
-    """Cancel until it has ended: up to Python 3.11 `asyncio.wait_for` can swallow it."""
+    """Cancel until the task has ended: `wait_for` of Python 3.11 can lose a cancellation."""
     while not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=1.0)

@@ -1,4 +1,4 @@
-// Requests to Mailroom, and what their answers say of the quota.
+// Requests to Mailroom, and the quota that their answers carry.
 
 export class Api {
   constructor(onAnswer, onQuota) {
@@ -7,7 +7,7 @@ export class Api {
     this.onQuota = onQuota;
   }
 
-  /** Make a request and return { status, body, headers }; a problem is an answer too. */
+  /** Make a request and return { status, body, headers }; a problem document is returned too. */
   async ask(method, path, { body, headers = {}, quiet = false } = {}) {
     const sent = { "Mailroom-Person": this.person, ...headers };
     if (body !== undefined) sent["Content-Type"] = "application/json";
@@ -40,7 +40,7 @@ export class Api {
   }
 }
 
-/** The cursors of a page, from the header Link. */
+/** Return the paths in the header Link, by relation. */
 export function links(headers) {
   const found = {};
   for (const [, url, relation] of (headers.get("Link") ?? "").matchAll(/<([^>]*)>; rel="(\w+)"/g)) {

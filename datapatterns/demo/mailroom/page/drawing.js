@@ -1,4 +1,4 @@
-// Elements and small charts. Everything that is shown goes in as text, never as markup.
+// Elements and small charts. All content is inserted as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const DRAWN = new Set(["svg", "g", "path", "rect", "line", "text", "title"]);

@@ -1,4 +1,4 @@
-// The page: who you are, your inbox, and what happens around it.
+// The page: the chosen person, the inbox, and the desk.
 
 import { Api, links } from "./api.js";
 import { bars, el, gauge, initials, part, when } from "./drawing.js";
@@ -11,7 +11,7 @@ const api = new Api(showAnswer, showQuota);
 let names = new Map(); // username -> name
 let inboxPath = ""; // the page of the inbox that is shown
 let around = {}; // the links of that page
-let etag = ""; // of what is in the form "About you"
+let etag = ""; // the ETag of the person in the form "About you"
 
 // --- logs and notices
 
@@ -38,13 +38,13 @@ function notify(text) {
   noticed = setTimeout(() => ($("notice").hidden = true), 6000);
 }
 
-/** Run `fn` soon, once for all that ask for it meanwhile. */
+/** Return a function that runs `fn` soon, once for all calls in the meantime. */
 function soon(fn, delay = 250) {
   let waiting;
   return () => {
     waiting ??= setTimeout(() => {
       waiting = undefined;
-      fn().catch(() => {}); // the line is down: the events say so, and come back
+      fn().catch(() => {}); // the connection is lost: the event stream shows it and reconnects
     }, delay);
   };
 }
@@ -57,8 +57,8 @@ function showQuota({ limit, window, remaining, retryAfter }) {
   $("gauge").className = `gauge ${remaining === 0 ? "out" : share < 0.34 ? "low" : ""}`;
   $("gauge").replaceChildren(gauge(remaining, limit));
   $("policy").textContent = retryAfter
-    ? `Refused: the next one passes in ${retryAfter} s.`
-    : `${limit} requests in any ${window} seconds. Charts, workers and events cost none.`;
+    ? `Refused: the next request is admitted in ${retryAfter} s.`
+    : `${limit} requests in any ${window} seconds. Charts, workers and events are not counted.`;
   clearTimeout(refill);
   const pause = retryAfter ? retryAfter * 1000 : 1000;
   if (remaining < limit) refill = setTimeout(() => readQuota().catch(() => {}), pause);
@@ -74,7 +74,7 @@ async function readQuota() {
 async function readInbox(path = inboxPath) {
   const person = api.person;
   const answer = await api.ask("GET", path, { quiet: true });
-  if (person !== api.person) return; // an answer to whom you were before
+  if (person !== api.person) return; // another person was chosen meanwhile
   if (answer.status !== 200) {
     showAnswer(answer);
     again(answer, () => person === api.person && readInbox(path));
@@ -83,7 +83,7 @@ async function readInbox(path = inboxPath) {
   inboxPath = path;
   around = links(answer.headers);
   const known = new Map([...$("inbox").children].map((line) => [line.dataset.id, line]));
-  // What is shown already stays as it is, opened and focused.
+  // Messages that are shown already keep their elements, so they stay open and focused.
   const lines = answer.body.items.map((m) => refresh(known.get(m.id) ?? letter(m, known.size), m));
   if (lines.some((line, at) => $("inbox").children[at] !== line) || lines.length !== known.size) {
     const focused = document.activeElement;
@@ -96,7 +96,7 @@ async function readInbox(path = inboxPath) {
   $("older").disabled = !around.next;
 }
 
-/** After a 429 do it again when the answer says. */
+/** After a 429 run `fn` when Retry-After is over. */
 function again({ status, headers }, fn) {
   if (status === 429) setTimeout(fn, Number(headers.get("Retry-After")) * 1000);
 }
@@ -199,7 +199,7 @@ function showWorker({ workers, mails }) {
   $("lag").textContent = workers.lag;
   $("mailed").textContent = mails
     ? `${mails.arrived} mails arrived at the sink of this process.`
-    : "The mails go to a server elsewhere.";
+    : "The mails go to another mail server.";
   if (running && workers.lag) setTimeout(deskSoon, 1000);
   $("kill").disabled = !running;
   $("start").disabled = running;
@@ -218,10 +218,10 @@ function showLetters({ letters, mails }) {
   if (mails) $("bouncing").checked = mails.bouncing;
 }
 
-// --- who you are
+// --- the chosen person
 
 async function become(username) {
-  if (!username) return; // nobody has registered yet
+  if (!username) return; // no person has registered yet
   api.person = username;
   history.replaceState(null, "", `#${username}`);
   $("person").value = username;
@@ -269,7 +269,7 @@ on("reread", "click", readAbout);
 
 on("write", "submit", async () => {
   const form = $("write");
-  // Made once for each message: a request that has to be sent again sends no second one.
+  // One key for each message, so that a request that is sent again sends no second message.
   const headers = { "Idempotency-Key": crypto.randomUUID() };
   const body = Object.fromEntries(new FormData(form));
   const { status } = await api.ask("POST", "/api/messages", { body, headers });
@@ -291,8 +291,8 @@ on("conflict", "click", async () => {
   const { headers, body } = await api.ask("GET", path);
   const read = headers.get("ETag");
   const motto = `Edited at ${new Date().toLocaleTimeString("en-GB")}`;
-  await patch({ motto }, read); // one editor saves what was read
-  await patch({ motto: "Too late" }, read); // 412: the other one has read the same
+  await patch({ motto }, read); // the first editor saves
+  await patch({ motto: "Too late" }, read); // 412: the second editor has read the same revision
   await api.ask("PUT", path, { body: { ...body, motto: "Too late" } }); // 409, without If-Match
   await readAbout();
 });
@@ -356,7 +356,7 @@ function listen() {
   };
   events.addEventListener("hello", () => {
     line(true, "live");
-    catchUp(); // events of the time without a line are gone
+    catchUp(); // events during the time without a connection are lost
   });
   events.addEventListener("gap", catchUp);
   events.addEventListener("error", () => line(false, "connecting again"));
@@ -386,4 +386,4 @@ await readDesk();
 const asked = location.hash.slice(1);
 await become(names.has(asked) ? asked : names.keys().next().value ?? "");
 listen();
-setInterval(() => readDesk().catch(() => {}), 10_000); // for what has no event: requests, the lag
+setInterval(() => readDesk().catch(() => {}), 10_000); // requests and lag have no events
