@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from datapatterns.couch import drivers
+from datapatterns.documents import stale
 from datapatterns.errors import (
     BadGateway,
     Closed,
@@ -157,11 +158,6 @@ def _after(headers: Mapping[str, str]) -> float | None:
 def unexpected_answer() -> BadGateway:
     """Return the error for an answer that no CouchDB gives."""
     return BadGateway("the server's answer is not one that CouchDB gives")
-
-
-def stale() -> Conflict:
-    """Return the error for a revision that is not the stored one."""
-    return Conflict("the document has changed since it was read", reason="stale_revision")
 
 
 def existing(error: Conflict) -> Conflict:

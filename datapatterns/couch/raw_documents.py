@@ -11,10 +11,18 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from datapatterns.codecs import dumps
-from datapatterns.couch.errors import stale, unexpected_answer
+from datapatterns.couch.errors import unexpected_answer
 from datapatterns.couch.paths import check_id
-from datapatterns.documents import Document, Schema, document_id, load, revise
-from datapatterns.errors import InvalidArgument, InvalidData, NotFound
+from datapatterns.documents import (
+    Document,
+    Schema,
+    absent,
+    document_id,
+    load,
+    revise,
+    stale,
+)
+from datapatterns.errors import InvalidArgument, InvalidData
 
 D = TypeVar("D", bound=Document)
 
@@ -112,8 +120,3 @@ def _encoded(own: dict[str, str], fields: dict[str, Any]) -> bytes:
     if any(name.startswith("_") for name in fields):
         raise InvalidData("fields that begin with an underscore belong to CouchDB")
     return dumps({**own, **fields})
-
-
-def absent() -> NotFound:
-    """Return the error for a document that does not exist."""
-    return NotFound("there is no such document")

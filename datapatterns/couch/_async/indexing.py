@@ -12,7 +12,7 @@ from datapatterns.couch._async.views import AsyncViews
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import PageReader, Range
-from datapatterns.indexes import Index, declared
+from datapatterns.indexes import Index
 from datapatterns.pages import Page
 
 Json = dict[str, Any]
@@ -30,17 +30,12 @@ class AsyncIndexing(AsyncViews):
     ) -> None:
         self.couch, self.name, self.path = database.couch, database.name, database.path
         self._database = database
-        self._indexes = indexes
         self._designs = {
             name: design_of(index, partitioned=database.partitioned)
             for name, index in indexes.items()
         }
         self._ready = not ensure
         self._lock = AsyncLock()
-
-    def index(self, name: str) -> Index:
-        """Return the index of that name; raise InvalidArgument if it is not declared."""
-        return declared(self._indexes, name)
 
     async def prepare(self) -> None:
         """Create what is missing, before the first operation only."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from typing_extensions import override
 
+from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored
 from datapatterns.backoff import Backoff
 from datapatterns.codecs import loads
 from datapatterns.couch._async.batching import async_batcher_of
@@ -16,12 +17,12 @@ from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.indexing import AsyncIndexing
 from datapatterns.couch._async.update_locks import AsyncUpdateLock
 from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.errors import stale, unexpected_answer
+from datapatterns.couch.errors import unexpected_answer
 from datapatterns.couch.indexing import counted, key_range, view_indexes
 from datapatterns.couch.paging import PageReader, Range
 from datapatterns.couch.raw_documents import (
+    Raw,
     Write,
-    absent,
     change,
     check_document_id,
     creation,
@@ -30,21 +31,21 @@ from datapatterns.couch.raw_documents import (
     replacement,
     revision_of,
 )
-from datapatterns.documents import Document, Schema, check_changes
-from datapatterns.errors import Conflict, DataError, InvalidArgument
+from datapatterns.documents import Document, Schema, absent, contention, stale
+from datapatterns.errors import Conflict, DataError
 from datapatterns.indexes import Index
 from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 
 _Rows = list[dict[str, Any]]
-_PAGE = 500  # documents that iterate reads in one request
-_WAIT = Backoff(0.002, 0.25)  # before an update starts over
+_ATTEMPTS = 100  # to destroy a document that other writers keep changing
+_WAIT = Backoff(0.002, 0.25)  # before an update or a removal starts over
 # Ids are ordered by their bytes, so design documents lie side by side among the others.
 _DESIGN, _BEHIND_DESIGN = "_design/", "_design0"
 
 
-class AsyncRepository(Generic[D]):
+class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
     """Documents of one schema, validated before they are stored, found by id and by indexes.
 
     A collection is a database, and `name` is the database's. A stored document has the model's
@@ -91,38 +92,34 @@ class AsyncRepository(Generic[D]):
         partitioned: bool = False,
         ensure: bool = True,
     ) -> None:
-        self._schema = Schema(model, id_from, frozenset(immutable), update_model)
+        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        super().__init__(schema, view_indexes(indexes, model))
         couch = async_client_of(client)
         self.database = AsyncDatabase(couch, name, partitioned=partitioned)
-        self._indexing = AsyncIndexing(self.database, view_indexes(indexes, model), ensure=ensure)
+        self._indexing = AsyncIndexing(self.database, self._indexes, ensure=ensure)
         self._batcher = async_batcher_of(couch, name)
         self._documents = self._batcher.documents
 
     # --- writes
 
+    @override
     async def create(self, document: D) -> D:
-        """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
-        write = creation(self._schema, document)
+        write = self._creation(document)
         await self._indexing.prepare()
         return write.done(await self._batcher.write(write.id, write.data, new=True))
 
-    async def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
-        """Store new documents and return, in order, each one's document or error."""
-        begun = [self._creation(document) for document in documents]
-        sent = [one for one in begun if not isinstance(one, DataError)]
-        if sent:
-            await self._indexing.prepare()
-        revs = iter(await self._documents.create_many([(one.id, one.data) for one in sent]))
-        return [one if isinstance(one, DataError) else _outcome(one, next(revs)) for one in begun]
+    @override
+    def _creation(self, document: D) -> Write[D]:
+        return creation(self._schema, document)
 
-    def _creation(self, document: D) -> Write[D] | DataError:
-        try:
-            return creation(self._schema, document)
-        except DataError as error:
-            return error
+    @override
+    async def _create_some(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
+        await self._indexing.prepare()
+        revs = await self._documents.create_many([(one.id, one.data) for one in writes])
+        return [_outcome(write, rev) for write, rev in zip(writes, revs, strict=True)]
 
+    @override
     async def replace(self, document: D) -> D:
-        """Store the whole document over the revision it carries; a stale one is Conflict."""
         write = replacement(self._schema, document)
         await self._indexing.prepare()
         # Read first, because the server accepts any revision for a document that it never had. A
@@ -131,16 +128,14 @@ class AsyncRepository(Generic[D]):
             raise stale()
         return write.done(await self._batcher.write(write.id, write.data, new=False))
 
-    async def update(
-        self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
+    @override
+    async def _update(
+        self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int
     ) -> D:
-        """Change the named fields and return the document; with a stale `rev`, Conflict."""
-        check_attempts(attempts)
         check_document_id(id)
-        check_changes(changes, self._schema.model, self._schema.immutable)
         await self._indexing.prepare()
         async with self._batcher.lock(id) as lock:
-            for attempt in range(1, attempts + 1):
+            async for _ in AsyncTries(attempts, _WAIT):
                 write = self._guess(id, lock, changes, rev) or change(
                     self._schema, id, await self._batcher.find(id), changes, rev
                 )
@@ -152,9 +147,7 @@ class AsyncRepository(Generic[D]):
                 else:
                     lock.stored = (new, write.data)
                     return write.done(new)
-                if attempt < attempts:
-                    await asyncio.sleep(_WAIT(attempt))
-        raise Conflict("other writers were faster every time", reason="contention")
+        raise contention()
 
     def _guess(
         self, id: str, lock: AsyncUpdateLock, changes: Mapping[str, Any], rev: str | None
@@ -168,11 +161,11 @@ class AsyncRepository(Generic[D]):
         except DataError:
             return None  # the document may have changed since; the caller reads it
 
+    @override
     async def destroy(self, id: str, *, rev: str | None = None) -> None:
-        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
         check_document_id(id)
         await self._indexing.prepare()
-        for attempt in range(1, 101):
+        async for _ in AsyncTries(_ATTEMPTS, _WAIT):
             found = await self._batcher.revision(id)
             if found is None:
                 raise absent()
@@ -184,61 +177,38 @@ class AsyncRepository(Generic[D]):
             except Conflict:
                 if rev is not None:
                     raise
-            await asyncio.sleep(_WAIT(attempt))
-        raise Conflict("other writers were faster every time", reason="contention")
+        raise contention()
 
     # --- reads
 
-    async def get(self, id: str) -> D:
-        """Return the document; NotFound if there is none."""
-        document = await self.find(id)
-        if document is None:
-            raise absent()
-        return document
-
-    async def find(self, id: str) -> D | None:
-        """Return the document, None if there is none."""
+    @override
+    async def _read(self, id: str) -> Stored | None:
         check_document_id(id)
         await self._indexing.prepare()
-        raw = await self._batcher.find(id)
-        return None if raw is None else loaded(self._schema.model, id, raw)
+        return _stored(await self._batcher.find(id))
 
-    async def get_raw(self, id: str) -> dict[str, Any]:
-        """Return the stored fields unvalidated, with `id` and `rev`; NotFound if there are none."""
-        check_document_id(id)
-        await self._indexing.prepare()
-        raw = await self._batcher.find(id)
-        if raw is None:
-            raise absent()
-        return {**fields_in(raw), "id": id, "rev": revision_of(raw)}
-
-    async def get_many(self, ids: Sequence[str]) -> list[D | None]:
-        """Return the documents in the order of the ids, None where there is none."""
+    @override
+    async def _read_many(self, ids: Sequence[str]) -> list[Stored | None]:
         ids = [check_document_id(id) for id in ids]
         await self._indexing.prepare()
-        found = await self._documents.find_many(ids)
-        model = self._schema.model
-        return [
-            None if raw is None else loaded(model, id, raw)
-            for id, raw in zip(ids, found, strict=True)
-        ]
+        return [_stored(raw) for raw in await self._documents.find_many(ids)]
 
+    @override
     async def exists(self, id: str) -> bool:
-        """Return whether there is such a document."""
         check_document_id(id)
         await self._indexing.prepare()
         return await self._batcher.revision(id) is not None
 
+    @override
     async def list(
         self, *, limit: int = 50, after: str | None = None, descending: bool = False
     ) -> Page[D]:
-        """Return a page of documents by id."""
         path = f"{self.database.path}/_all_docs"
         reader = PageReader(path, Range(descending=descending), limit=limit, after=after)
         await self._indexing.prepare()
         while not reader.done:
             reader.take(await self._by_id({**reader.body(), "include_docs": True}))
-        return self._loaded(reader.page)
+        return self._documents_of(reader.page)
 
     async def _by_id(self, body: dict[str, Any]) -> _Rows:
         """Return rows of `_all_docs` without design documents, up to the limit in `body`."""
@@ -255,6 +225,7 @@ class AsyncRepository(Generic[D]):
             further = {"startkey": behind} if special else {"startkey": last, "skip": 1}
             body = {**body, "skip": 0, **further, "limit": limit - len(rows)}
 
+    @override
     async def query(
         self,
         index: str,
@@ -265,33 +236,17 @@ class AsyncRepository(Generic[D]):
         limit: int = 50,
         after: str | None = None,
     ) -> Page[D]:
-        """Return a page by an index, within a prefix of its fields, from `start` to `end`."""
         keys = key_range(self._index(index), prefix, start, end, descending=descending)
-        return self._loaded(await self._indexing.page(index, keys, limit, after))
+        return self._documents_of(await self._indexing.page(index, keys, limit, after))
 
-    def _loaded(self, page: Page[dict[str, Any]]) -> Page[D]:
+    def _documents_of(self, page: Page[dict[str, Any]]) -> Page[D]:
         """Return the page of the rows' documents; rows of documents removed meanwhile have none."""
         model = self._schema.model
         items = [loaded(model, row["id"], row["doc"]) for row in page if row.get("doc")]
         return Page(items, page.next, page.previous)
 
-    async def iterate(
-        self, index: str | None = None, *prefix: Any, **options: Any
-    ) -> AsyncIterator[D]:
-        """Iterate over all that `list` or `query` gives: start, end, descending."""
-        after: str | None = None
-        while True:
-            if index is None:
-                page = await self.list(limit=_PAGE, after=after, **options)
-            else:
-                page = await self.query(index, *prefix, limit=_PAGE, after=after, **options)
-            for document in page:
-                yield document
-            if (after := page.next) is None:
-                return
-
+    @override
     async def count(self, index: str | None = None, *prefix: Any) -> int:
-        """Return how many documents there are, or how many are under a prefix of an index."""
         if index is None:
             await self._indexing.prepare()
             return await self._total()
@@ -299,15 +254,9 @@ class AsyncRepository(Generic[D]):
         rows = await self._indexing.reduced(index, keys)
         return int(rows[0]["value"]) if rows else 0
 
-    async def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
-        """Return the number of documents by the index's first value, or first `depth` values."""
-        fields = len(self._index(index).fields)
-        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= fields:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument(f"depth must be a whole number from 1 to {fields}")
+    @override
+    async def _counts(self, index: str, depth: int) -> dict[Any, int]:
         return counted(await self._indexing.reduced(index, Range(), group_level=depth), depth)
-
-    def _index(self, name: str) -> Index:
-        return self._indexing.index(name)
 
     async def _total(self) -> int:
         """Return the number of documents without the design documents, from one request."""
@@ -319,10 +268,11 @@ class AsyncRepository(Generic[D]):
         except (KeyError, TypeError, ValueError):
             raise unexpected_answer() from None
 
+    @override
     async def ensure(self) -> None:
-        """Create what is missing of the database and the indexes; the first operation does it."""
         await self._indexing.ensure()
 
+    @override
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Wait until the server has filled every index, calling `progress(done, total)`.
 
@@ -333,12 +283,11 @@ class AsyncRepository(Generic[D]):
         return await self._indexing.build(await self._total(), progress)
 
 
+def _stored(raw: Raw | None) -> Stored | None:
+    """Return the revision and the fields of a raw document, None if it does not exist."""
+    return None if raw is None else (revision_of(raw), fields_in(raw))
+
+
 def _outcome(write: Write[D], rev: str | DataError) -> D | DataError:
     """Return the stored document, or the error instead of its revision."""
     return rev if isinstance(rev, DataError) else write.done(rev)
-
-
-def check_attempts(attempts: object) -> None:
-    """InvalidArgument unless it is a whole number from 1 on."""
-    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
-        raise InvalidArgument("attempts must be a whole number from 1 on")

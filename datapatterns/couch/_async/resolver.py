@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from datapatterns._async.repository import AsyncTries
 from datapatterns.backoff import Backoff
 from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
 from datapatterns.couch._async.database import AsyncDatabase
@@ -14,7 +15,7 @@ from datapatterns.couch.designs import DesignDocument, View
 from datapatterns.couch.drivers import AsyncHttpClient
 from datapatterns.couch.raw_documents import check_document_id, loaded, merged
 from datapatterns.couch.replies import first_leaves
-from datapatterns.documents import Document, Schema
+from datapatterns.documents import Document, Schema, contention
 from datapatterns.errors import Conflict, DataError, NotFound
 from datapatterns.pages import Page
 
@@ -70,17 +71,15 @@ class AsyncConflictResolver(Generic[D]):
     async def resolve(self, id: str, *, attempts: int = 20) -> D:
         """Merge the document's revisions and return the result; raise Conflict after `attempts`."""
         check_document_id(id)
-        for attempt in range(1, attempts + 1):
+        async for _ in AsyncTries(attempts, _WAIT):
             leaves = await self._leaves(id)
             documents = [loaded(self._schema.model, id, raw) for raw in leaves]
             if len(leaves) == 1:
                 return documents[0]
             document = self._merge(documents)
-            try:
+            with suppress(Conflict):
                 await self._store(id, leaves, document)
-            except Conflict:
-                await asyncio.sleep(_WAIT(attempt))
-        raise Conflict("other writers were faster every time", reason="contention")
+        raise contention()
 
     async def _store(self, id: str, leaves: Sequence[dict[str, Any]], document: D) -> None:
         """Write the merged document over the first leaf, then delete the other leaves."""

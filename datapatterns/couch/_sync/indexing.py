@@ -13,7 +13,7 @@ from datapatterns.couch._sync.views import Views
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import PageReader, Range
-from datapatterns.indexes import Index, declared
+from datapatterns.indexes import Index
 from datapatterns.pages import Page
 
 Json = dict[str, Any]
@@ -29,17 +29,12 @@ class Indexing(Views):
     def __init__(self, database: Database, indexes: Mapping[str, Index], *, ensure: bool) -> None:
         self.couch, self.name, self.path = database.couch, database.name, database.path
         self._database = database
-        self._indexes = indexes
         self._designs = {
             name: design_of(index, partitioned=database.partitioned)
             for name, index in indexes.items()
         }
         self._ready = not ensure
         self._lock = Lock()
-
-    def index(self, name: str) -> Index:
-        """Return the index of that name; raise InvalidArgument if it is not declared."""
-        return declared(self._indexes, name)
 
     def prepare(self) -> None:
         """Create what is missing, before the first operation only."""

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from typing_extensions import override
 
+from datapatterns._sync.repository import BaseRepository, Stored, Tries
 from datapatterns.backoff import Backoff
 from datapatterns.codecs import loads
 from datapatterns.couch._sync.batching import batcher_of
@@ -17,12 +18,12 @@ from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.indexing import Indexing
 from datapatterns.couch._sync.update_locks import UpdateLock
 from datapatterns.couch.drivers import HttpClient
-from datapatterns.couch.errors import stale, unexpected_answer
+from datapatterns.couch.errors import unexpected_answer
 from datapatterns.couch.indexing import counted, key_range, view_indexes
 from datapatterns.couch.paging import PageReader, Range
 from datapatterns.couch.raw_documents import (
+    Raw,
     Write,
-    absent,
     change,
     check_document_id,
     creation,
@@ -31,21 +32,21 @@ from datapatterns.couch.raw_documents import (
     replacement,
     revision_of,
 )
-from datapatterns.documents import Document, Schema, check_changes
-from datapatterns.errors import Conflict, DataError, InvalidArgument
+from datapatterns.documents import Document, Schema, absent, contention, stale
+from datapatterns.errors import Conflict, DataError
 from datapatterns.indexes import Index
 from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 
 _Rows = list[dict[str, Any]]
-_PAGE = 500  # documents that iterate reads in one request
-_WAIT = Backoff(0.002, 0.25)  # before an update starts over
+_ATTEMPTS = 100  # to destroy a document that other writers keep changing
+_WAIT = Backoff(0.002, 0.25)  # before an update or a removal starts over
 # Ids are ordered by their bytes, so design documents lie side by side among the others.
 _DESIGN, _BEHIND_DESIGN = "_design/", "_design0"
 
 
-class Repository(Generic[D]):
+class Repository(BaseRepository[D, Write[D]]):
     """Documents of one schema, validated before they are stored, found by id and by indexes.
 
     A collection is a database, and `name` is the database's. A stored document has the model's
@@ -92,38 +93,34 @@ class Repository(Generic[D]):
         partitioned: bool = False,
         ensure: bool = True,
     ) -> None:
-        self._schema = Schema(model, id_from, frozenset(immutable), update_model)
+        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        super().__init__(schema, view_indexes(indexes, model))
         couch = client_of(client)
         self.database = Database(couch, name, partitioned=partitioned)
-        self._indexing = Indexing(self.database, view_indexes(indexes, model), ensure=ensure)
+        self._indexing = Indexing(self.database, self._indexes, ensure=ensure)
         self._batcher = batcher_of(couch, name)
         self._documents = self._batcher.documents
 
     # --- writes
 
+    @override
     def create(self, document: D) -> D:
-        """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
-        write = creation(self._schema, document)
+        write = self._creation(document)
         self._indexing.prepare()
         return write.done(self._batcher.write(write.id, write.data, new=True))
 
-    def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
-        """Store new documents and return, in order, each one's document or error."""
-        begun = [self._creation(document) for document in documents]
-        sent = [one for one in begun if not isinstance(one, DataError)]
-        if sent:
-            self._indexing.prepare()
-        revs = iter(self._documents.create_many([(one.id, one.data) for one in sent]))
-        return [one if isinstance(one, DataError) else _outcome(one, next(revs)) for one in begun]
+    @override
+    def _creation(self, document: D) -> Write[D]:
+        return creation(self._schema, document)
 
-    def _creation(self, document: D) -> Write[D] | DataError:
-        try:
-            return creation(self._schema, document)
-        except DataError as error:
-            return error
+    @override
+    def _create_some(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
+        self._indexing.prepare()
+        revs = self._documents.create_many([(one.id, one.data) for one in writes])
+        return [_outcome(write, rev) for write, rev in zip(writes, revs, strict=True)]
 
+    @override
     def replace(self, document: D) -> D:
-        """Store the whole document over the revision it carries; a stale one is Conflict."""
         write = replacement(self._schema, document)
         self._indexing.prepare()
         # Read first, because the server accepts any revision for a document that it never had. A
@@ -132,16 +129,12 @@ class Repository(Generic[D]):
             raise stale()
         return write.done(self._batcher.write(write.id, write.data, new=False))
 
-    def update(
-        self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
-    ) -> D:
-        """Change the named fields and return the document; with a stale `rev`, Conflict."""
-        check_attempts(attempts)
+    @override
+    def _update(self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int) -> D:
         check_document_id(id)
-        check_changes(changes, self._schema.model, self._schema.immutable)
         self._indexing.prepare()
         with self._batcher.lock(id) as lock:
-            for attempt in range(1, attempts + 1):
+            for _ in Tries(attempts, _WAIT):
                 write = self._guess(id, lock, changes, rev) or change(
                     self._schema, id, self._batcher.find(id), changes, rev
                 )
@@ -153,9 +146,7 @@ class Repository(Generic[D]):
                 else:
                     lock.stored = (new, write.data)
                     return write.done(new)
-                if attempt < attempts:
-                    time.sleep(_WAIT(attempt))
-        raise Conflict("other writers were faster every time", reason="contention")
+        raise contention()
 
     def _guess(
         self, id: str, lock: UpdateLock, changes: Mapping[str, Any], rev: str | None
@@ -169,11 +160,11 @@ class Repository(Generic[D]):
         except DataError:
             return None  # the document may have changed since; the caller reads it
 
+    @override
     def destroy(self, id: str, *, rev: str | None = None) -> None:
-        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
         check_document_id(id)
         self._indexing.prepare()
-        for attempt in range(1, 101):
+        for _ in Tries(_ATTEMPTS, _WAIT):
             found = self._batcher.revision(id)
             if found is None:
                 raise absent()
@@ -185,61 +176,38 @@ class Repository(Generic[D]):
             except Conflict:
                 if rev is not None:
                     raise
-            time.sleep(_WAIT(attempt))
-        raise Conflict("other writers were faster every time", reason="contention")
+        raise contention()
 
     # --- reads
 
-    def get(self, id: str) -> D:
-        """Return the document; NotFound if there is none."""
-        document = self.find(id)
-        if document is None:
-            raise absent()
-        return document
-
-    def find(self, id: str) -> D | None:
-        """Return the document, None if there is none."""
+    @override
+    def _read(self, id: str) -> Stored | None:
         check_document_id(id)
         self._indexing.prepare()
-        raw = self._batcher.find(id)
-        return None if raw is None else loaded(self._schema.model, id, raw)
+        return _stored(self._batcher.find(id))
 
-    def get_raw(self, id: str) -> dict[str, Any]:
-        """Return the stored fields unvalidated, with `id` and `rev`; NotFound if there are none."""
-        check_document_id(id)
-        self._indexing.prepare()
-        raw = self._batcher.find(id)
-        if raw is None:
-            raise absent()
-        return {**fields_in(raw), "id": id, "rev": revision_of(raw)}
-
-    def get_many(self, ids: Sequence[str]) -> list[D | None]:
-        """Return the documents in the order of the ids, None where there is none."""
+    @override
+    def _read_many(self, ids: Sequence[str]) -> list[Stored | None]:
         ids = [check_document_id(id) for id in ids]
         self._indexing.prepare()
-        found = self._documents.find_many(ids)
-        model = self._schema.model
-        return [
-            None if raw is None else loaded(model, id, raw)
-            for id, raw in zip(ids, found, strict=True)
-        ]
+        return [_stored(raw) for raw in self._documents.find_many(ids)]
 
+    @override
     def exists(self, id: str) -> bool:
-        """Return whether there is such a document."""
         check_document_id(id)
         self._indexing.prepare()
         return self._batcher.revision(id) is not None
 
+    @override
     def list(
         self, *, limit: int = 50, after: str | None = None, descending: bool = False
     ) -> Page[D]:
-        """Return a page of documents by id."""
         path = f"{self.database.path}/_all_docs"
         reader = PageReader(path, Range(descending=descending), limit=limit, after=after)
         self._indexing.prepare()
         while not reader.done:
             reader.take(self._by_id({**reader.body(), "include_docs": True}))
-        return self._loaded(reader.page)
+        return self._documents_of(reader.page)
 
     def _by_id(self, body: dict[str, Any]) -> _Rows:
         """Return rows of `_all_docs` without design documents, up to the limit in `body`."""
@@ -256,6 +224,7 @@ class Repository(Generic[D]):
             further = {"startkey": behind} if special else {"startkey": last, "skip": 1}
             body = {**body, "skip": 0, **further, "limit": limit - len(rows)}
 
+    @override
     def query(
         self,
         index: str,
@@ -266,31 +235,17 @@ class Repository(Generic[D]):
         limit: int = 50,
         after: str | None = None,
     ) -> Page[D]:
-        """Return a page by an index, within a prefix of its fields, from `start` to `end`."""
         keys = key_range(self._index(index), prefix, start, end, descending=descending)
-        return self._loaded(self._indexing.page(index, keys, limit, after))
+        return self._documents_of(self._indexing.page(index, keys, limit, after))
 
-    def _loaded(self, page: Page[dict[str, Any]]) -> Page[D]:
+    def _documents_of(self, page: Page[dict[str, Any]]) -> Page[D]:
         """Return the page of the rows' documents; rows of documents removed meanwhile have none."""
         model = self._schema.model
         items = [loaded(model, row["id"], row["doc"]) for row in page if row.get("doc")]
         return Page(items, page.next, page.previous)
 
-    def iterate(self, index: str | None = None, *prefix: Any, **options: Any) -> Iterator[D]:
-        """Iterate over all that `list` or `query` gives: start, end, descending."""
-        after: str | None = None
-        while True:
-            if index is None:
-                page = self.list(limit=_PAGE, after=after, **options)
-            else:
-                page = self.query(index, *prefix, limit=_PAGE, after=after, **options)
-            for document in page:
-                yield document
-            if (after := page.next) is None:
-                return
-
+    @override
     def count(self, index: str | None = None, *prefix: Any) -> int:
-        """Return how many documents there are, or how many are under a prefix of an index."""
         if index is None:
             self._indexing.prepare()
             return self._total()
@@ -298,15 +253,9 @@ class Repository(Generic[D]):
         rows = self._indexing.reduced(index, keys)
         return int(rows[0]["value"]) if rows else 0
 
-    def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
-        """Return the number of documents by the index's first value, or first `depth` values."""
-        fields = len(self._index(index).fields)
-        if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= fields:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument(f"depth must be a whole number from 1 to {fields}")
+    @override
+    def _counts(self, index: str, depth: int) -> dict[Any, int]:
         return counted(self._indexing.reduced(index, Range(), group_level=depth), depth)
-
-    def _index(self, name: str) -> Index:
-        return self._indexing.index(name)
 
     def _total(self) -> int:
         """Return the number of documents without the design documents, from one request."""
@@ -318,10 +267,11 @@ class Repository(Generic[D]):
         except (KeyError, TypeError, ValueError):
             raise unexpected_answer() from None
 
+    @override
     def ensure(self) -> None:
-        """Create what is missing of the database and the indexes; the first operation does it."""
         self._indexing.ensure()
 
+    @override
     def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Wait until the server has filled every index, calling `progress(done, total)`.
 
@@ -332,12 +282,11 @@ class Repository(Generic[D]):
         return self._indexing.build(self._total(), progress)
 
 
+def _stored(raw: Raw | None) -> Stored | None:
+    """Return the revision and the fields of a raw document, None if it does not exist."""
+    return None if raw is None else (revision_of(raw), fields_in(raw))
+
+
 def _outcome(write: Write[D], rev: str | DataError) -> D | DataError:
     """Return the stored document, or the error instead of its revision."""
     return rev if isinstance(rev, DataError) else write.done(rev)
-
-
-def check_attempts(attempts: object) -> None:
-    """InvalidArgument unless it is a whole number from 1 on."""
-    if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
-        raise InvalidArgument("attempts must be a whole number from 1 on")
