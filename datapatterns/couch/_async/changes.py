@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from datapatterns.changes import Change, check_pace
+from typing_extensions import override
+
+from datapatterns._async.changes import AsyncBaseFeed
+from datapatterns.changes import Change
 from datapatterns.checks import Duration
 from datapatterns.couch._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.couch._async.client import AsyncCouchClient, Params
 from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.follower import AsyncFollower
+from datapatterns.couch._async.follower import AsyncCouchFollower
 from datapatterns.couch._async.locator import AsyncLocator
 from datapatterns.couch.change_rows import RowParser, is_design
 from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
@@ -22,12 +24,10 @@ from datapatterns.documents import Document
 from datapatterns.errors import Forbidden, NotFound, Unauthorized
 from datapatterns.pages import check_limit
 
-logger = logging.getLogger("datapatterns.couch")
-
 M = TypeVar("M", bound=Document)
 
 
-class AsyncChangesFeed(Generic[M]):
+class AsyncChangesFeed(AsyncBaseFeed[M]):
     """Hands out every change of a collection, and never fails for an error that may pass.
 
     1. Read the database's description: does it exist, and is it still the database that was read
@@ -78,47 +78,32 @@ class AsyncChangesFeed(Generic[M]):
     ) -> None:
         selector = selector_of(filter)
         predicate = None if isinstance(filter, Mapping) else filter
-        heartbeat = check_pace("heartbeat", heartbeat)
-        if inactivity is not None:
-            inactivity = check_pace("inactivity", inactivity)
-        self.locator = AsyncLocator(client, collection)
-        self.options = FeedOptions(
-            model, predicate, selector, include_docs, heartbeat, inactivity, on_recreated
+        super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
+        self._locator = AsyncLocator(client, collection, may_create=ensure)
+        self._options = FeedOptions(
+            model,
+            predicate,
+            selector,
+            include_docs,
+            self._heartbeat,
+            self._inactivity,
+            on_recreated,
         )
-        self.paused = False
-        self.ensure = ensure
-        self._followers: list[AsyncFollower[M]] = []
-        self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
-        self._checkpoints = AsyncCheckpoints(self.locator, self.options)
+        self._checkpoints = AsyncCheckpoints(self._locator, self._options)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.locator.name!r})"
+        return f"{type(self).__name__}({self._locator.name!r})"
 
-    def on_event(self, fn: Callable[[str, Mapping[str, Any]], Any]) -> None:
-        """Call `fn(name, details)` for confirm, connected, heartbeat, caught_up, retry, recreated,
-        paused, resumed and stopped."""
-        self._listeners.append(fn)
-
-    def tell(self, name: str, **details: Any) -> None:
-        """Call the listeners; log what one of them raises."""
-        for listener in self._listeners:
-            try:
-                listener(name, details)
-            except Exception:
-                about = {"collection": self.locator.name, "event": name}
-                logger.exception("a listener of a changes feed failed", extra=about)
-
+    @override
     def follow(
         self, since: str | None = None, *, passed: Callable[[str], object] | None = None
     ) -> AsyncIterator[Change[M]]:
-        """Iterate over every change after `since`, waiting for the next, until stopped.
+        follower = AsyncCouchFollower(
+            self._locator, self._options, self._control, position(since), passed
+        )
+        return follower.changes()
 
-        `passed(seq)` is called for changes that the filter rejects. Raises TimedOut after
-        `inactivity` seconds without a change, NotFound with `last_seq` when the collection is gone,
-        and what cannot pass: InvalidArgument, Unauthorized, Forbidden.
-        """
-        return AsyncFollower(self, position(since), passed).changes()
-
+    @override
     async def read(self, since: str | None = None, limit: int = 100) -> list[Change[M]]:
         """Return up to `limit` changes after `since`, without waiting.
 
@@ -131,30 +116,31 @@ class AsyncChangesFeed(Generic[M]):
             more = True
             while more and len(wanted) < limit:
                 changes, at, more = await self._batch(database, at, limit)
-                wanted += filter(self.options.wanted, changes)
+                wanted += filter(self._options.wanted, changes)
         return wanted[:limit]
 
     async def _batch(
         self, database: AsyncDatabase, since: str, limit: int
     ) -> tuple[list[Change[M]], str, bool]:
         """Return the next changes, the position behind them, and whether more follow."""
-        method, params, body = self.options.request(since, limit=limit)
+        method, params, body = self._options.request(since, limit=limit)
         path = f"{database.path}/_changes"
         reply = await database.couch.fetch(method, path, params=params, body=body)
         parser, changes = RowParser(), list[Change[M]]()
         for row in parser.take(reply.content) + parser.finish():
             since = str(row.get("seq") or since)
             if not is_design(row):
-                changes.append(self.options.change(row, since))
+                changes.append(self._options.change(row, since))
         if parser.end is None:
             raise unexpected_answer()
         return changes, str(parser.end["last_seq"]), bool(parser.end.get("pending", parser.count))
 
+    @override
     async def now(self) -> str:
-        """Return the position of the latest change."""
         async with self._database() as database:
             return str((await database.info())["update_seq"])
 
+    @override
     async def lag(self, since: str | None = None) -> int:
         """Return how many changes follow `since`, those of design documents included."""
         at = position(since)
@@ -168,51 +154,23 @@ class AsyncChangesFeed(Generic[M]):
 
     @asynccontextmanager
     async def _database(self) -> AsyncGenerator[AsyncDatabase, None]:
-        """Yield the database; the first time, create it if it is absent and `ensure` is set."""
-        async with self.locator.database() as database:
-            if self.ensure:
+        """Yield the database; the first time, create it if it is absent and that is allowed."""
+        async with self._locator.database() as database:
+            if self._locator.may_create:
                 try:
                     await database.info()
                 except NotFound:
                     with suppress(Unauthorized, Forbidden):  # then the next request raises NotFound
                         await database.create()
-                self.ensure = False
+                self._locator.may_create = False
             yield database
 
-    def pause(self) -> None:
-        """Hand out nothing until `resume`."""
-        if not self.paused:
-            self.paused = True
-            self.tell("paused")
-
-    def resume(self) -> None:
-        """Hand out again."""
-        if self.paused:
-            self.paused = False
-            for follower in tuple(self._followers):
-                follower.wake()
-            self.tell("resumed")
-
-    def stop(self) -> None:
-        """End every `follow` that is under way."""
-        for follower in tuple(self._followers):
-            follower.stop()
-
-    def begun(self, follower: AsyncFollower[M]) -> None:
-        """Have the follower stopped and resumed with the feed."""
-        self._followers.append(follower)
-
-    def ended(self, follower: AsyncFollower[M]) -> None:
-        """Forget the follower, and tell the listeners."""
-        self._followers.remove(follower)
-        self.tell("stopped")
-
     @property
+    @override
     def checkpoints(self) -> AsyncCheckpoints:
-        """Return where workers on this feed keep their positions."""
         return self._checkpoints
 
     @property
+    @override
     def graveyard(self) -> AsyncGraveyard:
-        """Return where workers on this feed keep the changes that they gave up."""
-        return AsyncGraveyard(self.locator)
+        return AsyncGraveyard(self._locator)

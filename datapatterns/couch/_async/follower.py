@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Generic, TypeVar, cast
+
+from typing_extensions import override
 
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.backoff import Backoff
-from datapatterns.changes import Change
+from datapatterns.changes import Change, FeedControl, Follower
 from datapatterns.couch._async.locator import AsyncLocator
 from datapatterns.couch._async.streaming import AsyncConnection
 from datapatterns.couch.change_rows import ChangeRow, RowParser, is_design
@@ -43,28 +45,7 @@ _MOST_DOUBLINGS = 6
 _BEATS = 10
 
 
-class AsyncFeed(Protocol[M]):
-    """What a follower needs of its feed."""
-
-    locator: AsyncLocator
-    options: FeedOptions[M]
-    paused: bool
-    ensure: bool
-
-    def tell(self, name: str, **details: Any) -> None:
-        """Call the listeners."""
-        ...
-
-    def begun(self, follower: Any) -> None:
-        """Have the follower stopped and resumed with the feed."""
-        ...
-
-    def ended(self, follower: Any) -> None:
-        """Forget the follower."""
-        ...
-
-
-class AsyncFollower(Generic[M]):
+class AsyncCouchFollower(Follower, Generic[M]):
     """Reads batches until none is left, then the continuous feed, from a position on, repeatedly.
 
     `_at` is the position of the last change that was handed out or passed over. After any failure
@@ -75,10 +56,15 @@ class AsyncFollower(Generic[M]):
     """
 
     def __init__(
-        self, feed: AsyncFeed[M], since: str, passed: Callable[[str], object] | None
+        self,
+        locator: AsyncLocator,
+        options: FeedOptions[M],
+        control: FeedControl,
+        since: str,
+        passed: Callable[[str], object] | None,
     ) -> None:
-        self._feed, self._options, self._passed = feed, feed.options, passed
-        self._since = since
+        self._locator, self._options, self._control = locator, options, control
+        self._since, self._passed = since, passed
         self._at: str | None = None
         self._instance = ""
         self._stopped = False
@@ -96,25 +82,25 @@ class AsyncFollower(Generic[M]):
         self._handed = 0  # rows taken from the reply under way
         self._last_change = self._last_read = time.monotonic()
 
+    @override
     def stop(self) -> None:
-        """End the iteration; may be called from any thread."""
         self._stopped = True  # set first: `_connect` reads it after it has made a connection
         self._wake.set()
         connection = self._connection
         if connection is not None:
             connection.interrupt()
 
+    @override
     def wake(self) -> None:
-        """Have the iteration check again whether it is paused."""
         self._wake.set()
 
     async def changes(self) -> AsyncIterator[Change[M]]:
         """Iterate over the changes until stopped."""
-        self._feed.begun(self)
+        self._control.begun(self)
         try:
             while await self._may_go_on():
                 for row in await self._next_rows():
-                    if (self._stopped or self._feed.paused) and not await self._may_go_on():
+                    if (self._stopped or self._control.paused) and not await self._may_go_on():
                         return
                     change = self._take(row)
                     if change is not None:
@@ -122,13 +108,13 @@ class AsyncFollower(Generic[M]):
                         self._last_change = time.monotonic()
         finally:
             await self._hang_up()
-            self._feed.ended(self)
+            self._control.ended(self)
 
     async def _may_go_on(self) -> bool:
         """Wait while paused, after a heartbeat without a connection; return False if stopped."""
-        while self._feed.paused and not self._stopped:
+        while self._control.paused and not self._stopped:
             self._wake.clear()  # cleared before the flags are read, so that no call is missed
-            if self._feed.paused and not self._stopped:
+            if self._control.paused and not self._stopped:
                 if not await self._wake.wait(self._options.beat):
                     await self._hang_up()
                 self._last_change = time.monotonic()
@@ -181,7 +167,7 @@ class AsyncFollower(Generic[M]):
         if self._live:
             for _ in range(reply.beats - beats):
                 self._beats += 1
-                self._feed.tell("heartbeat")
+                self._control.tell("heartbeat")
         if rows or (self._live and reply.beats > beats):
             self._attempt, self._renewed = 0, False
         if self._beats >= _BEATS and self._options.selector is not None:
@@ -190,27 +176,27 @@ class AsyncFollower(Generic[M]):
 
     async def _connect(self) -> None:
         """Open a connection, read the database's description, and find the position to start at."""
-        self._connection = connection = self._feed.locator.connection()
+        self._connection = connection = self._locator.connection()
         if self._stopped:
             return
         info = await self._info(connection)
-        self._feed.ensure = False  # an absent database is a deleted one from now on
+        self._locator.may_create = False  # an absent database is a deleted one from now on
         instance, known = instance_of(info), self._instance
-        self._instance = self._feed.locator.instance = instance
+        self._instance = self._locator.instance = instance
         if self._at is None:
             self._at = str(info["update_seq"]) if self._since == "now" else self._since
-            self._feed.tell("confirm", seq=self._at)
+            self._control.tell("confirm", seq=self._at)
         elif known and instance and known != instance:
             self._recreated(self._at)
-        self._feed.tell("connected")
+        self._control.tell("connected")
 
     async def _info(self, connection: AsyncConnection) -> Raw:
         """Return the database's description; the first time, create the database if absent."""
-        path, within = self._feed.locator.path, self._header_due()
+        path, within = self._locator.path, self._header_due()
         try:
             info = await connection.ask("GET", path, within=within)
         except NotFound:
-            if not self._feed.ensure:
+            if not self._locator.may_create:
                 raise
             try:
                 await connection.ask("PUT", path, within=within)
@@ -228,9 +214,9 @@ class AsyncFollower(Generic[M]):
         if self._options.on_recreated == "fail":
             raise Gone("the collection was deleted and created again", at)
         message = "a collection was deleted and created again; it is read from its beginning"
-        logger.warning(message, extra={"collection": self._feed.locator.name})
+        logger.warning(message, extra={"collection": self._locator.name})
         self._at, self._live = BEGINNING, False
-        self._feed.tell("recreated", last_seq=at)
+        self._control.tell("recreated", last_seq=at)
         if self._passed is not None:
             self._passed(BEGINNING)
 
@@ -238,7 +224,7 @@ class AsyncFollower(Generic[M]):
         """Ask for the next batch, or for the continuous feed."""
         limit = None if self._live else self._limit
         method, params, body = self._options.request(self._at or BEGINNING, limit=limit)
-        path, within = f"{self._feed.locator.path}/_changes", self._header_due()
+        path, within = f"{self._locator.path}/_changes", self._header_due()
         await connection.open(method, path, params=params, body=body, within=within)
         self._reply, self._handed = RowParser(), 0
         self._last_read = time.monotonic()
@@ -264,7 +250,7 @@ class AsyncFollower(Generic[M]):
         self._live = True
         if not self._caught_up:
             self._caught_up = True
-            self._feed.tell("caught_up")
+            self._control.tell("caught_up")
 
     def _take(self, row: ChangeRow) -> Change[M] | None:
         """Move behind the row; return its change, None if it is passed over."""
@@ -305,9 +291,9 @@ class AsyncFollower(Generic[M]):
         self._attempt += 1
         asked: float | None = getattr(error, "retry_after", None)
         seconds = max(_BACKOFF(self._attempt), min(asked or 0.0, _BACKOFF.cap))
-        self._feed.tell("retry", attempt=self._attempt, seconds=seconds, error=error)
+        self._control.tell("retry", attempt=self._attempt, seconds=seconds, error=error)
         about = {
-            "collection": self._feed.locator.name,
+            "collection": self._locator.name,
             "attempt": self._attempt,
             "code": error.code,
         }

@@ -20,11 +20,16 @@ class AsyncLocator:
     """
 
     def __init__(
-        self, client: AsyncCouchClient | AsyncHttpClient | Callable[[], str], name: str
+        self,
+        client: AsyncCouchClient | AsyncHttpClient | Callable[[], str],
+        name: str,
+        *,
+        may_create: bool,
     ) -> None:
         self.name = check_database(name)
         self.path = database_path(name)
         self.instance = ""  # when the database was created, as far as known
+        self.may_create = may_create  # if absent; False once the database has been seen
         self._client: AsyncCouchClient | Callable[[], str] = (
             client if callable(client) else async_client_of(client)
         )

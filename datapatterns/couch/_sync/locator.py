@@ -20,10 +20,17 @@ class Locator:
     The function is called again for each connection.
     """
 
-    def __init__(self, client: CouchClient | HttpClient | Callable[[], str], name: str) -> None:
+    def __init__(
+        self,
+        client: CouchClient | HttpClient | Callable[[], str],
+        name: str,
+        *,
+        may_create: bool,
+    ) -> None:
         self.name = check_database(name)
         self.path = database_path(name)
         self.instance = ""  # when the database was created, as far as known
+        self.may_create = may_create  # if absent; False once the database has been seen
         self._client: CouchClient | Callable[[], str] = (
             client if callable(client) else client_of(client)
         )

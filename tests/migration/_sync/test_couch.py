@@ -43,7 +43,7 @@ def test_there_and_back(open_store: Open) -> None:
     assert [one.age for one in people.iterate("by_age", end=4)] == [0, 1, 2, 3]
     back = migrate(couch, last, verify=True)
     assert back.ok
-    assert back.left == {"design documents (repositories make theirs anew)": 1}
+    assert back.left == {"design documents (repositories create theirs again)": 1}
     assert back.units == there.units
     digests = [{unit: str(c.source) for unit, c in r.compared.items()} for r in (there, back)]
     assert digests[0] == digests[1]
