@@ -1,21 +1,34 @@
-"""What groups may be asked: plain checks, the same on every backend."""
+"""Checks of what groups are asked for, the same on every backend."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from datapatterns.errors import InvalidArgument
+from datapatterns.names import check_name
 
 _MOST = 2**62  # what every server can count to
 
 
-def check_some(groups: tuple[str, ...]) -> tuple[str, ...]:
-    """The groups, if there are any: what no groups have in common has no answer."""
+def check_group(group: object) -> str:
+    """Return the group's name unchanged; raise InvalidArgument unless it is a name."""
+    return check_name("a group", group)
+
+
+def check_member(member: object) -> str:
+    """Return the member's name unchanged; raise InvalidArgument unless it is a name."""
+    return check_name("a member", member)
+
+
+def check_groups(groups: Sequence[object]) -> list[str]:
+    """Return the groups' names; raise InvalidArgument for none: no groups have no intersection."""
     if not groups:
         raise InvalidArgument("give at least one group")
-    return groups
+    return [check_group(group) for group in groups]
 
 
 def check_most(at_most: object) -> int | None:
-    """A whole number from 0 on, or None for no bound."""
+    """Return the bound, None for none; raise InvalidArgument unless it is a whole number >= 0."""
     if at_most is None:
         return None
     if not isinstance(at_most, int) or isinstance(at_most, bool) or at_most < 0:

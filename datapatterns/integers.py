@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datapatterns import checks
-from datapatterns.errors import InvalidArgument
+from datapatterns.errors import DataCorrupted, InvalidArgument
+from datapatterns.names import check_name
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -15,6 +16,19 @@ def check_step(by: object) -> int:
     if not -INT64_MAX <= by <= INT64_MAX:
         raise InvalidArgument("by does not fit in 64 bits")
     return by
+
+
+def check_op_id(op_id: str | None) -> str | None:
+    """Return the operation's id, None for none; raise InvalidArgument unless it is a name."""
+    return None if op_id is None else check_name("an op_id", op_id)
+
+
+def stored_count(data: bytes | None) -> int:
+    """Return the number that a counter stored, 0 for nothing; raise DataCorrupted for no number."""
+    try:
+        return int(data or 0)
+    except ValueError as error:
+        raise DataCorrupted("a counter holds something that is no number") from error
 
 
 def check_count(what: str, value: object, *, most: int) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from datapatterns.errors import InvalidArgument
+from datapatterns.errors import InvalidArgument, NotFound
+from datapatterns.names import check_name
 
 MOST = 2**53  # as many players as a double can count
 
@@ -19,8 +20,18 @@ class Ranked:
     score: float
 
 
+def check_player(player: object) -> str:
+    """Return the player's name unchanged; raise InvalidArgument unless it is a name."""
+    return check_name("a player", player)
+
+
+def unknown_player() -> NotFound:
+    """Return the error for a player without a score."""
+    return NotFound("there is no such player")
+
+
 def check_score(value: object) -> float:
-    """The number as a float; InvalidArgument unless it is finite and a float can hold it exactly.
+    """Return the number as a float; raise InvalidArgument unless a float can hold it exactly.
 
     Whole numbers are exact up to 2^53; beyond, many have no float, and would become another score.
     """
@@ -36,14 +47,14 @@ def check_score(value: object) -> float:
 
 
 def check_sum(score: float) -> float:
-    """A score that points were added to; InvalidArgument if it is out of range."""
+    """Return the sum unchanged; raise InvalidArgument if it is out of a float's range."""
     if not math.isfinite(score):
         raise InvalidArgument("the score would leave the range of a float")
     return score + 0.0
 
 
 def check_places(what: str, value: object) -> int:
-    """A whole number from 0 on."""
+    """Return the number, at most `MOST`; raise InvalidArgument unless it is whole and >= 0."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise InvalidArgument(f"{what} must be a whole number from 0 on")
     return min(value, MOST)

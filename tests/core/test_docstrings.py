@@ -21,7 +21,7 @@ def public(node: ast.Module | ast.ClassDef, name: str) -> Iterator[tuple[str, Do
     for child in node.body:
         if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if child.name.startswith("_") or is_setter(child) or is_stub(child):
+        if child.name.startswith("_") or is_stub(child) or inherits(child):
             continue
         path = f"{name}.{child.name}" if name else child.name
         if isinstance(child, ast.ClassDef):
@@ -30,10 +30,10 @@ def public(node: ast.Module | ast.ClassDef, name: str) -> Iterator[tuple[str, Do
             yield path, child
 
 
-def is_setter(node: ast.AST) -> bool:
-    """Whether it is a property's second half, or an overload, which say nothing of their own."""
+def inherits(node: ast.AST) -> bool:
+    """Whether it says nothing of its own: a property's second half, an overload, an override."""
     decorators = getattr(node, "decorator_list", [])
-    return any(ast.unparse(d).endswith((".setter", "overload")) for d in decorators)
+    return any(ast.unparse(d).endswith((".setter", "overload", "override")) for d in decorators)
 
 
 def is_stub(node: Documented) -> bool:

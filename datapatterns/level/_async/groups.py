@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing_extensions import override
 
 from datapatterns._async import contracts
-from datapatterns.groupings import check_most, check_some
+from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.groups import GroupsSteps
@@ -36,20 +36,24 @@ class AsyncGroups(contracts.AsyncGroups):
 
     @override
     async def add(self, group: str, *members: str) -> int:
-        return await self._space.write(self._steps.add, _group(group), _members(members))
+        return await self._space.write(
+            self._steps.add, check_group(group), [check_member(member) for member in members]
+        )
 
     @override
     async def remove(self, group: str, *members: str) -> int:
-        return await self._space.write(self._steps.remove, _group(group), _members(members))
+        return await self._space.write(
+            self._steps.remove, check_group(group), [check_member(member) for member in members]
+        )
 
     @override
     async def contains(self, group: str, member: str) -> bool:
-        check_name("a member", member)
-        return await self._space.read(self._steps.contains, _group(group), member)
+        check_member(member)
+        return await self._space.read(self._steps.contains, check_group(group), member)
 
     @override
     async def members(self, group: str) -> AsyncIterator[str]:
-        _group(group)
+        check_group(group)
         page = await self._space.scan(self._steps.page, group, None, _PAGE)
         while page:
             for member in page:
@@ -58,37 +62,25 @@ class AsyncGroups(contracts.AsyncGroups):
 
     @override
     async def size(self, group: str) -> int:
-        return await self._space.read(self._steps.size, _group(group))
+        return await self._space.read(self._steps.size, check_group(group))
 
     @override
     async def groups_of(self, member: str) -> set[str]:
-        return await self._space.scan(self._steps.groups_of, check_name("a member", member))
+        return await self._space.scan(self._steps.groups_of, check_member(member))
 
     @override
     async def intersection(self, *groups: str) -> set[str]:
-        return await self._space.scan(self._steps.intersection, _groups(groups), None)
+        return await self._space.scan(self._steps.intersection, check_groups(groups), None)
 
     @override
     async def union(self, *groups: str) -> set[str]:
-        return await self._space.scan(self._steps.union, _groups(groups))
+        return await self._space.scan(self._steps.union, check_groups(groups))
 
     @override
     async def difference(self, *groups: str) -> set[str]:
-        return await self._space.scan(self._steps.difference, _groups(groups))
+        return await self._space.scan(self._steps.difference, check_groups(groups))
 
     @override
     async def intersection_size(self, *groups: str, at_most: int | None = None) -> int:
         most = check_most(at_most)
-        return len(await self._space.scan(self._steps.intersection, _groups(groups), most))
-
-
-def _group(name: str) -> str:
-    return check_name("a group", name)
-
-
-def _groups(names: tuple[str, ...]) -> list[str]:
-    return [_group(name) for name in check_some(names)]
-
-
-def _members(names: tuple[str, ...]) -> list[str]:
-    return [check_name("a member", name) for name in names]
+        return len(await self._space.scan(self._steps.intersection, check_groups(groups), most))

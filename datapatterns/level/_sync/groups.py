@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from datapatterns._sync import contracts
-from datapatterns.groupings import check_most, check_some
+from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.groups import GroupsSteps
@@ -37,20 +37,24 @@ class Groups(contracts.Groups):
 
     @override
     def add(self, group: str, *members: str) -> int:
-        return self._space.write(self._steps.add, _group(group), _members(members))
+        return self._space.write(
+            self._steps.add, check_group(group), [check_member(member) for member in members]
+        )
 
     @override
     def remove(self, group: str, *members: str) -> int:
-        return self._space.write(self._steps.remove, _group(group), _members(members))
+        return self._space.write(
+            self._steps.remove, check_group(group), [check_member(member) for member in members]
+        )
 
     @override
     def contains(self, group: str, member: str) -> bool:
-        check_name("a member", member)
-        return self._space.read(self._steps.contains, _group(group), member)
+        check_member(member)
+        return self._space.read(self._steps.contains, check_group(group), member)
 
     @override
     def members(self, group: str) -> Iterator[str]:
-        _group(group)
+        check_group(group)
         page = self._space.scan(self._steps.page, group, None, _PAGE)
         while page:
             for member in page:
@@ -59,37 +63,25 @@ class Groups(contracts.Groups):
 
     @override
     def size(self, group: str) -> int:
-        return self._space.read(self._steps.size, _group(group))
+        return self._space.read(self._steps.size, check_group(group))
 
     @override
     def groups_of(self, member: str) -> set[str]:
-        return self._space.scan(self._steps.groups_of, check_name("a member", member))
+        return self._space.scan(self._steps.groups_of, check_member(member))
 
     @override
     def intersection(self, *groups: str) -> set[str]:
-        return self._space.scan(self._steps.intersection, _groups(groups), None)
+        return self._space.scan(self._steps.intersection, check_groups(groups), None)
 
     @override
     def union(self, *groups: str) -> set[str]:
-        return self._space.scan(self._steps.union, _groups(groups))
+        return self._space.scan(self._steps.union, check_groups(groups))
 
     @override
     def difference(self, *groups: str) -> set[str]:
-        return self._space.scan(self._steps.difference, _groups(groups))
+        return self._space.scan(self._steps.difference, check_groups(groups))
 
     @override
     def intersection_size(self, *groups: str, at_most: int | None = None) -> int:
         most = check_most(at_most)
-        return len(self._space.scan(self._steps.intersection, _groups(groups), most))
-
-
-def _group(name: str) -> str:
-    return check_name("a group", name)
-
-
-def _groups(names: tuple[str, ...]) -> list[str]:
-    return [_group(name) for name in check_some(names)]
-
-
-def _members(names: tuple[str, ...]) -> list[str]:
-    return [check_name("a member", name) for name in names]
+        return len(self._space.scan(self._steps.intersection, check_groups(groups), most))

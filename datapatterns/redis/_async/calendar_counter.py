@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from datapatterns.calendars import (
-    DEFAULT_BUCKETS,
-    bucket_of,
-    check_buckets,
-    check_keep,
-    in_utc,
-    key_at,
-    series_keys,
-)
+from typing_extensions import override
+
+from datapatterns._async.calendar_counter import AsyncBaseCalendarCounter
+from datapatterns.calendars import DEFAULT_BUCKETS, bucket_of, key_at
 from datapatterns.checks import Duration
-from datapatterns.errors import DataCorrupted, InvalidArgument, Unavailable
-from datapatterns.integers import check_seconds, check_step
-from datapatterns.names import check_name
+from datapatterns.errors import Unavailable
+from datapatterns.integers import stored_count
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -29,7 +23,7 @@ TRIES = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class AsyncCalendarCounter:
+class AsyncCalendarCounter(AsyncBaseCalendarCounter):
     """Counters by total, year, month, day and so on, all moved in one atomic step, in UTC.
 
     `buckets` are by default `total`, `year`, `month` and `day`; there are `hour` and
@@ -63,86 +57,71 @@ class AsyncCalendarCounter:
         op_ttl: Duration = 3600.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
+        super().__init__(buckets=buckets, keep=keep, op_ttl=op_ttl)
         self.redis = client
         self._keys = Keys.of(namespace, "calendar", name)
-        self._buckets = check_buckets(buckets)
-        self._keep = check_keep(keep, self._buckets)
-        self._op_ttl = round(check_seconds("op_ttl", op_ttl) * 1000)
         self._ahead = 0.0  # of the server's clock, in seconds, as far as is known
 
-    async def add(
-        self, subject: str, by: int = 1, *, at: datetime | None = None, op_id: str | None = None
+    @override
+    async def _add(
+        self, subject: str, by: int, at: datetime | None, op_id: str | None
     ) -> dict[str, int]:
-        """Add to every bucket and return the new values by key; `at` defaults to the clock.
-
-        A bucket whose time is over is not stored, and its value comes back as 0.
-        """
         keys = self._keys.about(subject)
-        args: list[str | int] = [self._op_ttl]
+        args: list[str | int] = [round(self._op_ttl * 1000)]
         for bucket in self._buckets:
             kept = self._keep.get(bucket)
             args += [bucket, "" if kept is None else round(kept.total_seconds())]
-        operation = [] if op_id is None else [keys("op", check_name("an op_id", op_id))]
-        check_step(by)
+        operation = [] if op_id is None else [keys("op", op_id)]
         for _ in range(TRIES):
-            when = self._server_time() if at is None else in_utc(at)
+            when = self._server_time() if at is None else at
             moment = "now" if at is None else (when - _EPOCH) // timedelta(seconds=1)
             day = key_at(when, "day")
-            places = [keys("all"), keys("days", day[:4]), keys("hours", day), *operation]
+            named = [keys("all"), keys("days", day[:4]), keys("hours", day), *operation]
             said, *reply = await SCRIPTS.write(
-                self.redis, "calendar_add", places, [by, moment, day, *args]
+                self.redis, "calendar_add", named, [by, moment, day, *args]
             )
             if said == b"done":
                 return {reply[i].decode(): int(reply[i + 1]) for i in range(0, len(reply), 2)}
             self._ahead = int(reply[0]) - time.time()
         raise Unavailable("the server's clock does not stand on one day")
 
-    async def read(self, subject: str, key: str) -> int:
-        """Return one bucket's count by its key, 0 if nothing was counted."""
-        self._check_bucket(bucket_of(key))
-        hash_, field = _place(self._keys.about(subject), key)
-        return _number(await read(self.redis, "HGET", hash_, field))
+    @override
+    async def _read(self, subject: str, key: str) -> int:
+        hash_, field = _field(self._keys.about(subject), key)
+        return stored_count(await read(self.redis, "HGET", hash_, field))
 
-    async def series(
-        self, subject: str, bucket: str, start: datetime, end: datetime
-    ) -> list[tuple[str, int]]:
-        """Return every bucket from start to end, both included, with zeros filled in."""
-        self._check_bucket(bucket)
-        names = series_keys(bucket, start, end)
-        keys = self._keys.about(subject)
+    @override
+    async def _read_many(self, subject: str, keys: Sequence[str]) -> list[int]:
+        about = self._keys.about(subject)
+        fields = [_field(about, key) for key in keys]
         hashes: list[bytes] = []
         args: list[str | int] = []
-        places = (_place(keys, name) for name in names)
-        for hash_, group in itertools.groupby(places, key=lambda place: place[0]):
-            fields = [field for _, field in group]
+        for hash_, group in itertools.groupby(fields, key=lambda pair: pair[0]):
+            wanted = [field for _, field in group]
             hashes.append(hash_)
-            args += [len(fields), *fields]
+            args += [len(wanted), *wanted]
         counts = await SCRIPTS.read(self.redis, "calendar_series", hashes, args)
-        return list(zip(names, map(_number, counts), strict=True))
+        return [stored_count(count) for count in counts]
 
+    @override
     async def forget(self, subject: str) -> None:
-        """Remove all that was counted for the subject."""
         keys = self._keys.about(subject)
         for _ in range(TRIES):
             fields = [field.decode() for field in await read(self.redis, "HKEYS", keys("all"))]
             notes = [field for field in fields if field[0] in "dh"]
-            places = [keys("all")]
+            named = [keys("all")]
             for note in notes:
-                places += _noted(keys, note)
-            if await SCRIPTS.write(self.redis, "calendar_forget", places, notes):
+                named += _noted(keys, note)
+            if await SCRIPTS.write(self.redis, "calendar_forget", named, notes):
                 return
         raise Unavailable("new days are being counted faster than they can be forgotten")
-
-    def _check_bucket(self, bucket: str) -> None:
-        if bucket not in self._buckets:
-            raise InvalidArgument(f"this counter has only {', '.join(self._buckets)}")
 
     def _server_time(self) -> datetime:
         return datetime.fromtimestamp(time.time() + self._ahead, UTC)
 
 
-def _place(keys: Keys, key: str) -> tuple[bytes, str]:
-    """The hash and the field in which that bucket is counted."""
+def _field(keys: Keys, key: str) -> tuple[bytes, str]:
+    """Return the hash and the field in which the bucket of that key is counted."""
     match bucket_of(key):
         case "day":
             return keys("days", key[:4]), key[5:7] + key[8:10]
@@ -153,14 +132,8 @@ def _place(keys: Keys, key: str) -> tuple[bytes, str]:
 
 
 def _noted(keys: Keys, note: str) -> list[bytes]:
-    """The keys that a note in `all` stands for: `d2014` its days, `h2014-01` hours of 31 days."""
+    """Return the keys that a note in `all` means: `d2014` the days of 2014, `h2014-01` the hours
+    of its 31 days."""
     if note[0] == "d":
         return [keys("days", note[1:])]
     return [keys("hours", f"{note[1:]}-{day:02}") for day in range(1, 32)]
-
-
-def _number(stored: bytes | None) -> int:
-    try:
-        return int(stored or 0)
-    except ValueError as error:
-        raise DataCorrupted("a counter holds something that is no number") from error

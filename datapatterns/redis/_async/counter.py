@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
+from datapatterns._async.counter import AsyncBaseCounter
 from datapatterns.checks import Duration
-from datapatterns.errors import DataCorrupted
-from datapatterns.integers import check_seconds, check_step
-from datapatterns.names import check_name
+from datapatterns.integers import check_seconds, stored_count
 from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 
 
-class AsyncCounter:
+class AsyncCounter(AsyncBaseCounter):
     """A signed 64-bit integer that any number of callers change at once without losing a step.
 
     `INCRBY {namespace:counter:name}:value by`, sent once: the server adds atomically, and refuses
@@ -37,28 +38,17 @@ class AsyncCounter:
         self._key = self._keys("value")
         self._op_ttl = round(check_seconds("op_ttl", op_ttl) * 1000)
 
-    async def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
-        """Add and return the new value; the same `op_id` adds once."""
-        return await self._add(check_step(by), op_id)
-
-    async def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
-        """Subtract and return the new value; the same `op_id` subtracts once."""
-        return await self._add(-check_step(by), op_id)
-
+    @override
     async def _add(self, by: int, op_id: str | None) -> int:
         if op_id is None:
             return int(await write(self.redis, "INCRBY", self._key, by, key=self._key))
-        keys = [self._key, self._keys("op", check_name("an op_id", op_id))]
+        keys = [self._key, self._keys("op", op_id)]
         return int(await SCRIPTS.write(self.redis, "counter_add", keys, [by, self._op_ttl]))
 
+    @override
     async def value(self) -> int:
-        """Return the value, 0 if there is none; DataCorrupted if the key holds something else."""
-        stored = await read(self.redis, "GET", self._key)
-        try:
-            return int(stored or 0)
-        except ValueError as error:
-            raise DataCorrupted("a counter holds something that is no number") from error
+        return stored_count(await read(self.redis, "GET", self._key))
 
+    @override
     async def reset(self) -> int:
-        """Set 0 and return what was there, in one step."""
         return int(await SCRIPTS.write(self.redis, "counter_reset", [self._key]) or 0)

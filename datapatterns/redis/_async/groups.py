@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from typing_extensions import override
+
+from datapatterns._async import contracts
 from datapatterns.errors import DataCorrupted
-from datapatterns.groupings import check_most, check_some
-from datapatterns.names import check_name
+from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -16,7 +18,7 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 _PAGE = 1_000  # members fetched by one trip
 
 
-class AsyncGroups:
+class AsyncGroups(contracts.AsyncGroups):
     """Named sets of members, and the groups that a member is in; both change in one step.
 
     A set for each group and one for each member, `{namespace:groups:name}:members:<group>` and
@@ -39,12 +41,12 @@ class AsyncGroups:
         self.redis = client
         self._keys = Keys.of(namespace, "groups", name)
 
+    @override
     async def add(self, group: str, *members: str) -> int:
-        """Add the members and return how many were new; OutcomeUnknown if the reply was lost."""
         return await self._change("groups_add", group, members)
 
+    @override
     async def remove(self, group: str, *members: str) -> int:
-        """Remove the members and return how many were there; OutcomeUnknown as for `add`."""
         return await self._change("groups_remove", group, members)
 
     async def _change(self, script: str, group: str, members: tuple[str, ...]) -> int:
@@ -54,18 +56,19 @@ class AsyncGroups:
         names = [name.encode() for name in (group, *members)]
         return int(await SCRIPTS.write(self.redis, script, keys, names))
 
+    @override
     async def contains(self, group: str, member: str) -> bool:
-        """Return whether the member is in the group."""
         key = self._members(group)
-        name = check_name("a member", member).encode()
+        name = check_member(member).encode()
         return bool(await read(self.redis, "SISMEMBER", key, name))
 
+    @override
     async def members(self, group: str) -> AsyncIterator[str]:
         """Iterate over the members, in no order; those there throughout come exactly once.
 
-        SSCAN gives some members twice while the set grows or shrinks, so this remembers those that
-        it has handed out: memory for one group's names. If the server is replaced meanwhile by a
-        replica, some may be left out.
+        SSCAN returns some members twice while the set grows or shrinks, so this keeps the names
+        that it has handed out in memory. Some may be left out if a replica replaces the server
+        meanwhile.
         """
         key = self._members(group)
         seen: set[bytes] = set()
@@ -79,41 +82,41 @@ class AsyncGroups:
             if cursor == b"0":
                 return
 
+    @override
     async def size(self, group: str) -> int:
-        """Return how many members the group has."""
         return int(await read(self.redis, "SCARD", self._members(group)))
 
+    @override
     async def groups_of(self, member: str) -> set[str]:
-        """Return the groups that the member is in."""
         return _names(await read(self.redis, "SMEMBERS", self._groups(member)))
 
+    @override
     async def intersection(self, *groups: str) -> set[str]:
-        """Return the members of all the groups; InvalidArgument if none is given."""
         return _names(await read(self.redis, "SINTER", *self._all(groups)))
 
+    @override
     async def union(self, *groups: str) -> set[str]:
-        """Return the members of any of the groups; InvalidArgument if none is given."""
         return _names(await read(self.redis, "SUNION", *self._all(groups)))
 
+    @override
     async def difference(self, *groups: str) -> set[str]:
-        """Return the members of the first group that are in none of the others."""
         return _names(await read(self.redis, "SDIFF", *self._all(groups)))
 
+    @override
     async def intersection_size(self, *groups: str, at_most: int | None = None) -> int:
-        """Return how many members are in all the groups, counting no further than `at_most`."""
         keys, most = self._all(groups), check_most(at_most)
         if most == 0:
             return 0  # to the server it would mean "no limit"
         return int(await SCRIPTS.read(self.redis, "groups_common", keys, [most or 0]))
 
     def _members(self, group: str) -> bytes:
-        return self._keys("members", check_name("a group", group))
+        return self._keys("members", check_group(group))
 
     def _groups(self, member: str) -> bytes:
-        return self._keys("groups", check_name("a member", member))
+        return self._keys("groups", check_member(member))
 
     def _all(self, groups: tuple[str, ...]) -> list[bytes]:
-        return [self._members(group) for group in check_some(groups)]
+        return [self._keys("members", group) for group in check_groups(groups)]
 
 
 def _names(reply: Any) -> set[str]:

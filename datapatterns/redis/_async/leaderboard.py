@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from datapatterns.errors import DataCorrupted, NotFound
-from datapatterns.names import check_name
-from datapatterns.rankings import Ranked, check_places, check_score
+from typing_extensions import override
+
+from datapatterns._async import contracts
+from datapatterns.errors import DataCorrupted
+from datapatterns.rankings import (
+    Ranked,
+    check_places,
+    check_player,
+    check_score,
+    unknown_player,
+)
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -15,7 +23,7 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 _PLACE = 16  # digits in front of each player
 
 
-class AsyncLeaderboard:
+class AsyncLeaderboard(contracts.AsyncLeaderboard):
     """Players by score, the highest first; of equal scores the one reached first ranks higher.
 
     A sorted set `{namespace:leaderboard:name}:scores`, whose members are 16 digits and the player;
@@ -40,62 +48,62 @@ class AsyncLeaderboard:
         self._keys = [self._scores, keys("orders")]
         self._all_keys = [*self._keys, keys("sequence")]
 
+    @override
     async def add(self, player: str, points: float) -> float:
-        """Add to the player's score, 0 at first, and return the new one."""
         return await self._write("add", player, points)
 
+    @override
     async def set(self, player: str, score: float) -> None:
-        """Set the player's score."""
         await self._write("set", player, score)
 
     async def _write(self, how: str, player: str, number: float) -> float:
-        name, text = check_name("a player", player).encode(), repr(check_score(number))
+        name, text = check_player(player).encode(), repr(check_score(number))
         keys, arguments = self._all_keys, (how, name, text)
         return float(await SCRIPTS.write(self.redis, "leaderboard_write", keys, arguments))
 
+    @override
     async def score(self, player: str) -> float | None:
-        """Return the player's score, None if unknown."""
         found = await self._find(player)
         return None if found is None else float(found[1])
 
+    @override
     async def rank(self, player: str) -> int | None:
-        """Return the player's rank, 1 being the best, None if unknown."""
         found = await self._find(player)
         return None if found is None else int(found[0])
 
     async def _find(self, player: str) -> Any:
-        name = check_name("a player", player).encode()
+        name = check_player(player).encode()
         return await SCRIPTS.read(self.redis, "leaderboard_read", self._keys, [name])
 
+    @override
     async def top(self, n: int, start: int = 0) -> list[Ranked]:
-        """Return the best `n`, after skipping `start`."""
         n, start = check_places("n", n), check_places("start", start)
         return _ranked(await self._list("top", start, n)) if n else []
 
+    @override
     async def bottom(self, n: int) -> list[Ranked]:
-        """Return the last `n`, the last one first."""
         n = check_places("n", n)
         return _ranked(await self._list("bottom", n), step=-1) if n else []
 
+    @override
     async def around(self, player: str, radius: int) -> list[Ranked]:
-        """Return the player with up to `radius` neighbours on either side; NotFound if unknown."""
-        name = check_name("a player", player).encode()
+        name = check_player(player).encode()
         found = await self._list("around", name, check_places("the radius", radius))
         if found is None:
-            raise NotFound("there is no such player")
+            raise unknown_player()
         return _ranked(found)
 
     async def _list(self, *arguments: bytes | str | int) -> Any:
         return await SCRIPTS.read(self.redis, "leaderboard_list", self._keys, arguments)
 
+    @override
     async def remove(self, player: str) -> bool:
-        """Remove the player and return whether there was one."""
-        name = check_name("a player", player).encode()
+        name = check_player(player).encode()
         keys = self._all_keys
         return bool(await SCRIPTS.write(self.redis, "leaderboard_remove", keys, [name]))
 
+    @override
     async def size(self) -> int:
-        """Return how many players there are."""
         return int(await read(self.redis, "ZCARD", self._scores))
 
 

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
+from datapatterns._sync.counter import BaseCounter
 from datapatterns.checks import Duration
-from datapatterns.errors import DataCorrupted
-from datapatterns.integers import check_seconds, check_step
-from datapatterns.names import check_name
+from datapatterns.integers import check_seconds, stored_count
 from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 
 
-class Counter:
+class Counter(BaseCounter):
     """A signed 64-bit integer that any number of callers change at once without losing a step.
 
     `INCRBY {namespace:counter:name}:value by`, sent once: the server adds atomically, and refuses
@@ -38,28 +39,17 @@ class Counter:
         self._key = self._keys("value")
         self._op_ttl = round(check_seconds("op_ttl", op_ttl) * 1000)
 
-    def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
-        """Add and return the new value; the same `op_id` adds once."""
-        return self._add(check_step(by), op_id)
-
-    def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
-        """Subtract and return the new value; the same `op_id` subtracts once."""
-        return self._add(-check_step(by), op_id)
-
+    @override
     def _add(self, by: int, op_id: str | None) -> int:
         if op_id is None:
             return int(write(self.redis, "INCRBY", self._key, by, key=self._key))
-        keys = [self._key, self._keys("op", check_name("an op_id", op_id))]
+        keys = [self._key, self._keys("op", op_id)]
         return int(SCRIPTS.write(self.redis, "counter_add", keys, [by, self._op_ttl]))
 
+    @override
     def value(self) -> int:
-        """Return the value, 0 if there is none; DataCorrupted if the key holds something else."""
-        stored = read(self.redis, "GET", self._key)
-        try:
-            return int(stored or 0)
-        except ValueError as error:
-            raise DataCorrupted("a counter holds something that is no number") from error
+        return stored_count(read(self.redis, "GET", self._key))
 
+    @override
     def reset(self) -> int:
-        """Set 0 and return what was there, in one step."""
         return int(SCRIPTS.write(self.redis, "counter_reset", [self._key]) or 0)

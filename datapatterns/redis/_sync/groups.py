@@ -6,9 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from typing_extensions import override
+
+from datapatterns._sync import contracts
 from datapatterns.errors import DataCorrupted
-from datapatterns.groupings import check_most, check_some
-from datapatterns.names import check_name
+from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
@@ -17,7 +19,7 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 _PAGE = 1_000  # members fetched by one trip
 
 
-class Groups:
+class Groups(contracts.Groups):
     """Named sets of members, and the groups that a member is in; both change in one step.
 
     A set for each group and one for each member, `{namespace:groups:name}:members:<group>` and
@@ -40,12 +42,12 @@ class Groups:
         self.redis = client
         self._keys = Keys.of(namespace, "groups", name)
 
+    @override
     def add(self, group: str, *members: str) -> int:
-        """Add the members and return how many were new; OutcomeUnknown if the reply was lost."""
         return self._change("groups_add", group, members)
 
+    @override
     def remove(self, group: str, *members: str) -> int:
-        """Remove the members and return how many were there; OutcomeUnknown as for `add`."""
         return self._change("groups_remove", group, members)
 
     def _change(self, script: str, group: str, members: tuple[str, ...]) -> int:
@@ -55,18 +57,19 @@ class Groups:
         names = [name.encode() for name in (group, *members)]
         return int(SCRIPTS.write(self.redis, script, keys, names))
 
+    @override
     def contains(self, group: str, member: str) -> bool:
-        """Return whether the member is in the group."""
         key = self._members(group)
-        name = check_name("a member", member).encode()
+        name = check_member(member).encode()
         return bool(read(self.redis, "SISMEMBER", key, name))
 
+    @override
     def members(self, group: str) -> Iterator[str]:
         """Iterate over the members, in no order; those there throughout come exactly once.
 
-        SSCAN gives some members twice while the set grows or shrinks, so this remembers those that
-        it has handed out: memory for one group's names. If the server is replaced meanwhile by a
-        replica, some may be left out.
+        SSCAN returns some members twice while the set grows or shrinks, so this keeps the names
+        that it has handed out in memory. Some may be left out if a replica replaces the server
+        meanwhile.
         """
         key = self._members(group)
         seen: set[bytes] = set()
@@ -80,41 +83,41 @@ class Groups:
             if cursor == b"0":
                 return
 
+    @override
     def size(self, group: str) -> int:
-        """Return how many members the group has."""
         return int(read(self.redis, "SCARD", self._members(group)))
 
+    @override
     def groups_of(self, member: str) -> set[str]:
-        """Return the groups that the member is in."""
         return _names(read(self.redis, "SMEMBERS", self._groups(member)))
 
+    @override
     def intersection(self, *groups: str) -> set[str]:
-        """Return the members of all the groups; InvalidArgument if none is given."""
         return _names(read(self.redis, "SINTER", *self._all(groups)))
 
+    @override
     def union(self, *groups: str) -> set[str]:
-        """Return the members of any of the groups; InvalidArgument if none is given."""
         return _names(read(self.redis, "SUNION", *self._all(groups)))
 
+    @override
     def difference(self, *groups: str) -> set[str]:
-        """Return the members of the first group that are in none of the others."""
         return _names(read(self.redis, "SDIFF", *self._all(groups)))
 
+    @override
     def intersection_size(self, *groups: str, at_most: int | None = None) -> int:
-        """Return how many members are in all the groups, counting no further than `at_most`."""
         keys, most = self._all(groups), check_most(at_most)
         if most == 0:
             return 0  # to the server it would mean "no limit"
         return int(SCRIPTS.read(self.redis, "groups_common", keys, [most or 0]))
 
     def _members(self, group: str) -> bytes:
-        return self._keys("members", check_name("a group", group))
+        return self._keys("members", check_group(group))
 
     def _groups(self, member: str) -> bytes:
-        return self._keys("groups", check_name("a member", member))
+        return self._keys("groups", check_member(member))
 
     def _all(self, groups: tuple[str, ...]) -> list[bytes]:
-        return [self._members(group) for group in check_some(groups)]
+        return [self._keys("members", group) for group in check_groups(groups)]
 
 
 def _names(reply: Any) -> set[str]:

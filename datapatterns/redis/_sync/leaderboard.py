@@ -5,9 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from datapatterns.errors import DataCorrupted, NotFound
-from datapatterns.names import check_name
-from datapatterns.rankings import Ranked, check_places, check_score
+from typing_extensions import override
+
+from datapatterns._sync import contracts
+from datapatterns.errors import DataCorrupted
+from datapatterns.rankings import (
+    Ranked,
+    check_places,
+    check_player,
+    check_score,
+    unknown_player,
+)
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
@@ -16,7 +24,7 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 _PLACE = 16  # digits in front of each player
 
 
-class Leaderboard:
+class Leaderboard(contracts.Leaderboard):
     """Players by score, the highest first; of equal scores the one reached first ranks higher.
 
     A sorted set `{namespace:leaderboard:name}:scores`, whose members are 16 digits and the player;
@@ -41,62 +49,62 @@ class Leaderboard:
         self._keys = [self._scores, keys("orders")]
         self._all_keys = [*self._keys, keys("sequence")]
 
+    @override
     def add(self, player: str, points: float) -> float:
-        """Add to the player's score, 0 at first, and return the new one."""
         return self._write("add", player, points)
 
+    @override
     def set(self, player: str, score: float) -> None:
-        """Set the player's score."""
         self._write("set", player, score)
 
     def _write(self, how: str, player: str, number: float) -> float:
-        name, text = check_name("a player", player).encode(), repr(check_score(number))
+        name, text = check_player(player).encode(), repr(check_score(number))
         keys, arguments = self._all_keys, (how, name, text)
         return float(SCRIPTS.write(self.redis, "leaderboard_write", keys, arguments))
 
+    @override
     def score(self, player: str) -> float | None:
-        """Return the player's score, None if unknown."""
         found = self._find(player)
         return None if found is None else float(found[1])
 
+    @override
     def rank(self, player: str) -> int | None:
-        """Return the player's rank, 1 being the best, None if unknown."""
         found = self._find(player)
         return None if found is None else int(found[0])
 
     def _find(self, player: str) -> Any:
-        name = check_name("a player", player).encode()
+        name = check_player(player).encode()
         return SCRIPTS.read(self.redis, "leaderboard_read", self._keys, [name])
 
+    @override
     def top(self, n: int, start: int = 0) -> list[Ranked]:
-        """Return the best `n`, after skipping `start`."""
         n, start = check_places("n", n), check_places("start", start)
         return _ranked(self._list("top", start, n)) if n else []
 
+    @override
     def bottom(self, n: int) -> list[Ranked]:
-        """Return the last `n`, the last one first."""
         n = check_places("n", n)
         return _ranked(self._list("bottom", n), step=-1) if n else []
 
+    @override
     def around(self, player: str, radius: int) -> list[Ranked]:
-        """Return the player with up to `radius` neighbours on either side; NotFound if unknown."""
-        name = check_name("a player", player).encode()
+        name = check_player(player).encode()
         found = self._list("around", name, check_places("the radius", radius))
         if found is None:
-            raise NotFound("there is no such player")
+            raise unknown_player()
         return _ranked(found)
 
     def _list(self, *arguments: bytes | str | int) -> Any:
         return SCRIPTS.read(self.redis, "leaderboard_list", self._keys, arguments)
 
+    @override
     def remove(self, player: str) -> bool:
-        """Remove the player and return whether there was one."""
-        name = check_name("a player", player).encode()
+        name = check_player(player).encode()
         keys = self._all_keys
         return bool(SCRIPTS.write(self.redis, "leaderboard_remove", keys, [name]))
 
+    @override
     def size(self) -> int:
-        """Return how many players there are."""
         return int(read(self.redis, "ZCARD", self._scores))
 
 
