@@ -1,6 +1,6 @@
 """By hand, with an HTTP client: create, read, 404, 409, and update with the revision."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -20,7 +20,7 @@ with httpx2.Client(base_url=URL, timeout=10) as http:
     print("read", ada["_id"], ada["born"], "_rev" in ada)
     print("nobody", http.get("/recipe_by_hand/bob").status_code)
 
-    # Without the revision that was read, nobody may overwrite what is there.
+    # A document can be overwritten only with the revision that was read.
     print("again", http.put("/recipe_by_hand/ada", json={"born": 1816}).status_code)
     ada["city"] = "London"
     reply = http.put("/recipe_by_hand/ada", json=ada)

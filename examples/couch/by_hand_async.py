@@ -1,6 +1,6 @@
 """By hand, with an HTTP client: create, read, 404, 409, and update with the revision."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -23,7 +23,7 @@ async def main() -> None:
         print("read", ada["_id"], ada["born"], "_rev" in ada)
         print("nobody", (await http.get("/recipe_by_hand/bob")).status_code)
 
-        # Without the revision that was read, nobody may overwrite what is there.
+        # A document can be overwritten only with the revision that was read.
         reply = await http.put("/recipe_by_hand/ada", json={"born": 1816})
         print("again", reply.status_code)
         ada["city"] = "London"

@@ -1,6 +1,6 @@
-"""Record the sequence, in the same backend or in a place of your own."""
+"""Record the sequence, in the same backend or in a store of your own."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -19,7 +19,7 @@ class Message(Document):
 
 
 class File:
-    """Anything with `load` and `save` will do. A position is opaque: keep it as it is."""
+    """Checkpoints in a file: any object with `load` and `save` will do. Positions are opaque."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class File:
     def write(self, positions: dict[str, str]) -> None:
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps(positions))
-        fresh.replace(self.path)  # in one step: a crash leaves the old one or the new one
+        fresh.replace(self.path)  # in one step, so a crash leaves the old or the new file
 
     async def load(self, name: str) -> str | None:
         return (await asyncio.to_thread(self.read)).get(name)
@@ -56,7 +56,7 @@ async def main() -> None:
                 seen: list[str] = []
                 worker = AsyncChangesWorker(feed, handle, name="copy", checkpoints=place)
                 await worker.run()
-                print(seen)  # the second run does not begin at the beginning
+                print(seen)  # the second run continues after the first
             print("behind", await worker.lag(), "moved", await place.load("copy") != start)
 
 

@@ -1,6 +1,6 @@
-"""Composite keys: by recipient, then by time; the newest first."""
+"""Composite keys: by recipient, then by time, the newest first."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -24,9 +24,9 @@ with Store.from_url(URL, namespace="composite_keys") as store:
     for to, at in [("ada", 1), ("charles", 2), ("ada", 3), ("ada", 2)]:
         messages.create(Message(to=to, at=at, text=f"to {to} at {at}"))
 
-    newest = messages.query("inbox", "ada", descending=True)  # the prefix, then in time's order
+    newest = messages.query("inbox", "ada", descending=True)  # by a prefix; ordered by time
     print([message.text for message in newest])
-    since = messages.query("inbox", "ada", start=2)  # `start` is in, `end` is out
+    since = messages.query("inbox", "ada", start=2)  # `start` is included, `end` is excluded
     print([message.at for message in since])
     print([message.text for message in messages.query("inbox", "ada", start=1, end=2)])
     print(len(messages.query("inbox")), len(messages.query("inbox", "charles")))

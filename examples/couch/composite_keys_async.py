@@ -1,6 +1,6 @@
-"""Composite keys: by recipient, then by time; the newest first."""
+"""Composite keys: by recipient, then by time, the newest first."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -26,10 +26,10 @@ async def main() -> None:
         for to, at in [("ada", 1), ("charles", 2), ("ada", 3), ("ada", 2)]:
             await messages.create(Message(to=to, at=at, text=f"to {to} at {at}"))
 
-        # The prefix, then in time's order.
+        # A prefix of the key; then ordered by time.
         newest = await messages.query("inbox", "ada", descending=True)
         print([message.text for message in newest])
-        since = await messages.query("inbox", "ada", start=2)  # `start` is in, `end` is out
+        since = await messages.query("inbox", "ada", start=2)  # `start` is included
         print([message.at for message in since])
         between = await messages.query("inbox", "ada", start=1, end=2)
         print([message.text for message in between])

@@ -1,6 +1,6 @@
-"""Connect by URL; create a database; and what happens when it is there."""
+"""Connect by URL, and create a database, also when it exists already."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -19,7 +19,7 @@ with Couch(URL) as couch:
         people.destroy()
         people.create()
     print("made", people.info()["doc_count"])
-    print("made again", people.create())  # the server says 412: it was there
+    print("made again", people.create())  # the server answers 412, since it exists
 
     rev = people.put("ada", {"born": 1815})
     try:

@@ -1,6 +1,6 @@
-"""Connect by URL; create a database; and what happens when it is there."""
+"""Connect by URL, and create a database, also when it exists already."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -22,7 +22,7 @@ async def main() -> None:
             await people.destroy()
             await people.create()
         print("made", (await people.info())["doc_count"])
-        print("made again", await people.create())  # the server says 412: it was there
+        print("made again", await people.create())  # the server answers 412, since it exists
 
         rev = await people.put("ada", {"born": 1815})
         try:

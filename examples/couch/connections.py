@@ -1,6 +1,6 @@
 """How many connections, and why it matters."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -14,10 +14,10 @@ GETS = 100
 
 
 async def seconds(max_connections: int) -> float:
-    """How long a hundred reads take that begin at the same time."""
+    """Return how long a hundred reads take that start at the same time."""
     async with AsyncCouch(URL, max_connections=max_connections) as couch:
         people = couch.database("recipe_connections")
-        await people.get("ada")  # the first connection is made
+        await people.get("ada")  # makes the first connection
         start = time.perf_counter()
         await asyncio.gather(*(people.get("ada") for _ in range(GETS)))
         return time.perf_counter() - start

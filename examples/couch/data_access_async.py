@@ -1,6 +1,6 @@
-"""Where data access lives in an application: in a package of its own."""
+"""Data access of an application, in a package of its own."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio

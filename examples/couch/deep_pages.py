@@ -1,6 +1,6 @@
-"""How skip grows slower, measured; and pages that begin at a key do not."""
+"""Pages by `skip` become slower with their depth, and pages by key do not."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -25,7 +25,7 @@ with Couch(URL) as couch:
         return [row["key"] for row in couch.read("POST", path, body=body)["rows"]]
 
     def milliseconds(read: object, *arguments: object) -> float:
-        """The quickest of five."""
+        """Return the shortest time of five calls."""
         times = []
         for _ in range(5):
             start = time.perf_counter()

@@ -1,6 +1,6 @@
-"""How skip grows slower, measured; and pages that begin at a key do not."""
+"""Pages by `skip` become slower with their depth, and pages by key do not."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -16,7 +16,7 @@ COUNT, DEEP = 2_000, 1_900
 
 
 async def milliseconds(read: Callable[[int], Awaitable[list[int]]], number: int) -> float:
-    """The quickest of five."""
+    """Return the shortest time of five calls."""
     times = []
     for _ in range(5):
         start = time.perf_counter()

@@ -1,6 +1,6 @@
-"""Databases and views are made at start-up, from many processes at once."""
+"""Databases and views are made at start-up, by many processes at the same time."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -15,7 +15,7 @@ DESIGNS = {"recipe_people": [DesignDocument("by_year", {"by_year": BY_YEAR})]}
 
 
 async def start_up(couch: AsyncCouch) -> None:
-    """What every process of the application does first; whatever is there already stays."""
+    """Make the databases and views that do not exist; every process calls this first."""
     await couch.ensure(databases=["recipe_people", "recipe_messages"], designs=DESIGNS)
 
 

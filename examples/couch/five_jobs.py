@@ -1,6 +1,6 @@
 """Five jobs in parallel, and a checkpoint that never skips the slow one."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -34,7 +34,7 @@ with Store.from_url(URL, namespace="five_jobs") as store:
             worker.stop()
 
     def left() -> list[str]:
-        """What a worker would get that starts now, after a crash of this one."""
+        """Return what a new worker would handle if this one crashed now."""
         return [change.document.name for change in feed.read(feed.checkpoints.load("five"))]
 
     worker = ChangesWorker(feed, work, name="five", parallel=5, checkpoint_every=(1, 0.05))

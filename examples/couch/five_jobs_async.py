@@ -1,6 +1,6 @@
 """Five jobs in parallel, and a checkpoint that never skips the slow one."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -35,7 +35,7 @@ async def main() -> None:
                 worker.stop()
 
         async def left() -> list[str]:
-            """What a worker would get that starts now, after a crash of this one."""
+            """Return what a new worker would handle if this one crashed now."""
             changes = await feed.read(await feed.checkpoints.load("five"))
             return [change.document.name for change in changes]
 

@@ -1,6 +1,6 @@
 """Fields that may not change: one schema for creating, another for updating."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -19,7 +19,7 @@ class User(Document):
 
 
 class UserChange(BaseModel):
-    """What may be sent to change a user: stricter than what may be stored."""
+    """The fields that a request may change: fewer than a user has."""
 
     city: str = Field(default="", max_length=20, pattern=r"^[A-Z]")
 

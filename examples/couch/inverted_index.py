@@ -1,6 +1,6 @@
-"""A view as an inverted index: messages by recipient; deployed only when it changed."""
+"""A view as an inverted index of messages by recipient, deployed only when it has changed."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -9,7 +9,7 @@ from datapatterns.couch import Couch, DesignDocument, View
 
 URL = os.environ.get("COUCHDB_URL", "http://admin:password@127.0.0.1:5984")
 
-# One row for each recipient of a message: from a person to the messages, the other way round.
+# One row for each recipient of a message, so that a person's messages are found.
 BY_RECIPIENT = """
 function (message) {
   (message.to || []).forEach(function (name) { emit(name, message.subject); });
@@ -28,9 +28,9 @@ with Couch(URL) as couch:
         print(row.key, row.value, "in message", row.id)
 
     before = messages.get("_design/inbox")["_rev"]
-    couch.ensure(designs={messages.name: [INBOX]})  # the same: nothing is sent, nothing rebuilt
+    couch.ensure(designs={messages.name: [INBOX]})  # unchanged: nothing is written or rebuilt
     print("unchanged", messages.get("_design/inbox")["_rev"] == before)
 
     changed = DesignDocument("inbox", {"by_recipient": View(BY_RECIPIENT, reduce="_count")})
-    couch.ensure(designs={messages.name: [changed]}, wait_built=True)  # readers never wait for it
+    couch.ensure(designs={messages.name: [changed]}, wait_built=True)  # readers do not wait
     print("deployed", messages.get("_design/inbox")["_rev"] != before)

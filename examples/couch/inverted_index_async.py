@@ -1,6 +1,6 @@
-"""A view as an inverted index: messages by recipient; deployed only when it changed."""
+"""A view as an inverted index of messages by recipient, deployed only when it has changed."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -10,7 +10,7 @@ from datapatterns.couch import AsyncCouch, DesignDocument, View
 
 URL = os.environ.get("COUCHDB_URL", "http://admin:password@127.0.0.1:5984")
 
-# One row for each recipient of a message: from a person to the messages, the other way round.
+# One row for each recipient of a message, so that a person's messages are found.
 BY_RECIPIENT = """
 function (message) {
   (message.to || []).forEach(function (name) { emit(name, message.subject); });
@@ -31,12 +31,12 @@ async def main() -> None:
             print(row.key, row.value, "in message", row.id)
 
         before = (await messages.get("_design/inbox"))["_rev"]
-        # The same: nothing is sent, nothing rebuilt.
+        # Unchanged: nothing is written or rebuilt.
         await couch.ensure(designs={messages.name: [INBOX]})
         print("unchanged", (await messages.get("_design/inbox"))["_rev"] == before)
 
         changed = DesignDocument("inbox", {"by_recipient": View(BY_RECIPIENT, reduce="_count")})
-        # Readers never wait for it.
+        # Readers do not wait for the index.
         await couch.ensure(designs={messages.name: [changed]}, wait_built=True)
         print("deployed", (await messages.get("_design/inbox"))["_rev"] != before)
 

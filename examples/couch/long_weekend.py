@@ -1,6 +1,6 @@
-"""The long weekend: the server stops, comes back at another address, and the feed goes on."""
+"""The server stops and comes back at another address, and the feed goes on."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -30,7 +30,7 @@ with Couch(URL) as couch:
     heard: list[str] = []
     friday, monday = threading.Event(), threading.Event()
 
-    # The feed asks for the address whenever it connects. (A proxy stands in for the server here.)
+    # The feed calls this for each connection. (Here a proxy takes the part of the server.)
     addresses = [FaultProxy(server.hostname, server.port).start()]
     feed = ChangesFeed(lambda: at(addresses[-1].port), messages.name, Message)
 
@@ -44,8 +44,8 @@ with Couch(URL) as couch:
     messages.put("1", {"day": "friday"})
     friday.wait(30)
 
-    addresses[0].close()  # nobody answers there any more
-    messages.put("2", {"day": "monday"})  # written meanwhile, by somebody who knew where
+    addresses[0].close()  # no server answers there any more
+    messages.put("2", {"day": "monday"})  # written while the feed is disconnected
     addresses.append(FaultProxy(server.hostname, server.port).start())
     monday.wait(30)
 

@@ -1,6 +1,6 @@
-"""The long weekend: the server stops, comes back at another address, and the feed goes on."""
+"""The server stops and comes back at another address, and the feed goes on."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -31,7 +31,7 @@ async def main() -> None:
         heard: list[str] = []
         friday, monday = asyncio.Event(), asyncio.Event()
 
-        # The feed asks for the address whenever it connects. (A proxy stands in for the server.)
+        # The feed calls this for each connection. (Here a proxy takes the part of the server.)
         addresses = [FaultProxy(server.hostname, server.port).start()]
         feed = AsyncChangesFeed(lambda: at(addresses[-1].port), messages.name, Message)
 
@@ -45,8 +45,8 @@ async def main() -> None:
             await messages.put("1", {"day": "friday"})
             await friday.wait()
 
-            addresses[0].close()  # nobody answers there any more
-            await messages.put("2", {"day": "monday"})  # meanwhile, by somebody who knew where
+            addresses[0].close()  # no server answers there any more
+            await messages.put("2", {"day": "monday"})  # while the feed is disconnected
             addresses.append(FaultProxy(server.hostname, server.port).start())
             await monday.wait()
             feed.stop()

@@ -1,6 +1,6 @@
 """A worker on the changes feed that sends mail and marks the message."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -29,8 +29,8 @@ async def main() -> None:
             """Called at least once for each change, in order for each document."""
             message = change.document
             if message is None or message.notified:
-                return  # it was deleted, or this change is our own mark
-            sent.append(message.to)  # your mail server, with change.id in the Message-ID
+                return  # the message was deleted, or the change is our own mark
+            sent.append(message.to)  # send it here, with change.id in the Message-ID
             await messages.update(change.id, {"notified": True})
             if len(sent) == 2:
                 worker.stop()

@@ -1,15 +1,15 @@
-"""Ends a recipe with a word of help when no CouchDB answers where it will look for one."""
+"""Exits with a hint if no CouchDB server answers at the URL that the recipe will use."""
 
 import os
 import socket
 import sys
 from urllib.parse import urlsplit
 
-HELP = """Nobody answers at {host}:{port}. Start a server there:
+HELP = """No server answers at {host}:{port}. Start a server there:
 
     docker run --rm -p {port}:5984 -e COUCHDB_USER=admin -e COUCHDB_PASSWORD=password couchdb:3
 
-or say where one is: COUCHDB_URL=http://name:password@host:port python {program}"""
+or set the URL of a server: COUCHDB_URL=http://name:password@host:port python {program}"""
 
 STORE = os.environ.get("STORE_URL")
 URL = STORE or os.environ.get("COUCHDB_URL") or "http://admin:password@127.0.0.1:5984"

@@ -1,6 +1,6 @@
-"""Documents with an id of one's own: the e-mail address, and what becomes of duplicates."""
+"""Documents whose id is the e-mail address, and what happens to duplicates."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -25,7 +25,7 @@ with Store.from_url(URL, namespace="own_ids") as store:
     except Conflict as error:
         print(error.status, error.reason)
 
-    # Without `id_from` the id is a fresh UUID, whose order is that of creation.
+    # Without `id_from` the id is a new UUID; such ids sort by the time of creation.
     notes = store.repository("notes", User)
     first, second = (notes.create(User(email=ada.email, name=name)) for name in ("a", "b"))
     print(first.id < second.id, len(first.id))

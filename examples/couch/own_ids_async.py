@@ -1,6 +1,6 @@
-"""Documents with an id of one's own: the e-mail address, and what becomes of duplicates."""
+"""Documents whose id is the e-mail address, and what happens to duplicates."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -27,7 +27,7 @@ async def main() -> None:
         except Conflict as error:
             print(error.status, error.reason)
 
-        # Without `id_from` the id is a fresh UUID, whose order is that of creation.
+        # Without `id_from` the id is a new UUID; such ids sort by the time of creation.
         notes = store.repository("notes", User)
         first = await notes.create(User(email=ada.email, name="a"))
         second = await notes.create(User(email=ada.email, name="b"))

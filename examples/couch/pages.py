@@ -1,6 +1,6 @@
-"""Pages: many messages in the same millisecond, and the page before."""
+"""Pages with many messages of the same millisecond, and the previous page."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -31,7 +31,7 @@ with Store.from_url(URL, namespace="pages") as store:
         page = messages.query("inbox", "ada", limit=3, after=page.next)
     print(pages)
 
-    # A message that comes in meanwhile, on a page that was read, moves nothing on the next ones.
+    # A new message on a page that was read already does not move the messages of the next pages.
     messages.create(Message(id="message new", to="ada", at=1))
     while page.previous is not None:
         page = messages.query("inbox", "ada", limit=3, after=page.previous)

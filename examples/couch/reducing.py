@@ -1,6 +1,6 @@
-"""Reduce: how many messages somebody has."""
+"""Reduce: count the messages of a person."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -22,7 +22,7 @@ with Store.from_url(URL, namespace="reducing") as store:
     for to, year in [("ada", 2013), ("ada", 2014), ("ada", 2014), ("charles", 2014)]:
         messages.create(Message(to=to, year=year))
 
-    # On CouchDB these are answered by the reducer `_count` from the inner nodes of the index.
+    # On CouchDB the reduce function `_count` answers these from the inner nodes of the index.
     print(messages.count("by_year", "ada"), messages.count("by_year", "ada", 2014))
     print(messages.counts("by_year"))
     print(messages.counts("by_year", depth=2))

@@ -1,6 +1,6 @@
-"""Reduce: how many messages somebody has."""
+"""Reduce: count the messages of a person."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -24,7 +24,7 @@ async def main() -> None:
         for to, year in [("ada", 2013), ("ada", 2014), ("ada", 2014), ("charles", 2014)]:
             await messages.create(Message(to=to, year=year))
 
-        # On CouchDB these are answered by the reducer `_count` from the inner nodes of the index.
+        # On CouchDB the reduce function `_count` answers these from the inner nodes of the index.
         print(await messages.count("by_year", "ada"), await messages.count("by_year", "ada", 2014))
         print(await messages.counts("by_year"))
         print(await messages.counts("by_year", depth=2))

@@ -1,6 +1,6 @@
-"""Update the whole document; a conflict is left to the client."""
+"""Update the whole document; the client decides what to do about a conflict."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -18,18 +18,18 @@ class User(Document):
 with Store.from_url(URL, namespace="replace") as store:
     users = store.repository("users", User)
     mine = users.create(User(name="Ada"))
-    theirs = users.get(mine.id)  # somebody else has read the same revision
+    theirs = users.get(mine.id)  # another user has read the same revision
 
     theirs.city = "London"
     print(users.replace(theirs).rev != mine.rev)
 
     mine.name = "Ada Lovelace"
     try:
-        users.replace(mine)  # over a revision that is no longer the latest
+        users.replace(mine)  # with a revision that is no longer the latest
     except Conflict as error:
         print(error.status, error.reason)
 
-    latest = users.get(mine.id)  # read again, decide, and store over what was read
+    latest = users.get(mine.id)  # read again, decide, and store with the new revision
     latest.name = "Ada Lovelace"
     stored = users.replace(latest)
     print(stored.name, stored.city)

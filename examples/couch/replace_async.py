@@ -1,6 +1,6 @@
-"""Update the whole document; a conflict is left to the client."""
+"""Update the whole document; the client decides what to do about a conflict."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -20,18 +20,18 @@ async def main() -> None:
     async with AsyncStore.from_url(URL, namespace="replace") as store:
         users = store.repository("users", User)
         mine = await users.create(User(name="Ada"))
-        theirs = await users.get(mine.id)  # somebody else has read the same revision
+        theirs = await users.get(mine.id)  # another user has read the same revision
 
         theirs.city = "London"
         print((await users.replace(theirs)).rev != mine.rev)
 
         mine.name = "Ada Lovelace"
         try:
-            await users.replace(mine)  # over a revision that is no longer the latest
+            await users.replace(mine)  # with a revision that is no longer the latest
         except Conflict as error:
             print(error.status, error.reason)
 
-        latest = await users.get(mine.id)  # read again, decide, and store over what was read
+        latest = await users.get(mine.id)  # read again, decide, and store with the new revision
         latest.name = "Ada Lovelace"
         stored = await users.replace(latest)
         print(stored.name, stored.city)

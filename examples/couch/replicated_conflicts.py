@@ -1,6 +1,6 @@
-"""Find and resolve the conflicts that replication left."""
+"""Find and resolve conflicts that replication has left."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -22,7 +22,7 @@ def replicate(couch: Couch, source: str, target: str) -> None:
 
 
 def merge(versions: list[Traveller]) -> Traveller:
-    """What shall be, from the open versions and nothing else: other sites may merge them too."""
+    """Return the merge. It depends on the versions only, since other sites may merge them too."""
     cities = {city for version in versions for city in version.visited}
     return versions[0].model_copy(update={"visited": sorted(cities)})
 
@@ -36,7 +36,7 @@ with Couch(URL) as couch:
     london.create(Traveller(id="ada", visited=["London"]))
     replicate(couch, "recipe_london", "recipe_paris")
 
-    # The sites are cut off from each other, and both change the document.
+    # The sites are disconnected, and both change the document.
     london.update("ada", {"visited": ["London", "Bath"]})
     paris.update("ada", {"visited": ["London", "Lyon"]})
     replicate(couch, "recipe_paris", "recipe_london")
@@ -46,5 +46,5 @@ with Couch(URL) as couch:
     print(resolver.resolve("ada").visited)
     print("open versions", len(resolver.read("ada")))
 
-    replicate(couch, "recipe_london", "recipe_paris")  # the decision travels as well
+    replicate(couch, "recipe_london", "recipe_paris")  # the merge is replicated too
     print(paris.get("ada").visited)

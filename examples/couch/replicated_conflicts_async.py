@@ -1,6 +1,6 @@
-"""Find and resolve the conflicts that replication left."""
+"""Find and resolve conflicts that replication has left."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -23,7 +23,7 @@ async def replicate(couch: AsyncCouch, source: str, target: str) -> None:
 
 
 def merge(versions: list[Traveller]) -> Traveller:
-    """What shall be, from the open versions and nothing else: other sites may merge them too."""
+    """Return the merge. It depends on the versions only, since other sites may merge them too."""
     cities = {city for version in versions for city in version.visited}
     return versions[0].model_copy(update={"visited": sorted(cities)})
 
@@ -38,7 +38,7 @@ async def main() -> None:
         await london.create(Traveller(id="ada", visited=["London"]))
         await replicate(couch, "recipe_london", "recipe_paris")
 
-        # The sites are cut off from each other, and both change the document.
+        # The sites are disconnected, and both change the document.
         await london.update("ada", {"visited": ["London", "Bath"]})
         await paris.update("ada", {"visited": ["London", "Lyon"]})
         await replicate(couch, "recipe_paris", "recipe_london")
@@ -49,7 +49,7 @@ async def main() -> None:
         print((await resolver.resolve("ada")).visited)
         print("open versions", len(await resolver.read("ada")))
 
-        await replicate(couch, "recipe_london", "recipe_paris")  # the decision travels as well
+        await replicate(couch, "recipe_london", "recipe_paris")  # the merge is replicated too
         print((await paris.get("ada")).visited)
 
 

@@ -1,6 +1,6 @@
-"""Force a schema: an e-mail address, a user name of 3 to 30 letters and digits, a year of birth."""
+"""Enforce a schema: an e-mail address, a user name of 3 to 30 characters, a year of birth."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -33,7 +33,7 @@ with Store.from_url(URL, namespace="schema") as store:
         users.create(User.model_construct(**bad))
     except InvalidData as error:
         print(error.status)
-        for problem in error.errors:  # every one of them, and never the value
+        for problem in error.errors:  # all errors, without the values
             print(problem["loc"], problem["type"])
 
     ada = users.create(User(email="ada@example.org", username="ada1815"))

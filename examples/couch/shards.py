@@ -1,6 +1,6 @@
-"""Several processes share the ids of one feed; and adding one."""
+"""Several processes share the ids of one feed, and one process is added."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -25,7 +25,7 @@ with Store.from_url(URL, namespace="shards") as store:
     name = f"print {uuid4()}"
 
     def share_out(count: int) -> None:
-        """So many workers, here in threads: in life each is a process with its own number."""
+        """Run so many workers, here in threads; in production each would be a process."""
         shares: list[list[str]] = [[] for _ in range(count)]
         workers: list[ChangesWorker[Job]] = []
 
@@ -49,4 +49,4 @@ with Store.from_url(URL, namespace="shards") as store:
         print(count, "workers; all busy:", all(shares), "together:", len(set().union(*shares)))
 
     share_out(2)
-    share_out(3)  # other shares, so they begin at the beginning: handlers must be idempotent
+    share_out(3)  # new shares start at the beginning of the feed, so handlers must be idempotent

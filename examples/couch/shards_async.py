@@ -1,6 +1,6 @@
-"""Several processes share the ids of one feed; and adding one."""
+"""Several processes share the ids of one feed, and one process is added."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -26,7 +26,7 @@ async def main() -> None:
         name = f"print {uuid4()}"
 
         async def share_out(count: int) -> None:
-            """So many workers, here in tasks: in life each is a process with its own number."""
+            """Run so many workers, here in tasks; in production each would be a process."""
             shares: list[list[str]] = [[] for _ in range(count)]
             workers: list[AsyncChangesWorker[Job]] = []
 
@@ -48,7 +48,7 @@ async def main() -> None:
             print(count, "workers; all busy:", all(shares), "together:", len(set().union(*shares)))
 
         await share_out(2)
-        await share_out(3)  # other shares, so from the beginning: handlers must be idempotent
+        await share_out(3)  # new shares start at the beginning: handlers must be idempotent
 
 
 asyncio.run(main())

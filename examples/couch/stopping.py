@@ -1,6 +1,6 @@
-"""Stop cleanly on SIGINT; and what a sudden death can repeat."""
+"""Stop cleanly on SIGINT, and see what is repeated after a SIGKILL."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -23,7 +23,7 @@ def effect(change: Change[Message]) -> None:
 
 
 def handled_until(how: signal.Signals, name: str) -> list[str]:
-    """Start a worker in another process, wait for three effects, and end it in this way."""
+    """Start a worker in another process, wait for three effects, and send it the signal."""
     command = [sys.executable, __file__, name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         effects = [process.stdout.readline().strip() for _ in range(3)]
@@ -33,7 +33,7 @@ def handled_until(how: signal.Signals, name: str) -> list[str]:
 
 with Store.from_url(URL, namespace="stopping") as store:
     feed = store.changes("messages", Message)
-    # The other process; it saves its position seldom, to show what may be lost.
+    # The other process. It rarely saves its position, to show what may be repeated.
     if len(sys.argv) > 1:
         worker = ChangesWorker(feed, effect, name=sys.argv[1], checkpoint_every=(1_000, 60.0))
         print("clean end after", worker.run().handled, flush=True)

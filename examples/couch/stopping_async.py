@@ -1,6 +1,6 @@
-"""Stop cleanly on SIGINT; and what a sudden death can repeat."""
+"""Stop cleanly on SIGINT, and see what is repeated after a SIGKILL."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -23,7 +23,7 @@ async def effect(change: Change[Message]) -> None:
 
 
 async def handled_until(how: signal.Signals, name: str) -> list[str]:
-    """Start a worker in another process, wait for three effects, and end it in this way."""
+    """Start a worker in another process, wait for three effects, and send it the signal."""
     command = [sys.executable, __file__, name]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     effects = [(await process.stdout.readline()).decode().strip() for _ in range(3)]
@@ -35,7 +35,7 @@ async def handled_until(how: signal.Signals, name: str) -> list[str]:
 async def main() -> None:
     async with AsyncStore.from_url(URL, namespace="stopping") as store:
         feed = store.changes("messages", Message)
-        # The other process; it saves its position seldom, to show what may be lost.
+        # The other process. It rarely saves its position, to show what may be repeated.
         if len(sys.argv) > 1:
             seldom = (1_000, 60.0)
             worker = AsyncChangesWorker(feed, effect, name=sys.argv[1], checkpoint_every=seldom)

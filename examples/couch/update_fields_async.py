@@ -1,6 +1,6 @@
-"""Update some fields; the last writer wins; thirty writers at once all succeed."""
+"""Update some fields: the last writer wins, and thirty writers at once all succeed."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -22,7 +22,7 @@ async def main() -> None:
         users = store.repository("users", User)
         ada = await users.create(User(name="Ada"))
 
-        # Each names what it changes and nothing else. Who was overtaken merges and tries again.
+        # Each names only the fields it changes. After a conflict `update` merges again.
         changes = [{"city": f"city {n}"} for n in range(15)]
         changes += [{"language": f"language {n}"} for n in range(15)]
         stored = await asyncio.gather(*(users.update(ada.id, change) for change in changes))

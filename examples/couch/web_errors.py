@@ -1,4 +1,4 @@
-"""One tree of errors, handed to FastAPI, Flask, Django and Litestar."""
+"""One tree of errors in FastAPI, Flask, Django and Litestar."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ from datapatterns.web import litestar as for_litestar
 
 
 def register(*request: Any) -> None:
-    """A view as short as it can be: it catches nothing."""
+    """A view that catches no error."""
     raise Conflict("the address is taken", reason="exists")
 
 

@@ -1,6 +1,6 @@
-"""Filters, inactivity, pausing and events: the whole of a feed."""
+"""All options of a feed: a filter, inactivity, pausing and events."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -33,7 +33,7 @@ with Store.from_url(URL, namespace="whole_feed") as store:
     try:
         for change in feed.follow(since=start):
             print(change.document.text)
-            feed.pause()  # nothing is handed out, and nothing is kept in memory meanwhile
+            feed.pause()  # no change is handed out or kept in memory
             threading.Timer(0.1, feed.resume).start()
     except TimedOut:
         print("nothing for two seconds")

@@ -1,6 +1,6 @@
 """Query a view together with the documents."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -18,11 +18,11 @@ with Couch(URL) as couch:
     for number, (to, text) in enumerate([("ada", "Hello"), ("ada", "Again"), ("charles", "Hi")]):
         messages.put(f"{number}", {"to": to, "text": text})
 
-    # The rows hold nothing but the key; the documents are looked up by the server, as they are now.
+    # The rows hold only the key; the server adds the documents as they are now.
     query = Query(keys=["ada"], include_docs=True)
     for row in messages.rows("inbox", "by_recipient", query):
         print(row.id, row.document["text"])
 
-    # Several recipients in one request, each in their place.
+    # Several recipients in one request, in the given order.
     query = Query(keys=["charles", "nobody", "ada"])
     print([(row.key, row.id) for row in messages.rows("inbox", "by_recipient", query)])

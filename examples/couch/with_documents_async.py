@@ -1,6 +1,6 @@
 """Query a view together with the documents."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -22,12 +22,12 @@ async def main() -> None:
         for number, (to, text) in enumerate(MESSAGES):
             await messages.put(f"{number}", {"to": to, "text": text})
 
-        # The rows hold nothing but the key; the server looks the documents up, as they are now.
+        # The rows hold only the key; the server adds the documents as they are now.
         query = Query(keys=["ada"], include_docs=True)
         for row in await messages.rows("inbox", "by_recipient", query):
             print(row.id, row.document["text"])
 
-        # Several recipients in one request, each in their place.
+        # Several recipients in one request, in the given order.
         query = Query(keys=["charles", "nobody", "ada"])
         print([(row.key, row.id) for row in await messages.rows("inbox", "by_recipient", query)])
 

@@ -12,11 +12,11 @@ PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 with Level.open(PATH) as level:
     level.clear()
     people, trail = level.sublevel("people"), level.sublevel("trail")
-    numbers = count()  # a program that runs twice goes on after the last key of the trail
+    numbers = count()  # a real program would continue after the last key of the trail
 
     @people.hooks.prewrite.add
     def audit(operation: Operation, batch: HookBatch) -> None:
-        """Note every change under the person's name, in order; stored with it, or not at all."""
+        """Add an entry under the person's name; it is stored together with the change."""
         before = batch.get(operation.key)
         entry = {"type": operation.type, "before": before, "at": datetime.now(UTC).isoformat()}
         batch.put(f"{operation.key}/{next(numbers):08}", entry, sublevel=trail)

@@ -15,11 +15,11 @@ async def main() -> None:
     async with AsyncLevel.open(PATH) as level:
         await level.clear()
         people, trail = level.sublevel("people"), level.sublevel("trail")
-        numbers = count()  # a program that runs twice goes on after the last key of the trail
+        numbers = count()  # a real program would continue after the last key of the trail
 
         @people.hooks.prewrite.add
-        def audit(operation: Operation, batch: HookBatch) -> None:  # a plain function here as well
-            """Note every change under the person's name, in order; stored with it or not at all."""
+        def audit(operation: Operation, batch: HookBatch) -> None:  # a plain function here too
+            """Add an entry under the person's name; it is stored together with the change."""
             before = batch.get(operation.key)
             entry = {"type": operation.type, "before": before, "at": datetime.now(UTC).isoformat()}
             batch.put(f"{operation.key}/{next(numbers):08}", entry, sublevel=trail)

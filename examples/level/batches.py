@@ -1,4 +1,4 @@
-"""Batches: a list of operations, or a chain of them; all of it or nothing."""
+"""Batches: a list of operations, or a chain of calls; stored as a whole or not at all."""
 
 import os
 from pathlib import Path
@@ -22,7 +22,7 @@ with Level.open(PATH) as level:
     level.batch().put("mary", 1780).delete("charles").write()
     print(list(level.keys()))
 
-    # One bad operation, and nothing of the batch is stored.
+    # If one operation is bad, nothing of the batch is stored.
     try:
         level.batch(
             [

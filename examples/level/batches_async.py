@@ -1,4 +1,4 @@
-"""Batches: a list of operations, or a chain of them; all of it or nothing."""
+"""Batches: a list of operations, or a chain of calls; stored as a whole or not at all."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ async def main() -> None:
         await level.batch().put("mary", 1780).delete("charles").write()
         print(await names(level))
 
-        # One bad operation, and nothing of the batch is stored.
+        # If one operation is bad, nothing of the batch is stored.
         try:
             await level.batch(
                 [

@@ -16,7 +16,7 @@ with Level.open(PATH) as level:
 
     @people.hooks.prewrite.add
     def index(operation: Operation, batch: HookBatch) -> None:
-        """Take the old entry out and put the new one in, in the same step as the record."""
+        """Remove the old entry and add the new one, in the same step as the record."""
         old, new = batch.get(operation.key), operation.value
         if old is not None:
             batch.delete(pack((old["born"], operation.key)), sublevel=by_birthyear)
@@ -32,4 +32,4 @@ with Level.open(PATH) as level:
     after: dict[str, Any] = {}
     while page := list(by_birthyear.keys(limit=2, **after)):
         print([unpack(entry) for entry in page])
-        after = {"gt": page[-1]}  # the next page begins behind the last entry
+        after = {"gt": page[-1]}  # the next page begins after the last entry

@@ -20,8 +20,8 @@ async def main() -> None:
         )
 
         @people.hooks.prewrite.add
-        def index(operation: Operation, batch: HookBatch) -> None:  # a plain function here as well
-            """Take the old entry out and put the new one in, in the same step as the record."""
+        def index(operation: Operation, batch: HookBatch) -> None:  # a plain function here too
+            """Remove the old entry and add the new one, in the same step as the record."""
             old, new = batch.get(operation.key), operation.value
             if old is not None:
                 batch.delete(pack((old["born"], operation.key)), sublevel=by_birthyear)
@@ -37,7 +37,7 @@ async def main() -> None:
         after: dict[str, Any] = {}
         while page := [entry async for entry in by_birthyear.keys(limit=2, **after)]:
             print([unpack(entry) for entry in page])
-            after = {"gt": page[-1]}  # the next page begins behind the last entry
+            after = {"gt": page[-1]}  # the next page begins after the last entry
 
 
 asyncio.run(main())

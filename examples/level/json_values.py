@@ -1,4 +1,4 @@
-"""JSON values: what goes in comes out, and what JSON cannot hold is refused."""
+"""JSON values: they come back equal, and values that JSON cannot represent are refused."""
 
 import os
 from pathlib import Path

@@ -10,12 +10,12 @@ from datapatterns.level import Level
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 
 with Level.open(PATH) as level:
-    # A digest in hex takes half the room: on disk it is 4 bytes, not 8.
+    # A digest in hex needs half the space: on disk it is 4 bytes, not 8.
     avatars = level.sublevel("avatars", key_encoding="hex", value_encoding="base64")
     avatars.put("c0ffee00", "aGVsbG8=")
     print(avatars.get("c0ffee00"))
 
-    # The same keys and values, looked at as what is really stored.
+    # The same keys and values as the bytes that are stored.
     raw = level.sublevel("avatars", key_encoding="binary", value_encoding="binary")
     print(list(raw.items()))
 
@@ -24,7 +24,7 @@ with Level.open(PATH) as level:
     except InvalidArgument as error:
         print(error.code)
 
-    # Anything with `encode` and `decode` is an encoding. Big-endian keeps numbers in their order.
+    # Any object with `encode` and `decode` is an encoding. Big-endian bytes keep numbers in order.
     number = NamedCodec("u32", lambda n: n.to_bytes(4, "big"), lambda b: int.from_bytes(b, "big"))
     years = level.sublevel("years", key_encoding=number, value_encoding="utf8")
     years.batch([{"type": "put", "key": y, "value": f"year {y}"} for y in (2014, 9, 300)])

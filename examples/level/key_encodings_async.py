@@ -10,18 +10,18 @@ from datapatterns.level import AsyncLevel
 
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 
-# Anything with `encode` and `decode` is an encoding. Big-endian keeps numbers in their order.
+# Any object with `encode` and `decode` is an encoding. Big-endian bytes keep numbers in order.
 NUMBER = NamedCodec("u32", lambda n: n.to_bytes(4, "big"), lambda b: int.from_bytes(b, "big"))
 
 
 async def main() -> None:
     async with AsyncLevel.open(PATH) as level:
-        # A digest in hex takes half the room: on disk it is 4 bytes, not 8.
+        # A digest in hex needs half the space: on disk it is 4 bytes, not 8.
         avatars = level.sublevel("avatars", key_encoding="hex", value_encoding="base64")
         await avatars.put("c0ffee00", "aGVsbG8=")
         print(await avatars.get("c0ffee00"))
 
-        # The same keys and values, looked at as what is really stored.
+        # The same keys and values as the bytes that are stored.
         raw = level.sublevel("avatars", key_encoding="binary", value_encoding="binary")
         print([item async for item in raw.items()])
 

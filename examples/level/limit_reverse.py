@@ -1,4 +1,4 @@
-"""The first few, the last few, and the one before a key."""
+"""The first few records, the last few, and the record before a key."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ with Level.open(PATH) as level:
     print(list(level.keys(limit=3)))
     print(list(level.keys(limit=3, reverse=True)))  # from the end, backwards
 
-    # A range keeps its meaning in reverse: gte and lt bound the same keys, read the other way.
+    # In reverse, gte and lt select the same keys, which are read backwards.
     print(list(level.keys(gte="002", lt="005", reverse=True)))
-    print(next(iter(level.keys(lt="007", reverse=True, limit=1))))  # the one before
+    print(next(iter(level.keys(lt="007", reverse=True, limit=1))))  # the nearest before
     print(list(level.keys(limit=0)))

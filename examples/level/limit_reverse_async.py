@@ -1,4 +1,4 @@
-"""The first few, the last few, and the one before a key."""
+"""The first few records, the last few, and the record before a key."""
 
 import asyncio
 import os
@@ -17,9 +17,9 @@ async def main() -> None:
         print([key async for key in level.keys(limit=3)])
         print([key async for key in level.keys(limit=3, reverse=True)])  # from the end, backwards
 
-        # A range keeps its meaning in reverse: gte and lt bound the same keys, read the other way.
+        # In reverse, gte and lt select the same keys, which are read backwards.
         print([key async for key in level.keys(gte="002", lt="005", reverse=True)])
-        print(await anext(level.keys(lt="007", reverse=True, limit=1)))  # the one before
+        print(await anext(level.keys(lt="007", reverse=True, limit=1)))  # the nearest before
         print([key async for key in level.keys(limit=0)])
 
 

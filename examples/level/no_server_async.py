@@ -1,4 +1,4 @@
-"""A counter, a queue, a limiter and a changes feed in one directory, with no server at all."""
+"""A counter, a queue, a limiter and a changes feed in one directory, without a server."""
 
 import asyncio
 import os

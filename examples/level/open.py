@@ -1,4 +1,4 @@
-"""Open a database, and share one handle of it."""
+"""Open a database once, and share the handle."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ def greet(level: Level) -> str:
     return level.get("greeting", "nobody has said anything")
 
 
-with Level.open(PATH) as level:  # the directory is made, with its parents
+with Level.open(PATH) as level:  # creates the directory and its parents
     level.put("greeting", "hello")
     print(greet(level))
 

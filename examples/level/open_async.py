@@ -1,4 +1,4 @@
-"""Open a database, and share one handle of it."""
+"""Open a database once, and share the handle."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ async def greet(level: AsyncLevel) -> str:
 
 
 async def main() -> None:
-    async with AsyncLevel.open(PATH) as level:  # the directory is made, with its parents
+    async with AsyncLevel.open(PATH) as level:  # creates the directory and its parents
         await level.put("greeting", "hello")
         print(await greet(level))
 

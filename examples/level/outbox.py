@@ -14,7 +14,7 @@ def send(level: Level, sender: str, to: str, at: str, text: str) -> None:
     outbox = level.sublevel("outbox").sublevel(sender)
     inbox = level.sublevel("inbox").sublevel(to)
     level.batch().put(at, message, sublevel=outbox).put(at, message, sublevel=inbox).write(
-        sync=True  # on disk when this returns, whatever happens to the power
+        sync=True  # the write is on disk when this returns
     )
 
 

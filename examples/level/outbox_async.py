@@ -15,7 +15,7 @@ async def send(level: AsyncLevel, sender: str, to: str, at: str, text: str) -> N
     outbox = level.sublevel("outbox").sublevel(sender)
     inbox = level.sublevel("inbox").sublevel(to)
     batch = level.batch().put(at, message, sublevel=outbox).put(at, message, sublevel=inbox)
-    await batch.write(sync=True)  # on disk when this returns, whatever happens to the power
+    await batch.write(sync=True)  # the write is on disk when this returns
 
 
 async def main() -> None:

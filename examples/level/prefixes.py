@@ -1,4 +1,4 @@
-"""Several kinds of records in one keyspace, by prefix; and why the upper bound matters."""
+"""Several kinds of records in one keyspace, by prefix, and why the upper bound matters."""
 
 import os
 from pathlib import Path
@@ -14,10 +14,10 @@ with Level.open(PATH) as level:
     for one, other in (("ada", "ann"), ("ada", "charles"), ("adam", "eve")):
         level.put(f"friend/{one}/{other}", True)
 
-    # Ada's friends are between "friend/ada/" and the next string that does not begin so: "/" + 1
+    # Ada's friends are between "friend/ada/" and the next string without that prefix: "/" + 1
     # is "0". Without an upper bound the scan would run on into the next kind of record.
     print(list(level.keys(gte="friend/ada/", lt="friend/ada0")))
     print(list(level.keys(gte="friend/ada/")))
 
-    # And without the "/" at the end, Ada would have Adam's friends as well.
+    # Without the "/" at the end the range has Adam's friends as well.
     print(list(level.keys(gte="friend/ada", lt="friend/adb")))

@@ -1,4 +1,4 @@
-"""Several kinds of records in one keyspace, by prefix; and why the upper bound matters."""
+"""Several kinds of records in one keyspace, by prefix, and why the upper bound matters."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ async def main() -> None:
         for one, other in (("ada", "ann"), ("ada", "charles"), ("adam", "eve")):
             await level.put(f"friend/{one}/{other}", True)
 
-        # Ada's friends are between "friend/ada/" and the next string that does not begin so:
+        # Ada's friends are between "friend/ada/" and the next string without that prefix:
         # "/" + 1 is "0". Without an upper bound the scan would run on into the next kind of record.
         print([key async for key in level.keys(gte="friend/ada/", lt="friend/ada0")])
         print([key async for key in level.keys(gte="friend/ada/")])
 
-        # And without the "/" at the end, Ada would have Adam's friends as well.
+        # Without the "/" at the end the range has Adam's friends as well.
         print([key async for key in level.keys(gte="friend/ada", lt="friend/adb")])
 
 

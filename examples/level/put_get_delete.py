@@ -1,4 +1,4 @@
-"""Put, get and delete; and what a missing key gives."""
+"""Put, get and delete, and what the methods return for a missing key."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ with Level.open(PATH) as level:
     print(level.get_many(["ada", "bob"]))
 
     level.delete("ada")
-    level.delete("ada")  # removing what is not there is no error
+    level.delete("ada")  # deleting a missing key is not an error
     print(level.get("ada"), level.get("ada", "unknown"))
     try:
         level.get_or_raise("ada")

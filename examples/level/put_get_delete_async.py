@@ -1,4 +1,4 @@
-"""Put, get and delete; and what a missing key gives."""
+"""Put, get and delete, and what the methods return for a missing key."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ async def main() -> None:
         print(await level.get_many(["ada", "bob"]))
 
         await level.delete("ada")
-        await level.delete("ada")  # removing what is not there is no error
+        await level.delete("ada")  # deleting a missing key is not an error
         print(await level.get("ada"), await level.get("ada", "unknown"))
         try:
             await level.get_or_raise("ada")

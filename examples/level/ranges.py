@@ -1,4 +1,4 @@
-"""Ranges: from a key on, up to a key, with the ends or without them."""
+"""Ranges: from one key up to another, with or without the ends."""
 
 import os
 from pathlib import Path

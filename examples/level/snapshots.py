@@ -1,4 +1,4 @@
-"""A consistent view: what is overwritten during a scan does not show in it."""
+"""A consistent view: a scan does not see writes that happen while it runs."""
 
 import os
 from pathlib import Path
@@ -14,8 +14,8 @@ with Level.open(PATH) as level:
     # An iterator sees the store as it was when the iterator was made.
     total = 0
     for balance in level.values():
-        level.put("account 3", 0)  # overwritten before the scan gets there
-        level.put("account 9", 1)  # added behind it
+        level.put("account 3", 0)  # overwritten before the scan reads it
+        level.put("account 9", 1)  # added after the last key
         total += balance
     print(total, sum(level.values()))
 

@@ -1,4 +1,4 @@
-"""A consistent view: what is overwritten during a scan does not show in it."""
+"""A consistent view: a scan does not see writes that happen while it runs."""
 
 import asyncio
 import os
@@ -17,8 +17,8 @@ async def main() -> None:
         # An iterator sees the store as it was when the iterator was made.
         total = 0
         async for balance in level.values():
-            await level.put("account 3", 0)  # overwritten before the scan gets there
-            await level.put("account 9", 1)  # added behind it
+            await level.put("account 3", 0)  # overwritten before the scan reads it
+            await level.put("account 9", 1)  # added after the last key
             total += balance
         print(total, sum([balance async for balance in level.values()]))
 

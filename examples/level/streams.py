@@ -1,4 +1,4 @@
-"""Go through records, keys only or values only, in the order of the keys."""
+"""Read records, only keys or only values, in the order of the keys."""
 
 import os
 from pathlib import Path
@@ -17,7 +17,7 @@ with Level.open(PATH) as level:
     print(list(level.keys()))
     print(max(level.values()))
 
-    # Rows are fetched as they are needed, so a scan of millions takes no memory for them.
-    # Whoever stops early closes it, by `with`.
+    # Records are read as they are needed, so a scan of millions needs little memory.
+    # To stop early, close the iterator with a `with` block.
     with level.items() as entries:
         print(next(iter(entries)))

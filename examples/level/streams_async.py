@@ -1,4 +1,4 @@
-"""Go through records, keys only or values only, in the order of the keys."""
+"""Read records, only keys or only values, in the order of the keys."""
 
 import asyncio
 import os
@@ -20,8 +20,8 @@ async def main() -> None:
         print([name async for name in level.keys()])
         print(max([born async for born in level.values()]))
 
-        # Rows are fetched 1,000 at a time, so a scan of millions takes no memory for them.
-        # Whoever stops early closes it.
+        # Records are read 1,000 at a time, so a scan of millions needs little memory.
+        # To stop early, close the iterator.
         entries = level.items()
         print(await anext(entries))
         entries.close()

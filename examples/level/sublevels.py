@@ -20,9 +20,9 @@ with Level.open(PATH) as level:
     inbox.put("2014-01-15T09:05", {"from": "charles", "text": "It stopped."})
     messages.sublevel("charles").put("2014-01-15T09:30", {"from": "ada", "text": "Oil it."})
 
-    print(list(people.keys()))  # a sublevel has keys of its own, and no other's
+    print(list(people.keys()))  # only the keys of this sublevel
     print([message["text"] for message in inbox.values(reverse=True, limit=1)])
-    print([key for key in level.keys() if "2014-01-15T09:30" in key])  # as it lies on disk
+    print([key for key in level.keys() if "2014-01-15T09:30" in key])  # the key as it is on disk
 
     inbox.clear()
     print(len(list(inbox.keys())), len(list(messages.sublevel("charles").keys())))

@@ -27,9 +27,9 @@ async def main() -> None:
         await inbox.put("2014-01-15T09:05", {"from": "charles", "text": "It stopped."})
         await other.put("2014-01-15T09:30", {"from": "ada", "text": "Oil it."})
 
-        print([key async for key in people.keys()])  # a sublevel has keys of its own, no other's
+        print([key async for key in people.keys()])  # only the keys of this sublevel
         print([message["text"] async for message in inbox.values(reverse=True, limit=1)])
-        # As it lies on disk.
+        # The key as it is on disk.
         print([key async for key in level.keys() if "2014-01-15T09:30" in key])
 
         await inbox.clear()

@@ -1,6 +1,6 @@
-"""Wait at the queue instead of polling it."""
+"""Wait for the queue instead of polling it."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -13,7 +13,7 @@ URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 
 async def main() -> None:
-    # A socket timeout that ends before the wait does would break it off: so none, or a longer one.
+    # The socket timeout must be longer than the wait, or the wait ends with an error.
     async with (
         redis.Redis.from_url(URL, decode_responses=True, socket_timeout=10) as client,
         asyncio.TaskGroup() as tasks,
@@ -26,9 +26,9 @@ async def main() -> None:
 
         tasks.create_task(push())
         start = time.monotonic()
-        print(await client.blpop(["recipe:jobs"], timeout=5))  # answered as soon as there is one
+        print(await client.blpop(["recipe:jobs"], timeout=5))  # answers as soon as there is a job
         print("before the timeout:", time.monotonic() - start < 5)
-        # The first list comes first.
+        # The first list has priority.
         print(await client.blpop(["recipe:urgent", "recipe:jobs"], timeout=5))
         print(await client.blpop(["recipe:jobs"], timeout=0.1))
 

@@ -1,6 +1,6 @@
-"""Counters by day, month, year and in total, and keeping them small."""
+"""Counters by day, month, year and in total, some of which are kept for a limited time."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -21,12 +21,12 @@ async def main() -> None:
         visits = store.calendar_counter("visits")
         await visits.forget("ada")
         for at in (day(1, 15), day(1, 15), day(1, 17), day(2, 1)):
-            counts = await visits.add("ada", at=at)  # every bucket, in one step
+            counts = await visits.add("ada", at=at)  # all buckets in one step
         print(counts)
         print(await visits.read("ada", "2014-01"), await visits.read("ada", "2014-01-15"))
         print(await visits.series("ada", "day", day(1, 15), day(1, 18)))
 
-        # Days are kept for 400 days and months for ten years, without any job that cleans up.
+        # Days are kept for 400 days and months for ten years; no cleaning job is needed.
         keep = {"day": timedelta(days=400), "month": timedelta(days=3_650)}
         small = store.calendar_counter("visits kept small", keep=keep)
         await small.forget("ada")

@@ -1,6 +1,6 @@
-"""Choose commands by their cost: O(1) against O(N), measured."""
+"""Choose commands by their cost: O(1) and O(N), measured."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -14,7 +14,7 @@ URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 
 async def microseconds(call: Callable[[], Awaitable[object]]) -> float:
-    """The quickest of five."""
+    """Return the shortest time of five calls."""
     times = []
     for _ in range(5):
         start = time.perf_counter()

@@ -1,6 +1,6 @@
-"""INCR, INCRBY, DECR, DECRBY; and a counter that counts a repeated call once."""
+"""INCR, INCRBY, DECR and DECRBY, and a counter that counts a repeated call only once."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -17,8 +17,8 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
     print(client.incr("recipe:hits"), client.incrby("recipe:hits", 10))
     print(client.decr("recipe:hits"), client.decrby("recipe:hits", 4))
 
-    # redis-py sends INCR again by itself when a reply got lost, and so may count it twice. The
-    # pattern sends it once, and with an `op_id` whoever is in doubt may repeat it.
+    # When a reply is lost, redis-py sends INCR again by itself, and may count it twice. The
+    # pattern sends it once; with an `op_id` a caller may repeat it safely.
     hits = Counter(client, "hits")
     hits.reset()
     order = str(uuid4())

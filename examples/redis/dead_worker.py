@@ -1,6 +1,6 @@
 """A worker process is killed in the middle of a job; another one does the job."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -27,7 +27,7 @@ with Store.from_url(URL, namespace="dead_worker") as store:
     queue.push({"name": "sweep"})
     with subprocess.Popen([sys.executable, __file__, "worker"], stdout=subprocess.PIPE) as other:
         print("the other process", other.stdout.readline().decode().strip())
-        other.kill()  # no chance to clean up
+        other.kill()  # it cannot clean up
 
     def finish(job: dict[str, str]) -> None:
         print("this process did", job["name"])

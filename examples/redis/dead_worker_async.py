@@ -1,6 +1,6 @@
 """A worker process is killed in the middle of a job; another one does the job."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -29,7 +29,7 @@ async def main() -> None:
         command = sys.executable, __file__, "worker"
         other = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
         print("the other process", (await other.stdout.readline()).decode().strip())
-        other.kill()  # no chance to clean up
+        other.kill()  # it cannot clean up
         await other.wait()
 
         async def finish(job: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """An emitter across two processes."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -20,7 +20,7 @@ with Store.from_url(URL, namespace="emitter") as store, store.emitter("office") 
         sys.exit()
 
     def note(payload: dict[str, str], event: str) -> None:
-        """A listener of a pattern is told which event it was."""
+        """Print the event; a listener of a pattern gets its name as a second argument."""
         if event == "office.closed":
             closed.set()
         else:
@@ -29,7 +29,7 @@ with Store.from_url(URL, namespace="emitter") as store, store.emitter("office") 
     closed, first = threading.Event(), []
     events.on("*", note)
     events.once("mail.arrived", first.append)
-    print("listening")  # whatever is emitted from now on is heard
+    print("listening")  # every event that is emitted from now on arrives
 
     subprocess.run([sys.executable, __file__, "other"], check=True)
     closed.wait(10)

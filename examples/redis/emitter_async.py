@@ -1,6 +1,6 @@
 """An emitter across two processes."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -24,7 +24,7 @@ async def main() -> None:
             return
 
         def note(payload: dict[str, str], event: str) -> None:
-            """A listener of a pattern is told which event it was."""
+            """Print the event; a listener of a pattern gets its name as a second argument."""
             if event == "office.closed":
                 closed.set()
             else:
@@ -33,7 +33,7 @@ async def main() -> None:
         closed, first = asyncio.Event(), []
         await events.on("*", note)
         await events.once("mail.arrived", first.append)
-        print("listening")  # whatever is emitted from now on is heard
+        print("listening")  # every event that is emitted from now on arrives
 
         other = await asyncio.create_subprocess_exec(sys.executable, __file__, "other")
         await asyncio.wait_for(closed.wait(), 10)

@@ -1,6 +1,6 @@
-"""Expiry: set afterwards, and in one step; watching a key vanish."""
+"""Expiry: set it afterwards or in one step, and watch a key expire."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -14,20 +14,20 @@ URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 async def main() -> None:
     async with redis.Redis.from_url(URL, decode_responses=True) as client:
         await client.set("recipe:session", "ada")
-        print(await client.ttl("recipe:session"))  # -1: it has no end
+        print(await client.ttl("recipe:session"))  # -1: the key does not expire
         await client.expire("recipe:session", 60)
         print(50 < await client.ttl("recipe:session") <= 60)
 
-        # A program that dies between these two steps leaves a key for ever. So do it in one:
+        # If a program dies between these two steps, the key stays for ever. So use one step:
         await client.set("recipe:session", "ada", px=150)
         while (left := await client.pttl("recipe:session")) > 0:
             assert left <= 150, "milliseconds"
             await asyncio.sleep(0.02)
-        # -2: there is no such key
+        # -2: the key does not exist
         print(await client.get("recipe:session"), await client.pttl("recipe:session"))
 
         await client.set("recipe:session", "ada", ex=60)
-        await client.set("recipe:session", "grace")  # a plain SET takes the expiry away
+        await client.set("recipe:session", "grace")  # a plain SET removes the expiry
         print(await client.ttl("recipe:session"))
         await client.set("recipe:session", "grace", ex=60)
         await client.set("recipe:session", "ada", keepttl=True)

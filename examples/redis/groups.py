@@ -1,6 +1,6 @@
-"""Groups: add, remove, belongs; and the groups somebody is in."""
+"""Groups: add and remove members, test membership, and list the groups of a member."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os

@@ -1,6 +1,6 @@
 """Read, decide and write in one step, in Lua."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -10,10 +10,10 @@ import redis
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
-# Nothing else runs while a script runs, so nobody can be faster and nothing needs a retry.
+# The server runs no other command while a script runs, so no retry is needed.
 BOOK = """
--- Returns how many seats are left, or -1 if there were none.
--- KEYS: the seats. ARGV: how many to book.
+-- Returns how many seats are left, or -1 if there were too few.
+-- KEYS: the number of seats. ARGV: how many to book.
 local seats = tonumber(redis.call('GET', KEYS[1]) or '0')
 if seats < tonumber(ARGV[1]) then return -1 end
 return redis.call('DECRBY', KEYS[1], ARGV[1])

@@ -1,6 +1,6 @@
-"""What a lost connection does: a gap that is announced, or a history that has none."""
+"""After a lost connection: a gap that is announced, or a history without a gap."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -15,7 +15,7 @@ URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 
 async def cut_off(client: redis.Redis, events: AsyncEmitter, heard: list[object]) -> None:
-    """Lose the connection, emit meanwhile and afterwards, and wait for the last event."""
+    """Kill the connection, emit while it is lost and afterwards, and wait for the last event."""
     last = asyncio.Event()
     await events.on("news", heard.append)
     await events.on("last", lambda payload: last.set())

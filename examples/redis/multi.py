@@ -1,6 +1,6 @@
-"""MULTI: several commands at once, with nobody in between."""
+"""MULTI: several commands in one step, with no other client in between."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -15,11 +15,11 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
     with client.pipeline(transaction=True) as pipe:  # MULTI … EXEC, in one round trip
         pipe.decrby("recipe:ada", 30)
         pipe.incrby("recipe:charles", 30)
-        print(client.mget("recipe:ada", "recipe:charles"))  # nothing has happened yet
+        print(client.mget("recipe:ada", "recipe:charles"))  # the commands have not run yet
         pipe.execute()
     print(client.mget("recipe:ada", "recipe:charles"))
 
-    # MULTI does not undo: a command that fails leaves the others done.
+    # MULTI has no rollback: if one command fails, the others take effect.
     client.set("recipe:name", "Ada")
     with client.pipeline(transaction=True) as pipe:
         pipe.incrby("recipe:ada", 1)

@@ -1,6 +1,6 @@
 """Reading inside MULTI: the results come in the order of the commands."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -16,7 +16,7 @@ async def main() -> None:
         await client.delete("recipe:tasks", "recipe:done")
         await client.rpush("recipe:tasks", "sweep", "cook", "sleep")
 
-        # Commands inside MULTI give nothing yet: whatever they read comes with EXEC.
+        # Commands inside MULTI return nothing yet: EXEC returns all results.
         async with client.pipeline(transaction=True) as pipe:
             pipe.llen("recipe:tasks")
             pipe.lpop("recipe:tasks")
@@ -25,7 +25,7 @@ async def main() -> None:
             length, first, rest, done = await pipe.execute()
         print(length, first, rest, done)
 
-        # So a value read here cannot decide about what is written here. For that see WATCH and Lua.
+        # So a write in this MULTI cannot depend on a value read in it. For that see WATCH and Lua.
 
 
 asyncio.run(main())

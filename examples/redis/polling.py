@@ -1,6 +1,6 @@
 """A queue by push and pop, and a worker that polls it."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import json
@@ -19,10 +19,10 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
 
     idle = 0
     while idle < 3:
-        data = client.lpop("recipe:jobs")  # from the left end: first come, first served
+        data = client.lpop("recipe:jobs")  # from the left end, the oldest first
         if data is None:
             idle += 1
-            time.sleep(0.01)  # asks a hundred times a second, and is still late by as much
+            time.sleep(0.01)  # a hundred requests a second, and still up to 10 ms late
             continue
         print("mail to", json.loads(data)["mail"])
     print("asked three times for nothing")

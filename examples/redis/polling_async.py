@@ -1,6 +1,6 @@
 """A queue by push and pop, and a worker that polls it."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -21,10 +21,10 @@ async def main() -> None:
 
         idle = 0
         while idle < 3:
-            data = await client.lpop("recipe:jobs")  # from the left end: first come, first served
+            data = await client.lpop("recipe:jobs")  # from the left end, the oldest first
             if data is None:
                 idle += 1
-                # It asks a hundred times a second, and is still late by as much.
+                # A hundred requests a second, and still up to 10 ms late.
                 await asyncio.sleep(0.01)
                 continue
             print("mail to", json.loads(data)["mail"])

@@ -1,6 +1,6 @@
-"""By hand: keep what is being worked on in a list of its own, and take it back."""
+"""By hand: keep the jobs of a worker in a list of its own, and take them back when it dies."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -17,16 +17,16 @@ async def main() -> None:
         await client.delete(JOBS, MINE)
         await client.rpush(JOBS, "sweep", "cook")
 
-        # One step moves the job: it is in one list or the other, and never only in a worker.
+        # The job is moved in one step, so it is always in one of the two lists.
         job = await client.lmove(JOBS, MINE, "LEFT", "RIGHT")
         print("working on", job, await client.lrange(JOBS, 0, -1), await client.lrange(MINE, 0, -1))
 
-        # Worker 1 dies here. Whoever finds it dead gives its jobs back, to the head of the queue.
+        # Worker 1 dies here. Another process moves its jobs back to the head of the queue.
         while await client.lmove(MINE, JOBS, "RIGHT", "LEFT"):
             pass
         print("taken back", await client.lrange(JOBS, 0, -1), await client.lrange(MINE, 0, -1))
 
-        # Done: out of the list. If a worker dies between its work and this, the job is done twice.
+        # Done: remove it from the list. If the worker dies just before this, the job is done twice.
         job = await client.lmove(JOBS, MINE, "LEFT", "RIGHT")
         print("done", job, await client.lrem(MINE, 1, job))
 

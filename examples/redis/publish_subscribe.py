@@ -1,6 +1,6 @@
-"""Publish and subscribe by hand: two channels, joining and leaving, JSON messages."""
+"""Publish and subscribe by hand: two channels, JSON messages, unsubscribing."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import json
@@ -18,7 +18,7 @@ with redis.Redis.from_url(URL, decode_responses=True) as client, client.pubsub()
         return kind, message["channel"], json.loads(data) if kind == "message" else data
 
     channel.subscribe("recipe:news", "recipe:sport")
-    print(heard(), heard())  # the server confirms each: only now is anything heard for sure
+    print(heard(), heard())  # the server confirms both; messages arrive from now on
 
     client.publish("recipe:news", json.dumps({"text": "The engine turns."}))
     client.publish("recipe:sport", json.dumps({"score": [2, 1]}))

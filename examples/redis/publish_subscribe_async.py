@@ -1,6 +1,6 @@
-"""Publish and subscribe by hand: two channels, joining and leaving, JSON messages."""
+"""Publish and subscribe by hand: two channels, JSON messages, unsubscribing."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -24,7 +24,7 @@ async def main() -> None:
             return kind, message["channel"], json.loads(data) if kind == "message" else data
 
         await channel.subscribe("recipe:news", "recipe:sport")
-        # The server confirms each: only now is anything heard for sure.
+        # The server confirms both; messages arrive from now on.
         print(await heard(), await heard())
 
         await client.publish("recipe:news", json.dumps({"text": "The engine turns."}))

@@ -1,6 +1,6 @@
-"""A game's ranking, live; of equal scores the one reached first ranks higher."""
+"""The ranking of a game; of two equal scores the one that was reached first ranks higher."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -17,7 +17,7 @@ with Store.from_url(URL, namespace="ranking") as store:
     for player, points in [("ada", 30), ("charles", 20), ("mary", 50), ("ada", 20), ("george", 5)]:
         print(player, "has", game.add(player, points))
 
-    for place in game.top(3):  # Mary had 50 before Ada had
+    for place in game.top(3):  # Mary reached 50 before Ada
         print(place.rank, place.player, place.score)
     print("Charles is number", game.rank("charles"), "of", game.size())
     print([place.player for place in game.around("charles", radius=1)])

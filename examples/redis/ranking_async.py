@@ -1,6 +1,6 @@
-"""A game's ranking, live; of equal scores the one reached first ranks higher."""
+"""The ranking of a game; of two equal scores the one that was reached first ranks higher."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -21,7 +21,7 @@ async def main() -> None:
         for player, points in POINTS:
             print(player, "has", await game.add(player, points))
 
-        for place in await game.top(3):  # Mary had 50 before Ada had
+        for place in await game.top(3):  # Mary reached 50 before Ada
             print(place.rank, place.player, place.score)
         print("Charles is number", await game.rank("charles"), "of", await game.size())
         print([place.player for place in await game.around("charles", radius=1)])

@@ -1,6 +1,6 @@
-"""Lua scripts sent by their digest, and what happens when the server forgot them."""
+"""Lua scripts sent by their digest, also when the server does not know the digest."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -20,15 +20,15 @@ with redis.Redis.from_url(URL) as client:
         return SCRIPTS.write(client, "raise_to", [b"recipe:highest"], [number])
 
     def evals() -> tuple[int, ...]:
-        """How often the server was given the digest, and how often the text."""
+        """Return how often the digest was sent, and how often the text."""
         stats = client.info("commandstats")
         names = "cmdstat_evalsha", "cmdstat_eval"
         return tuple(stats.get(name, {"calls": 0})["calls"] for name in names)
 
     client.script_flush()
     client.config_resetstat()
-    print(raise_to(7), evals())  # the digest is unknown, so the text follows: that one time
+    print(raise_to(7), evals())  # the digest is unknown, so the text is sent once
     print(raise_to(3), raise_to(9), evals())
 
-    client.script_flush()  # as a restart does, or a failover
+    client.script_flush()  # as after a restart or a failover
     print(raise_to(8), evals())

@@ -1,6 +1,6 @@
-"""Lua scripts sent by their digest, and what happens when the server forgot them."""
+"""Lua scripts sent by their digest, also when the server does not know the digest."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -23,18 +23,18 @@ async def main() -> None:
             return await SCRIPTS.write(client, "raise_to", [b"recipe:highest"], [number])
 
         async def evals() -> tuple[int, ...]:
-            """How often the server was given the digest, and how often the text."""
+            """Return how often the digest was sent, and how often the text."""
             stats = await client.info("commandstats")
             names = "cmdstat_evalsha", "cmdstat_eval"
             return tuple(stats.get(name, {"calls": 0})["calls"] for name in names)
 
         await client.script_flush()
         await client.config_resetstat()
-        # The digest is unknown, so the text follows: that one time.
+        # The digest is unknown, so the text is sent once.
         print(await raise_to(7), await evals())
         print(await raise_to(3), await raise_to(9), await evals())
 
-        await client.script_flush()  # as a restart does, or a failover
+        await client.script_flush()  # as after a restart or a failover
         print(await raise_to(8), await evals())
 
 

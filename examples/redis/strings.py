@@ -1,6 +1,6 @@
-"""Strings: whole, in parts, several at once, and only if there is none."""
+"""Strings: set and read them, in parts, several at once, and only if a key is absent."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -18,6 +18,6 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
     client.mset({"recipe:name": "Ada", "recipe:city": "London"})
     print(client.mget("recipe:name", "recipe:city", "recipe:nothing"))
 
-    print(client.set("recipe:name", "Grace", nx=True))  # only if there is none
+    print(client.set("recipe:name", "Grace", nx=True))  # only if the key is absent
     print(client.set("recipe:name", "Grace", get=True))  # the old value, in the same step
     print(client.getdel("recipe:name"), client.get("recipe:name"))

@@ -1,6 +1,6 @@
-"""Strings: whole, in parts, several at once, and only if there is none."""
+"""Strings: set and read them, in parts, several at once, and only if a key is absent."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -21,7 +21,7 @@ async def main() -> None:
         await client.mset({"recipe:name": "Ada", "recipe:city": "London"})
         print(await client.mget("recipe:name", "recipe:city", "recipe:nothing"))
 
-        print(await client.set("recipe:name", "Grace", nx=True))  # only if there is none
+        print(await client.set("recipe:name", "Grace", nx=True))  # only if the key is absent
         print(await client.set("recipe:name", "Grace", get=True))  # the old value, in the same step
         print(await client.getdel("recipe:name"), await client.get("recipe:name"))
 

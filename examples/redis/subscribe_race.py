@@ -1,6 +1,6 @@
-"""The race between subscribing and publishing, seen with MONITOR, and how `on` closes it."""
+"""The race between subscribing and publishing, shown with MONITOR, and how `on` avoids it."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -27,7 +27,7 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
 
     def race() -> None:
         def listen() -> None:
-            time.sleep(0.05)  # a busy machine, a slow network
+            time.sleep(0.05)  # as on a busy machine or a slow network
             channel.subscribe("recipe:news")
 
         with client.pubsub() as channel:
@@ -39,7 +39,7 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
     def no_race() -> None:
         heard = threading.Event()
         with Emitter(client, "news") as events:
-            events.on("news", lambda payload: heard.set())  # returns when the server has confirmed
+            events.on("news", lambda payload: heard.set())  # confirmed by the server
             events.emit("news", "in time")
             print("heard", heard.wait(10))
 

@@ -1,6 +1,6 @@
-"""The race between subscribing and publishing, seen with MONITOR, and how `on` closes it."""
+"""The race between subscribing and publishing, shown with MONITOR, and how `on` avoids it."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -28,7 +28,7 @@ async def main() -> None:
 
         async def race() -> None:
             async def listen() -> None:
-                await asyncio.sleep(0.05)  # a busy machine, a slow network
+                await asyncio.sleep(0.05)  # as on a busy machine or a slow network
                 await channel.subscribe("recipe:news")
 
             async with client.pubsub() as channel, asyncio.TaskGroup() as tasks:
@@ -38,7 +38,7 @@ async def main() -> None:
         async def no_race() -> None:
             heard = asyncio.Event()
             async with AsyncEmitter(client, "news") as events:
-                # Returns when the server has confirmed.
+                # Returns when the server has confirmed it.
                 await events.on("news", lambda payload: heard.set())
                 await events.emit("news", "in time")
                 print("heard", await asyncio.wait_for(heard.wait(), 10))

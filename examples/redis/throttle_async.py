@@ -1,6 +1,6 @@
-"""Throttle an API per user with 429; and let requests through while Redis is down."""
+"""Throttle an API with 429, by user, and admit requests while Redis is down."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -16,7 +16,7 @@ async def main() -> None:
         requests = store.rate_limiter("requests", limit=3, window=60)
 
         async def handle(user: str) -> tuple[int, dict[str, str]]:
-            """The status and headers that this user's request gets."""
+            """Return the status and headers of the answer to this user."""
             try:
                 decision = await requests.check(user)
             except TooManyRequests as error:
@@ -28,9 +28,9 @@ async def main() -> None:
         for _ in range(4):
             status, headers = await handle("ada")
             print(status, headers["RateLimit"].split(";")[1], "Retry-After" in headers)
-        print((await handle("charles"))[0])  # everybody has a quota of their own
+        print((await handle("charles"))[0])  # every user has a quota of their own
 
-    # Nobody answers there. With fail_open the request passes, and a warning is logged.
+    # No server answers there. With fail_open the request is admitted, and a warning is logged.
     async with AsyncStore.from_url("redis://127.0.0.1:1") as away:
         requests = away.rate_limiter("requests", limit=3, window=60, fail_open=True)
         decision = await requests.hit("ada")

@@ -1,6 +1,6 @@
-"""The members of two groups at once; of either; of one and not the other."""
+"""The members of both groups, of either group, and of one but not the other."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -18,6 +18,6 @@ with Store.from_url(URL, namespace="two_groups") as store:
     print(sorted(groups.union("chess", "music")))
     print(sorted(groups.difference("chess", "music")))
 
-    # To know whether there are any at all, counting may stop at the first.
+    # To know only whether there is one, counting may stop at the first.
     print(groups.intersection_size("chess", "music"))
     print(groups.intersection_size("chess", "music", at_most=1))

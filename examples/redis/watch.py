@@ -1,6 +1,6 @@
-"""WATCH: compare and set, and how a conflict shows."""
+"""WATCH: compare and set, and what a conflict looks like."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -14,12 +14,12 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
 
     def book(meanwhile: bool) -> str:
         with client.pipeline() as pipe:
-            pipe.watch("recipe:seats")  # from here on EXEC fails if somebody changes it
+            pipe.watch("recipe:seats")  # from here on EXEC fails if another client changes it
             seats = int(pipe.get("recipe:seats"))
             if seats == 0:
                 return "sold out"
             if meanwhile:
-                client.decr("recipe:seats")  # somebody else, on another connection
+                client.decr("recipe:seats")  # another client, on another connection
             pipe.multi()
             pipe.set("recipe:seats", seats - 1)
             try:

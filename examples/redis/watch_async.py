@@ -1,6 +1,6 @@
-"""WATCH: compare and set, and how a conflict shows."""
+"""WATCH: compare and set, and what a conflict looks like."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -17,12 +17,12 @@ async def main() -> None:
 
         async def book(meanwhile: bool) -> str:
             async with client.pipeline() as pipe:
-                await pipe.watch("recipe:seats")  # from here on EXEC fails if somebody changes it
+                await pipe.watch("recipe:seats")  # EXEC fails if another client changes it
                 seats = int(await pipe.get("recipe:seats"))
                 if seats == 0:
                     return "sold out"
                 if meanwhile:
-                    await client.decr("recipe:seats")  # somebody else, on another connection
+                    await client.decr("recipe:seats")  # another client, on another connection
                 pipe.multi()
                 pipe.set("recipe:seats", seats - 1)
                 try:

@@ -1,6 +1,6 @@
 """WATCH with retry: ten increments at once, and all of them succeed."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -18,7 +18,7 @@ with redis.Redis.from_url(URL, decode_responses=True) as client:
     tries = []
 
     def increment(pipe: Pipeline) -> None:
-        """Read, then queue what is to be written; called again when somebody was faster."""
+        """Read, then queue the write; called again if another client was faster."""
         tries.append(1)
         visits = int(pipe.get("recipe:visits"))
         pipe.multi()

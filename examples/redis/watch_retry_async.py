@@ -1,6 +1,6 @@
 """WATCH with retry: ten increments at once, and all of them succeed."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -20,7 +20,7 @@ async def main() -> None:
         tries = []
 
         async def increment(pipe: Pipeline) -> None:
-            """Read, then queue what is to be written; called again when somebody was faster."""
+            """Read, then queue the write; called again if another client was faster."""
             tries.append(1)
             visits = int(await pipe.get("recipe:visits"))
             pipe.multi()

@@ -1,6 +1,6 @@
 """A queue that loses nothing: leases, retries, dead letters, and effects that happen once."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -21,23 +21,23 @@ with Store.from_url(URL, namespace="work_queue") as store:
     queue.purge()
     queue.push(Mail(to="ada"))
 
-    dead = queue.take()  # this worker takes it and never comes back
+    dead = queue.take()  # this worker never acks it
     print("attempt", dead.attempt, "mail to", dead.item.to)
 
-    delivery = queue.take(timeout=10)  # waits until the lease has lapsed
+    delivery = queue.take(timeout=10)  # waits until the lease has ended
     print("attempt", delivery.attempt, "mail to", delivery.item.to)
 
     try:
-        dead.ack()  # the first one was only slow: it is told that the job is no longer its own
+        dead.ack()  # the first worker was only slow; its lease is lost
     except Conflict as error:
         print(error.reason)
 
-    # At least once means: perhaps twice. `once` is for an effect that must not be repeated.
+    # At least once means perhaps twice. Use `once` for an effect that must not be repeated.
     for _ in range(2):
         print("send" if queue.once(f"mail {delivery.id}", ttl=3_600) else "was sent before")
 
     delivery.retry(error="the mail server was away")
-    with queue.take(timeout=10) as last:  # an exception in the block means retry, its end means ack
+    with queue.take(timeout=10) as last:  # an exception in the block retries; its end acks
         last.bury("the third attempt failed as well")
     for letter in queue.dead_letters():
         print("dead after", letter.attempts, "attempts:", letter.error)

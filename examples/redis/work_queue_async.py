@@ -1,6 +1,6 @@
 """A queue that loses nothing: leases, retries, dead letters, and effects that happen once."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -23,25 +23,25 @@ async def main() -> None:
         await queue.purge()
         await queue.push(Mail(to="ada"))
 
-        dead = await queue.take()  # this worker takes it and never comes back
+        dead = await queue.take()  # this worker never acks it
         print("attempt", dead.attempt, "mail to", dead.item.to)
 
-        # Another one waits: it gets the job when the lease has lapsed.
+        # Another worker waits, and gets the job when the lease has ended.
         delivery = await queue.take(timeout=10)
         print("attempt", delivery.attempt, "mail to", delivery.item.to)
 
         try:
-            await dead.ack()  # the first one was only slow: it is told that the job is lost
+            await dead.ack()  # the first worker was only slow; its lease is lost
         except Conflict as error:
             print(error.reason)
 
-        # At least once means: perhaps twice. `once` is for an effect that must not be repeated.
+        # At least once means perhaps twice. Use `once` for an effect that must not be repeated.
         for _ in range(2):
             first = await queue.once(f"mail {delivery.id}", ttl=3_600)
             print("send" if first else "was sent before")
 
         await delivery.retry(error="the mail server was away")
-        async with await queue.take(timeout=10) as last:  # retried if it raises, else acked
+        async with await queue.take(timeout=10) as last:  # retried if it raises, otherwise acked
             await last.bury("the third attempt failed as well")
         for letter in await queue.dead_letters():
             print("dead after", letter.attempts, "attempts:", letter.error)

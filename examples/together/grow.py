@@ -1,6 +1,6 @@
-"""Start embedded, then change the URL; the data comes along."""
+"""Start embedded, then change the URL and migrate the data."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import os
@@ -17,7 +17,7 @@ class User(Document):
 
 
 def use(store: Store) -> None:
-    """What the application does, whatever the URL is."""
+    """Do the work of the application, which is the same for every URL."""
     users = store.repository("users", User)
     if not users.exists("ada"):
         users.create(User(id="ada", name="Ada"))
@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as folder:
         use(small)
         small.work_queue("mail").push({"to": "ada"})
         with Store.from_url(REDIS, namespace="grow") as large:
-            report = migrate(small, large, verify=True)  # the same again goes on after a crash
+            report = migrate(small, large, verify=True)  # after a crash the same call continues
             print("carried", sum(report.carried.values()), "everything there:", report.ok)
 
 with Store.from_url(REDIS, namespace="grow") as store:

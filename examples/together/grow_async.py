@@ -1,6 +1,6 @@
-"""Start embedded, then change the URL; the data comes along."""
+"""Start embedded, then change the URL and migrate the data."""
 
-import needs_redis  # says how to start a server, if none answers
+import needs_redis  # if no server answers, says how to start one
 
 # --8<-- [start:recipe]
 import asyncio
@@ -18,7 +18,7 @@ class User(Document):
 
 
 async def use(store: AsyncStore) -> None:
-    """What the application does, whatever the URL is."""
+    """Do the work of the application, which is the same for every URL."""
     users = store.repository("users", User)
     if not await users.exists("ada"):
         await users.create(User(id="ada", name="Ada"))
@@ -34,7 +34,7 @@ async def main() -> None:
             await use(small)
             await small.work_queue("mail").push({"to": "ada"})
             async with AsyncStore.from_url(REDIS, namespace="grow") as large:
-                # The same again goes on after a crash.
+                # After a crash the same call continues.
                 report = await async_migrate(small, large, verify=True)
                 print("carried", sum(report.carried.values()), "everything there:", report.ok)
 

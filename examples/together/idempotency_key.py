@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent again acts once."""
+"""Idempotency keys: a request that is sent again takes effect once."""
 
 import os
 from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def caller(scope: dict[str, Any]) -> str:
-    return "ada"  # who is asking: from your authentication
+    return "ada"  # take the caller from your authentication
 
 
 app = FastAPI(lifespan=lifespan)
@@ -49,10 +49,10 @@ async def order(order: Order, request: Request) -> dict[str, int]:
 
 with TestClient(app) as client:
     key = {"Idempotency-Key": str(uuid4())}
-    for _ in range(2):  # the client got no answer, and sends it again
+    for _ in range(2):  # the client got no answer and sends the request again
         answer = client.post("/orders", json={"amount": 3}, headers=key)
         print(answer.status_code, answer.json(), answer.headers.get("idempotency-replayed"))
 
     other = client.post("/orders", json={"amount": 4}, headers=key)
     print(other.status_code, other.json()["code"])
-    print(client.post("/orders", json={"amount": 3}).json())  # without a key it acts again
+    print(client.post("/orders", json={"amount": 3}).json())  # without a key it takes effect again

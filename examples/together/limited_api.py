@@ -1,4 +1,4 @@
-"""Rate-limit headers and problem documents in a web application, end to end."""
+"""Rate-limit headers and problem documents in a web application."""
 
 import os
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ install(app, http_errors=True)
 
 @app.get("/users/{id}")
 async def read(id: str, request: Request) -> User:
-    return await request.app.state.users.get(id)  # NotFound becomes 404 by itself
+    return await request.app.state.users.get(id)  # NotFound becomes 404
 
 
 with TestClient(app, headers={"Authorization": "secret of ada"}) as client:

@@ -18,14 +18,14 @@ class DictStore:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.values: dict[str, int] = {}
-        self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and operation
+        self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and op_id
 
     def counter(self, name: str, **options: float) -> DictCounter:
         return DictCounter(self, name, **options)
 
 
 class DictCounter:
-    """The contract of a counter, in the memory of this process."""
+    """A counter in the memory of this process."""
 
     def __init__(self, store: DictStore, name: str, op_ttl: float = 3_600.0) -> None:
         self._store, self._name = store, check_name("a name", name)
@@ -59,12 +59,12 @@ class DictCounter:
 
 @pytest.fixture
 def target() -> DictStore:
-    """What the suite asks for: a store that nothing has been written to."""
+    """Return an empty store; the suite asks for this fixture."""
     return DictStore()
 
 
 class TestCounter(CounterConformance):
-    """Every promise of a counter, under the same tests as on LevelDB and Redis."""
+    """The tests of the counter's contract, as they run on LevelDB and Redis."""
 
 
 if __name__ == "__main__":

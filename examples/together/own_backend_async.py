@@ -16,14 +16,14 @@ from datapatterns.testing.conformance._async.counter import AsyncCounterConforma
 class DictStore:
     def __init__(self) -> None:
         self.values: dict[str, int] = {}
-        self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and operation
+        self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and op_id
 
     def counter(self, name: str, **options: float) -> DictCounter:
         return DictCounter(self, name, **options)
 
 
 class DictCounter:
-    """The contract of a counter, in the memory of this process."""
+    """A counter in the memory of this process."""
 
     def __init__(self, store: DictStore, name: str, op_ttl: float = 3_600.0) -> None:
         self._store, self._name = store, check_name("a name", name)
@@ -32,7 +32,7 @@ class DictCounter:
     async def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
         check_step(by)
         operation = None if op_id is None else (self._name, check_name("an op_id", op_id))
-        # No await from here on: nothing comes in between, so there is no lock.
+        # There is no await below, so no other task comes between, and no lock is needed.
         until, value = self._store.seen.get(operation, (0.0, 0))
         if time.monotonic() < until:
             return value
@@ -61,13 +61,13 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def target() -> DictStore:
-    """What the suite asks for: a store that nothing has been written to."""
+    """Return an empty store; the suite asks for this fixture."""
     return DictStore()
 
 
 @pytest.mark.anyio  # AnyIO, of datapatterns[testing], runs async tests
 class TestCounter(AsyncCounterConformance):
-    """Every promise of a counter, under the same tests as on LevelDB and Redis."""
+    """The tests of the counter's contract, as they run on LevelDB and Redis."""
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def register_visit(store: Store, user: str) -> int:
 
 @pytest.fixture(params=["level", "redis"])
 def store(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Store]:
-    """Every test runs on both; `redis_url` starts a server, or uses $DATAPATTERNS_REDIS_URL."""
+    """Run every test on both; `redis_url` starts a server, or uses $DATAPATTERNS_REDIS_URL."""
     redis = request.param == "redis"
     url = request.getfixturevalue("redis_url") if redis else f"level:{tmp_path}/data"
     with Store.from_url(url, namespace=f"test-{tmp_path}") as store:
@@ -26,13 +26,13 @@ def store(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Store]:
 
 
 def test_visits_are_counted(store: Store) -> None:
-    """Each visit counts, for each user."""
+    """Each visit is counted, for each user."""
     assert [register_visit(store, "ada") for _ in range(3)] == [1, 2, 3]
     assert register_visit(store, "charles") == 1
 
 
 def test_a_lost_reply(redis_url: str, fault_proxy: Callable[[str, int], FaultProxy]) -> None:
-    """The caller is told that nobody knows, and the count is not doubled behind its back."""
+    """After a lost reply the caller gets OutcomeUnknown, and the hit is counted once."""
     with redis.Redis.from_url(redis_url) as direct:
         server = direct.connection_pool.connection_kwargs
         proxy = fault_proxy(server["host"], server["port"])

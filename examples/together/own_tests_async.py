@@ -25,7 +25,7 @@ async def register_visit(store: AsyncStore, user: str) -> int:
 
 @pytest.fixture(params=["level", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: object) -> AsyncIterator[AsyncStore]:
-    """Every test runs on both; `redis_url` starts a server, or uses $DATAPATTERNS_REDIS_URL."""
+    """Run every test on both; `redis_url` starts a server, or uses $DATAPATTERNS_REDIS_URL."""
     redis = request.param == "redis"
     url = request.getfixturevalue("redis_url") if redis else f"level:{tmp_path}/data"
     async with AsyncStore.from_url(url, namespace=f"test-{tmp_path}") as store:
@@ -33,13 +33,13 @@ async def store(request: pytest.FixtureRequest, tmp_path: object) -> AsyncIterat
 
 
 async def test_visits_are_counted(store: AsyncStore) -> None:
-    """Each visit counts, for each user."""
+    """Each visit is counted, for each user."""
     assert [await register_visit(store, "ada") for _ in range(3)] == [1, 2, 3]
     assert await register_visit(store, "charles") == 1
 
 
 async def test_a_lost_reply(redis_url: str, fault_proxy: Callable[[str, int], FaultProxy]) -> None:
-    """The caller is told that nobody knows, and the count is not doubled behind its back."""
+    """After a lost reply the caller gets OutcomeUnknown, and the hit is counted once."""
     async with redis.Redis.from_url(redis_url) as direct:
         server = direct.connection_pool.connection_kwargs
         proxy = fault_proxy(server["host"], server["port"])

@@ -1,6 +1,6 @@
-"""One application on CouchDB for its documents and on Redis for the fast parts."""
+"""One application with its documents on CouchDB and its fast parts on Redis."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 import needs_redis
 
 # --8<-- [start:recipe]
@@ -19,7 +19,7 @@ class Message(Document):
 
 
 class Mailroom:
-    """Every pattern where it is best; the rest of the application does not know where that is."""
+    """Each pattern on the store that fits it; other code does not know which store that is."""
 
     def __init__(self, documents: Store, fast: Store) -> None:
         inbox = Index("inbox", "to", "at")
@@ -29,10 +29,10 @@ class Mailroom:
         self.letters = fast.work_queue("letters")
 
     def send(self, sender: str, to: str, at: int, text: str) -> Message:
-        self.requests.check(sender)  # TooManyRequests, before anything is written
+        self.requests.check(sender)  # raises TooManyRequests before anything is written
         message = self.messages.create(Message(to=to, at=at, text=text))
         self.writers.add(sender, 1)
-        self.letters.push({"to": to}, id=message.id)  # the same id again is not queued twice
+        self.letters.push({"to": to}, id=message.id)  # an id is not queued twice
         return message
 
 

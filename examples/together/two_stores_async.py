@@ -1,6 +1,6 @@
-"""One application on CouchDB for its documents and on Redis for the fast parts."""
+"""One application with its documents on CouchDB and its fast parts on Redis."""
 
-import needs_couch  # says how to start a server, if none answers
+import needs_couch  # if no server answers, says how to start one
 import needs_redis
 
 # --8<-- [start:recipe]
@@ -20,7 +20,7 @@ class Message(Document):
 
 
 class Mailroom:
-    """Every pattern where it is best; the rest of the application does not know where that is."""
+    """Each pattern on the store that fits it; other code does not know which store that is."""
 
     def __init__(self, documents: AsyncStore, fast: AsyncStore) -> None:
         inbox = Index("inbox", "to", "at")
@@ -30,10 +30,10 @@ class Mailroom:
         self.letters = fast.work_queue("letters")
 
     async def send(self, sender: str, to: str, at: int, text: str) -> Message:
-        await self.requests.check(sender)  # TooManyRequests, before anything is written
+        await self.requests.check(sender)  # raises TooManyRequests before anything is written
         message = await self.messages.create(Message(to=to, at=at, text=text))
         await self.writers.add(sender, 1)
-        # The same id again is not queued twice.
+        # An id that is in the queue is not queued twice.
         await self.letters.push({"to": to}, id=message.id)
         return message
 

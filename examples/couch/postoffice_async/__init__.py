@@ -1,4 +1,4 @@
-"""The data access of an application: everybody else calls these methods, and knows no database."""
+"""The data access of an application; its other parts call these methods and use no database."""
 
 from datapatterns import AsyncStore
 from postoffice_async.messages import Message, Messages
@@ -8,7 +8,7 @@ __all__ = ["Message", "Person", "PostOffice"]
 
 
 class PostOffice:
-    """Opened once, when the application starts."""
+    """The data access, which is opened once, when the application starts."""
 
     def __init__(self, store: AsyncStore) -> None:
         self.people = People(store)

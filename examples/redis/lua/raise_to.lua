@@ -1,5 +1,5 @@
 -- Returns the highest number ever given, as an integer.
--- KEYS: where it is kept. ARGV: the number.
+-- KEYS: the key of the highest number. ARGV: the number.
 local highest = tonumber(redis.call('GET', KEYS[1]))
 if highest == nil or tonumber(ARGV[1]) > highest then
   redis.call('SET', KEYS[1], ARGV[1])
