@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from datapatterns.checks import seconds
 from datapatterns.errors import DataError
 
 M = TypeVar("M")
@@ -62,11 +61,6 @@ class ChangesSummary:
     handled: int = 0
     dead: int = 0
     checkpoint: str | None = None
-
-
-def check_pace(what: str, duration: object) -> float:
-    """Return the duration in seconds; raise InvalidArgument unless it is above 0."""
-    return seconds(what, duration, least=0.001)
 
 
 class Follower(Protocol):

@@ -23,6 +23,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from datapatterns.checks import check_name
 from datapatterns.errors import (
     Conflict,
     DecodeFailed,
@@ -31,7 +32,6 @@ from datapatterns.errors import (
     InvalidData,
     NotFound,
 )
-from datapatterns.names import check_name
 
 if sys.version_info >= (3, 14):
     from uuid import uuid7

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from datapatterns.checks import check_name
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import InvalidArgument
-from datapatterns.names import check_name
 
 ERROR, GAP = "error", "gap"  # an emitter's own events, which never travel
 OWN = frozenset({ERROR, GAP})

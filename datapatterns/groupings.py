@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from datapatterns.checks import check_name
 from datapatterns.errors import InvalidArgument
-from datapatterns.names import check_name
 
 _MOST = 2**62  # what every server can count to
 

@@ -11,9 +11,9 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from datapatterns import tuples
+from datapatterns.checks import check_name
 from datapatterns.documents import Document, field_value, stored_names, utc_text
 from datapatterns.errors import InvalidArgument
-from datapatterns.names import check_name
 
 
 class Index:

@@ -19,10 +19,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_count, microseconds
 from datapatterns.decisions import Decision
 from datapatterns.errors import Conflict, InvalidArgument
-from datapatterns.integers import check_count, check_seconds, microseconds
 
 ALGORITHMS = ("sliding", "fixed", "gcra")
 MOST = 10**9  # of a limit: sums of costs stay exact in a script's numbers
@@ -63,7 +62,7 @@ def make_policy(
 ) -> Policy:
     """The policy; InvalidArgument for what is not a limit."""
     check_count("limit", limit, most=MOST)
-    width = microseconds(check_seconds("window", window))
+    width = microseconds("window", window, positive=True)
     check_count("subwindows", subwindows, most=MOST_SUBWINDOWS)
     if algorithm not in ALGORITHMS:
         raise InvalidArgument(f"algorithm is one of {', '.join(ALGORITHMS)}")

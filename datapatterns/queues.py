@@ -12,14 +12,13 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
-from datapatterns import checks
+from datapatterns.checks import INT32_MAX, check_count, seconds
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import DataError, DecodeFailed, InvalidArgument, InvalidData
-from datapatterns.names import check_name
 
 M = TypeVar("M")
 
-HIGHEST_PRIORITY, LOWEST_PRIORITY = 2**31 - 1, -(2**31)
+HIGHEST_PRIORITY, LOWEST_PRIORITY = INT32_MAX, -INT32_MAX - 1
 TEXT_LENGTH = 1_000  # of an error that is kept: some drivers put whole documents into theirs
 
 
@@ -212,40 +211,14 @@ class Items(Generic[M]):
 # --- arguments
 
 
-def check_id(id: object) -> str:
-    """The id as it came; InvalidArgument if it is none."""
-    return check_name("an id", id)
-
-
 def check_priority(priority: object) -> int:
-    """The priority as it came; InvalidArgument unless it is a whole number of 32 bits."""
-    if not isinstance(priority, int) or isinstance(priority, bool):
-        raise InvalidArgument("a priority is a whole number")
-    if not LOWEST_PRIORITY <= priority <= HIGHEST_PRIORITY:
-        raise InvalidArgument("a priority has 32 bits")
-    return priority
-
-
-def micros(what: str, duration: object, *, positive: bool = False) -> int:
-    """Return the duration in microseconds; raise InvalidArgument if it is negative or too long."""
-    seconds = checks.seconds(what, duration)
-    if positive and not seconds > 0:
-        raise InvalidArgument(f"{what} must be above 0 seconds")
-    return max(round(seconds * 1_000_000), 1 if positive else 0)
+    """Return the priority unchanged; raise InvalidArgument unless it is whole, of 32 bits."""
+    return check_count("priority", priority, least=LOWEST_PRIORITY, most=HIGHEST_PRIORITY)
 
 
 def check_timeout(timeout: object) -> float:
     """Return the timeout in seconds, which may be endless; raise InvalidArgument if negative."""
-    return checks.seconds("timeout", timeout, most=math.inf)
-
-
-def check_attempts(max_attempts: object) -> int:
-    """The number as it came; InvalidArgument unless it is a whole one from 1 to 2^31 - 1."""
-    if not isinstance(max_attempts, int) or isinstance(max_attempts, bool):
-        raise InvalidArgument("max_attempts is a whole number")
-    if not 1 <= max_attempts < 2**31:
-        raise InvalidArgument("max_attempts must be at least 1, and have 32 bits")
-    return max_attempts
+    return seconds("timeout", timeout, most=math.inf)
 
 
 def check_text(what: str, text: object) -> str:
@@ -262,8 +235,8 @@ def check_backoff(backoff: object) -> Callable[[int], float]:
     """A function of the failed attempts to seconds; a plain number is always that many."""
     if callable(backoff):
         return cast("Callable[[int], float]", backoff)
-    seconds = micros("backoff", backoff) / 1_000_000
-    return lambda attempt: seconds
+    constant = seconds("backoff", backoff)
+    return lambda attempt: constant
 
 
 def describe(error: BaseException) -> str:

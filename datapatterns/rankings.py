@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from datapatterns.checks import check_name
 from datapatterns.errors import InvalidArgument, NotFound
-from datapatterns.names import check_name
 
 MOST = 2**53  # as many players as a double can count
 

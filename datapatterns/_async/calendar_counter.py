@@ -10,9 +10,9 @@ from typing_extensions import override
 
 from datapatterns._async import contracts
 from datapatterns.calendars import bucket_of, check_buckets, check_keep, in_utc, series_keys
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, positive_seconds
+from datapatterns.counters import check_op_id, check_step
 from datapatterns.errors import InvalidArgument
-from datapatterns.integers import check_op_id, check_seconds, check_step
 
 
 class AsyncBaseCalendarCounter(contracts.AsyncCalendarCounter):
@@ -27,7 +27,7 @@ class AsyncBaseCalendarCounter(contracts.AsyncCalendarCounter):
     ) -> None:
         self._buckets = check_buckets(buckets)
         self._keep = check_keep(keep, self._buckets)
-        self._op_ttl = check_seconds("op_ttl", op_ttl)
+        self._op_ttl = positive_seconds("op_ttl", op_ttl)
 
     @abstractmethod
     async def _add(

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from datapatterns._async import contracts
-from datapatterns.changes import FeedControl, check_pace
-from datapatterns.checks import Duration
+from datapatterns.changes import FeedControl
+from datapatterns.checks import Duration, positive_seconds
 
 M = TypeVar("M")
 
@@ -26,8 +26,10 @@ class AsyncBaseFeed(contracts.AsyncWorkerFeed[M]):
         self, collection: str, *, inactivity: Duration | None, heartbeat: Duration
     ) -> None:
         self._control = FeedControl(collection)
-        self._heartbeat = check_pace("heartbeat", heartbeat)
-        self._inactivity = None if inactivity is None else check_pace("inactivity", inactivity)
+        self._heartbeat = positive_seconds("heartbeat", heartbeat)
+        self._inactivity = (
+            None if inactivity is None else positive_seconds("inactivity", inactivity)
+        )
 
     @override
     def pause(self) -> None:

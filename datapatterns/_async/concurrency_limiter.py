@@ -10,9 +10,8 @@ from typing import Self
 from typing_extensions import override
 
 from datapatterns._async import contracts
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_count, microseconds
 from datapatterns.errors import DataError
-from datapatterns.integers import check_count, check_seconds, microseconds
 from datapatterns.limits import MOST, lease_lost
 
 logger = logging.getLogger("datapatterns.concurrency_limiter")
@@ -37,7 +36,7 @@ class AsyncBaseLease(contracts.AsyncLease):
 
     @override
     async def extend(self, seconds: Duration | None = None) -> None:
-        span = self._lease if seconds is None else microseconds(check_seconds("seconds", seconds))
+        span = self._lease if seconds is None else microseconds("seconds", seconds, positive=True)
         if not await self._extend(span):
             raise lease_lost()
 
@@ -64,4 +63,4 @@ class AsyncBaseConcurrencyLimiter(contracts.AsyncConcurrencyLimiter):
 
     def __init__(self, *, limit: int, lease: Duration) -> None:
         self._limit = check_count("limit", limit, most=MOST)
-        self._lease = microseconds(check_seconds("lease", lease))
+        self._lease = microseconds("lease", lease, positive=True)

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from typing_extensions import override
 
 from datapatterns._async import contracts
-from datapatterns.integers import check_op_id, check_step
+from datapatterns.counters import check_op_id, check_step
 
 
 class AsyncBaseCounter(contracts.AsyncCounter):

@@ -29,9 +29,9 @@ from datapatterns._async.work_queue import (
     rest,
 )
 from datapatterns.backoff import Backoff
-from datapatterns.checks import Duration, seconds
+from datapatterns.checks import Duration, microseconds, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
-from datapatterns.queues import LOST, Request, Verdict, WorkSummary, describe, micros
+from datapatterns.queues import LOST, Request, Verdict, WorkSummary, describe
 
 M = TypeVar("M")
 
@@ -212,7 +212,7 @@ class _AsyncRun(Generic[M]):
             message = "%s: attempt %d failed"
             logger.warning(message, delivery.id, delivery.attempt, exc_info=True, extra=about)
             # Asked now, since it may be an application's function that fails.
-            span = micros("backoff", self.queue.backoff(delivery.attempt))
+            span = microseconds("backoff", self.queue.backoff(delivery.attempt))
             verdict = delivery.verdict("retry", span, describe(error))
         else:
             verdict = delivery.verdict("ack")
@@ -305,7 +305,7 @@ class _AsyncRun(Generic[M]):
         if not active:
             return
         until = time.monotonic() + self.queue.lease
-        span = micros("lease", self.queue.lease)
+        span = microseconds("lease", self.queue.lease)
         verdicts = [delivery.verdict("renew", span) for delivery in active]
         try:
             exchange = await self.queue.exchange(self.queue.request(verdicts))

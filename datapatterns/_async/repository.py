@@ -11,10 +11,10 @@ from typing_extensions import override
 
 from datapatterns._async import contracts
 from datapatterns.backoff import Backoff
+from datapatterns.checks import INT32_MAX, check_count
 from datapatterns.documents import Document, Schema, absent, check_changes, load
 from datapatterns.errors import DataError, InvalidArgument
 from datapatterns.indexes import Index, declared
-from datapatterns.integers import check_count
 
 D = TypeVar("D", bound=Document)
 W = TypeVar("W")
@@ -22,7 +22,6 @@ W = TypeVar("W")
 Stored = tuple[str, dict[str, Any]]  # the revision and the fields of a stored document
 
 _PAGE = 500  # documents that iterate reads in one step
-_MOST_ATTEMPTS = 2**31 - 1
 
 
 class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D, W]):
@@ -95,7 +94,7 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D, W]):
     async def update(
         self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
     ) -> D:
-        check_count("attempts", attempts, most=_MOST_ATTEMPTS)
+        check_count("attempts", attempts, most=INT32_MAX)
         check_changes(changes, self._schema.model, self._schema.immutable)
         return await self._update(id, changes, rev, attempts)
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from datapatterns._sync import contracts
-from datapatterns.changes import FeedControl, check_pace
-from datapatterns.checks import Duration
+from datapatterns.changes import FeedControl
+from datapatterns.checks import Duration, positive_seconds
 
 M = TypeVar("M")
 
@@ -27,8 +27,10 @@ class BaseFeed(contracts.WorkerFeed[M]):
         self, collection: str, *, inactivity: Duration | None, heartbeat: Duration
     ) -> None:
         self._control = FeedControl(collection)
-        self._heartbeat = check_pace("heartbeat", heartbeat)
-        self._inactivity = None if inactivity is None else check_pace("inactivity", inactivity)
+        self._heartbeat = positive_seconds("heartbeat", heartbeat)
+        self._inactivity = (
+            None if inactivity is None else positive_seconds("inactivity", inactivity)
+        )
 
     @override
     def pause(self) -> None:

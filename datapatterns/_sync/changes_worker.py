@@ -24,9 +24,8 @@ from datapatterns._sync.concurrency import (
 from datapatterns._sync.contracts import Checkpoints, WorkerFeed
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change, ChangesSummary, DeadChange
-from datapatterns.checks import Duration, seconds
+from datapatterns.checks import Duration, check_name, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
-from datapatterns.names import check_name
 from datapatterns.queues import check_backoff
 from datapatterns.shards import shard_name, shard_of
 from datapatterns.watermark import Watermark

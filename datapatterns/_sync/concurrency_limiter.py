@@ -11,9 +11,8 @@ from typing import Self
 from typing_extensions import override
 
 from datapatterns._sync import contracts
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_count, microseconds
 from datapatterns.errors import DataError
-from datapatterns.integers import check_count, check_seconds, microseconds
 from datapatterns.limits import MOST, lease_lost
 
 logger = logging.getLogger("datapatterns.concurrency_limiter")
@@ -38,7 +37,7 @@ class BaseLease(contracts.Lease):
 
     @override
     def extend(self, seconds: Duration | None = None) -> None:
-        span = self._lease if seconds is None else microseconds(check_seconds("seconds", seconds))
+        span = self._lease if seconds is None else microseconds("seconds", seconds, positive=True)
         if not self._extend(span):
             raise lease_lost()
 
@@ -65,4 +64,4 @@ class BaseConcurrencyLimiter(contracts.ConcurrencyLimiter):
 
     def __init__(self, *, limit: int, lease: Duration) -> None:
         self._limit = check_count("limit", limit, most=MOST)
-        self._lease = microseconds(check_seconds("lease", lease))
+        self._lease = microseconds("lease", lease, positive=True)

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing_extensions import override
 
 from datapatterns._sync import contracts
-from datapatterns.integers import check_op_id, check_step
+from datapatterns.counters import check_op_id, check_step
 
 
 class BaseCounter(contracts.Counter):

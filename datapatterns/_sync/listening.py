@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Call, Courier, attempt, check_listener
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_count, check_name, positive_seconds
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
 from datapatterns.events import (
     ERROR,
@@ -28,8 +28,6 @@ from datapatterns.events import (
     is_pattern,
     matcher,
 )
-from datapatterns.integers import check_count, check_seconds
-from datapatterns.names import check_name
 
 logger = logging.getLogger("datapatterns.emitter")
 
@@ -290,7 +288,7 @@ class Listening:
 
     def __init__(self, buffer: int, timeout: Duration) -> None:
         self._listeners = Listeners(buffer, self._end)
-        self._timeout = check_seconds("timeout", timeout)
+        self._timeout = positive_seconds("timeout", timeout)
 
     def _position(self) -> Position:
         return None
@@ -352,7 +350,7 @@ class Listening:
 
     def wait_for(self, event: str, *, timeout: Duration) -> Any:
         """Return the next such event's payload; raise TimedOut if none comes in time."""
-        timeout = check_seconds("timeout", timeout)
+        timeout = positive_seconds("timeout", timeout)
         ends = time.monotonic() + timeout
         answer = _Answer()
         listener = _Listener(check_name("an event", event), _nothing, True, answer=answer)

@@ -14,10 +14,9 @@ from typing_extensions import override
 
 from datapatterns import signals
 from datapatterns._sync import contracts
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name, seconds
 from datapatterns.decisions import Decision
 from datapatterns.errors import InvalidArgument, TimedOut, TooManyRequests, Unavailable
-from datapatterns.integers import check_seconds
 from datapatterns.limits import (
     Policy,
     check_cost,
@@ -26,7 +25,6 @@ from datapatterns.limits import (
     make_policy,
     strictest,
 )
-from datapatterns.names import check_name
 
 logger = logging.getLogger("datapatterns.rate_limiter")
 
@@ -112,7 +110,7 @@ class BaseRateLimiter(contracts.RateLimiter):
 
     @override
     def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
-        ends = time.monotonic() + check_seconds("timeout", timeout, least=0.0)
+        ends = time.monotonic() + seconds("timeout", timeout)
         while True:
             decision = self.hit(subject, cost)
             if decision.allowed or time.monotonic() + decision.retry_after > ends:

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from datapatterns import signals
 from datapatterns.backoff import Backoff
-from datapatterns.checks import Duration
+from datapatterns.checks import INT32_MAX, Duration, check_count, check_name, microseconds
 from datapatterns.documents import new_id
 from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 from datapatterns.queues import (
@@ -28,14 +28,11 @@ from datapatterns.queues import (
     Turn,
     Verb,
     Verdict,
-    check_attempts,
     check_backoff,
-    check_id,
     check_priority,
     check_text,
     check_timeout,
     describe,
-    micros,
     moment,
 )
 
@@ -84,8 +81,8 @@ class BaseQueue(ABC, Generic[M]):
         backoff: Callable[[int], float] | Duration,
     ) -> None:
         self._items = Items(model)
-        self.lease = micros("lease", lease, positive=True) / 1_000_000
-        self.max_attempts = check_attempts(max_attempts)
+        self.lease = microseconds("lease", lease, positive=True) / 1_000_000
+        self.max_attempts = check_count("max_attempts", max_attempts, most=INT32_MAX)
         self.backoff = check_backoff(backoff)
         # Takes whose outcome this client was not told: the next take asks for the same again.
         self._unfinished: deque[Request] = deque()
@@ -115,8 +112,8 @@ class BaseQueue(ABC, Generic[M]):
 
         Raises InvalidData or InvalidArgument for what is no item.
         """
-        key = new_id() if id is None else check_id(id)
-        span = micros("delay", delay)
+        key = new_id() if id is None else check_name("an id", id)
+        span = microseconds("delay", delay)
         new = NewItem(key, self._items.encode(item), span, check_priority(priority))
         self._push([new])
         return key
@@ -252,7 +249,7 @@ class Delivery(Generic[M]):
     def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
         """Hand it out again after the delay (default: the backoff), or bury it if used up."""
         seconds = self._queue.backoff(self.attempt) if delay is None else delay
-        self.settle(self.verdict("retry", micros("delay", seconds), error or ""))
+        self.settle(self.verdict("retry", microseconds("delay", seconds), error or ""))
 
     def bury(self, reason: str) -> None:
         """Give up: move it to the dead letters."""
@@ -264,7 +261,7 @@ class Delivery(Generic[M]):
 
     def extend(self, seconds: Duration) -> None:
         """Hold the lease for that long from now."""
-        span = micros("seconds", seconds, positive=True)
+        span = microseconds("seconds", seconds, positive=True)
         self._refuse_settled()
         until = time.monotonic() + span / 1_000_000
         exchange = self._queue.exchange(self._queue.request([self.verdict("extend", span)]))

@@ -10,12 +10,12 @@ from typing import Any, Final, Generic, Literal, TypeVar, cast
 from typing_extensions import override
 
 from datapatterns.changes import Change
+from datapatterns.checks import check_name
 from datapatterns.codecs import dumps
 from datapatterns.couch.change_rows import ChangeRow
 from datapatterns.couch.raw_documents import fields_in
 from datapatterns.documents import Document, load
 from datapatterns.errors import DataError, InvalidArgument, NotFound
-from datapatterns.names import check_name
 
 M = TypeVar("M", bound=Document)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, cast
 
+from datapatterns.checks import check_name
 from datapatterns.codecs import dumps
 from datapatterns.errors import InvalidArgument
-from datapatterns.names import check_name
 
 Json = dict[str, Any]
 

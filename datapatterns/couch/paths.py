@@ -11,8 +11,8 @@ import re
 from hashlib import blake2b
 from urllib.parse import quote
 
+from datapatterns.checks import check_name
 from datapatterns.errors import InvalidArgument
-from datapatterns.names import check_name
 
 # https://docs.couchdb.org/en/stable/api/database/common.html#put--db
 _DATABASE = re.compile(r"[a-z][a-z0-9_$()+/-]*")

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from datapatterns import tuples
+from datapatterns.checks import escape
 from datapatterns.codecs import dumps
 from datapatterns.errors import DataCorrupted
 from datapatterns.level.driver import DriverReader as Reader
@@ -25,7 +26,6 @@ from datapatterns.level.steps.collection import REVISION, Collection, parse
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
 from datapatterns.level.steps.reindexing import forget_undeclared
 from datapatterns.level.transaction import Transaction
-from datapatterns.names import escape
 from datapatterns.transfers import FACTS, Kind, Record, Unit
 
 Row = tuple[bytes, Record]

@@ -6,9 +6,9 @@ import threading
 
 from datapatterns._async.listening import AsyncListeners, AsyncListening
 from datapatterns._sync.listening import Listeners, Listening
+from datapatterns.checks import check_name
 from datapatterns.level.space import HasSpace
 from datapatterns.level.space import LegacySpace as Space
-from datapatterns.names import check_name
 
 _TIMEOUT = 10.0  # nothing here waits
 

@@ -7,8 +7,8 @@ names that begin with `$`.
 
 from __future__ import annotations
 
+from datapatterns.checks import check_name
 from datapatterns.errors import InvalidArgument
-from datapatterns.names import check_name
 
 SEPARATOR = 0x21
 

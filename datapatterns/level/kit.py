@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from datapatterns.capabilities import LEVEL, Pattern
+from datapatterns.checks import escape
 from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.kits import build
 from datapatterns.level._async.calendar_counter import AsyncCalendarCounter
@@ -29,7 +30,6 @@ from datapatterns.level.emitter import AsyncEmitter, Emitter
 from datapatterns.level.level import Level
 from datapatterns.level.transfer import AsyncTransfer, Transfer
 from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
-from datapatterns.names import escape
 
 _SYNC = {"always": True, "never": False}
 

@@ -12,7 +12,7 @@ from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.work_queue import BaseQueue
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name, escape, microseconds
 from datapatterns.errors import DataError
 from datapatterns.level.driver import Database, DriverError, scan
 from datapatterns.level.queue_state import Job, Places, QueueState
@@ -21,7 +21,6 @@ from datapatterns.level.space import HasSpace
 from datapatterns.level.space import LegacySpace as Space
 from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.transaction import Transaction
-from datapatterns.names import check_name, escape
 from datapatterns.pages import check_limit
 from datapatterns.queues import (
     DeadLetter,
@@ -32,8 +31,6 @@ from datapatterns.queues import (
     Seats,
     Turn,
     Verdict,
-    check_id,
-    micros,
     moment,
 )
 
@@ -74,7 +71,7 @@ class _Steps(Generic[M]):
         return step
 
     def _turn(self, request: Request) -> Callable[[Transaction], Turn]:
-        lease = micros("lease", self.lease)
+        lease = microseconds("lease", self.lease)
         return self._step(lambda step: step.turn(request, lease, self.max_attempts))
 
     def _pushing(self, items: list[NewItem]) -> Callable[[Transaction], None]:
@@ -89,7 +86,7 @@ class _Steps(Generic[M]):
     def _mark(self, key: str, ttl: Duration) -> Callable[[Transaction], bool]:
         """Leave a mark for so long, unless there is one."""
         name = check_name("a key", key).encode()
-        span = micros("ttl", ttl, positive=True)
+        span = microseconds("ttl", ttl, positive=True)
 
         def work(transaction: Transaction) -> bool:
             at = now()
@@ -350,7 +347,7 @@ def _matters(request: Request) -> bool:
 
 
 def _checked(ids: Iterable[str] | None) -> list[str] | None:
-    return None if ids is None else [check_id(id) for id in ids]
+    return None if ids is None else [check_name("an id", id) for id in ids]
 
 
 def _keys(database: Database, start: bytes, stop: bytes) -> Iterator[bytes]:

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from datapatterns import InvalidArgument
-from datapatterns.integers import INT64_MAX, INT64_MIN, check_seconds, check_step
-from datapatterns.names import check_name
+from datapatterns.checks import check_name, positive_seconds
+from datapatterns.counters import INT64_MAX, INT64_MIN, check_step
 from datapatterns.testing.conformance._async.counter import AsyncCounterConformance
 
 
@@ -27,7 +27,7 @@ class DictCounter:
 
     def __init__(self, store: DictStore, name: str, op_ttl: float = 3_600.0) -> None:
         self._store, self._name = store, check_name("a name", name)
-        self._ttl = check_seconds("op_ttl", op_ttl)
+        self._ttl = positive_seconds("op_ttl", op_ttl)
 
     async def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
         check_step(by)

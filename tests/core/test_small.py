@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapatterns.capabilities import BACKENDS, Capabilities
+from datapatterns.checks import check_name, escape
 from datapatterns.decisions import Decision
 from datapatterns.errors import InvalidArgument, Unsupported
-from datapatterns.names import check_name, escape
 
 TEXT = st.text(min_size=1) | st.text('%.$!"#~2E0 é', min_size=1, max_size=4)
 

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from datapatterns._async import contracts
 from datapatterns.changes import DeadChange
+from datapatterns.checks import check_name, escape
 from datapatterns.couch._async.client import Params
 from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.locator import AsyncLocator
@@ -25,7 +26,6 @@ from datapatterns.couch.changes import FeedOptions, Gone, Raw, instance_of
 from datapatterns.couch.replies import rows_of
 from datapatterns.documents import new_id
 from datapatterns.errors import Conflict, DataCorrupted, NotFound
-from datapatterns.names import check_name, escape
 
 logger = logging.getLogger("datapatterns.couch")
 

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from datapatterns._sync import contracts
 from datapatterns.changes import DeadChange
+from datapatterns.checks import check_name, escape
 from datapatterns.couch._sync.client import Params
 from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.locator import Locator
@@ -26,7 +27,6 @@ from datapatterns.couch.changes import FeedOptions, Gone, Raw, instance_of
 from datapatterns.couch.replies import rows_of
 from datapatterns.documents import new_id
 from datapatterns.errors import Conflict, DataCorrupted, NotFound
-from datapatterns.names import check_name, escape
 
 logger = logging.getLogger("datapatterns.couch")
 

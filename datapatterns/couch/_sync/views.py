@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from datapatterns.backoff import Backoff
+from datapatterns.checks import check_name
 from datapatterns.couch._sync.client import CouchClient
 from datapatterns.couch.errors import reason_of
 from datapatterns.couch.paging import PageReader, within
@@ -15,7 +16,6 @@ from datapatterns.couch.paths import document_path, quoted
 from datapatterns.couch.queries import Query, Row, Update, freshness, grouping
 from datapatterns.couch.replies import results_of, rows_of
 from datapatterns.errors import DataError, InvalidArgument, NotFound
-from datapatterns.names import check_name
 from datapatterns.pages import Page
 
 _ATTEMPTS = 10

@@ -16,13 +16,12 @@ from datapatterns.calendars import (
     in_utc,
     series_keys,
 )
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name, microseconds
+from datapatterns.counters import check_step
 from datapatterns.errors import InvalidArgument
-from datapatterns.integers import check_seconds, check_step, microseconds
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.calendar_counter import CalendarCounterSteps
-from datapatterns.names import check_name
 
 
 class AsyncCalendarCounter(contracts.AsyncCalendarCounter):
@@ -57,7 +56,7 @@ class AsyncCalendarCounter(contracts.AsyncCalendarCounter):
             check_name("a calendar counter's name", name),
             self._buckets,
             check_keep(keep, self._buckets),
-            microseconds(check_seconds("op_ttl", op_ttl)),
+            microseconds("op_ttl", op_ttl, positive=True),
         )
 
     @override

@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from datapatterns._async import contracts
 from datapatterns._async.concurrency import AsyncEvent
-from datapatterns.changes import Change, check_pace
-from datapatterns.checks import Duration
+from datapatterns.changes import Change
+from datapatterns.checks import Duration, positive_seconds
 from datapatterns.documents import Document
 from datapatterns.errors import TimedOut
 from datapatterns.level._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
@@ -58,8 +58,10 @@ class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
         self._steps = ChangesSteps(self._collection, model, include_docs=include_docs)
         self._workers = ProgressSteps(self._space.prefix, collection)
         self._filter = filter
-        self._heartbeat = check_pace("heartbeat", heartbeat)
-        self._inactivity = None if inactivity is None else check_pace("inactivity", inactivity)
+        self._heartbeat = positive_seconds("heartbeat", heartbeat)
+        self._inactivity = (
+            None if inactivity is None else positive_seconds("inactivity", inactivity)
+        )
         self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
         self._paused = False
         self._stops = 0  # how often stop() was called: each call ends only earlier `follow`s

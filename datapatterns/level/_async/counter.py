@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._async import contracts
-from datapatterns.checks import Duration
-from datapatterns.integers import check_seconds, check_step, microseconds
+from datapatterns.checks import Duration, check_name, microseconds
+from datapatterns.counters import check_step
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.counter import CounterSteps
-from datapatterns.names import check_name
 
 
 class AsyncCounter(contracts.AsyncCounter):
@@ -24,7 +23,7 @@ class AsyncCounter(contracts.AsyncCounter):
 
     def __init__(self, client: AsyncLevel, name: str, *, op_ttl: Duration = 3600.0) -> None:
         self._space = AsyncSpace.of(client)
-        ttl = microseconds(check_seconds("op_ttl", op_ttl))
+        ttl = microseconds("op_ttl", op_ttl, positive=True)
         self._steps = CounterSteps(self._space.prefix, check_name("a counter's name", name), ttl)
 
     @override

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from typing_extensions import override
 
 from datapatterns._async import contracts
+from datapatterns.checks import check_name
 from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.groups import GroupsSteps
-from datapatterns.names import check_name
 
 _PAGE = 1_000  # members fetched at once
 

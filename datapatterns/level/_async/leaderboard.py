@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._async import contracts
+from datapatterns.checks import check_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
-from datapatterns.names import check_name
 from datapatterns.rankings import Ranked, check_places, check_score
 
 

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing_extensions import override
 
 from datapatterns._async.rate_limiter import AsyncBaseRateLimiter
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name
 from datapatterns.decisions import Decision
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
 from datapatterns.limits import Outcome, Policy
-from datapatterns.names import check_name
 
 
 class AsyncRateLimiter(AsyncBaseRateLimiter):

@@ -13,8 +13,8 @@ from typing_extensions import override
 
 from datapatterns._sync import contracts
 from datapatterns._sync.concurrency import Event
-from datapatterns.changes import Change, check_pace
-from datapatterns.checks import Duration
+from datapatterns.changes import Change
+from datapatterns.checks import Duration, positive_seconds
 from datapatterns.documents import Document
 from datapatterns.errors import TimedOut
 from datapatterns.level._sync.changes_worker import Checkpoints, Graveyard
@@ -59,8 +59,10 @@ class ChangesFeed(contracts.WorkerFeed[M]):
         self._steps = ChangesSteps(self._collection, model, include_docs=include_docs)
         self._workers = ProgressSteps(self._space.prefix, collection)
         self._filter = filter
-        self._heartbeat = check_pace("heartbeat", heartbeat)
-        self._inactivity = None if inactivity is None else check_pace("inactivity", inactivity)
+        self._heartbeat = positive_seconds("heartbeat", heartbeat)
+        self._inactivity = (
+            None if inactivity is None else positive_seconds("inactivity", inactivity)
+        )
         self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
         self._paused = False
         self._stops = 0  # how often stop() was called: each call ends only earlier `follow`s

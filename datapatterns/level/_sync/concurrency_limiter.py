@@ -6,12 +6,11 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._sync.concurrency_limiter import BaseConcurrencyLimiter, BaseLease
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name
 from datapatterns.documents import new_id
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.concurrency_limiter import ConcurrencyLimiterSteps
-from datapatterns.names import check_name
 
 
 class Lease(BaseLease):

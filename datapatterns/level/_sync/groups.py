@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from datapatterns._sync import contracts
+from datapatterns.checks import check_name
 from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.groups import GroupsSteps
-from datapatterns.names import check_name
 
 _PAGE = 1_000  # members fetched at once
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._sync import contracts
+from datapatterns.checks import check_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
-from datapatterns.names import check_name
 from datapatterns.rankings import Ranked, check_places, check_score
 
 

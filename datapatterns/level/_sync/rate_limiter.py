@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from typing_extensions import override
 
 from datapatterns._sync.rate_limiter import BaseRateLimiter
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name
 from datapatterns.decisions import Decision
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
 from datapatterns.limits import Outcome, Policy
-from datapatterns.names import check_name
 
 
 class RateLimiter(BaseRateLimiter):

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from datapatterns import tuples
 from datapatterns.calendars import end_of, keys_at
 from datapatterns.codecs import dumps, loads
+from datapatterns.counters import INT64_MAX, INT64_MIN
 from datapatterns.errors import InvalidArgument
-from datapatterns.integers import INT64_MAX, INT64_MIN
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.counter import number

@@ -6,10 +6,10 @@ import struct
 from itertools import islice
 
 from datapatterns.changes import DeadChange
+from datapatterns.checks import check_name, escape
 from datapatterns.codecs import dumps, loads
 from datapatterns.level.keys import own_prefix, upper_bound
 from datapatterns.level.readers import Reader, Writer
-from datapatterns.names import check_name, escape
 
 _NUMBER = struct.Struct(">Q")
 

@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple, cast
 from pydantic_core import to_json
 
 from datapatterns import indexes
+from datapatterns.checks import check_name, escape
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import (
     Conflict,
@@ -38,7 +39,6 @@ from datapatterns.level.keys import own_prefix, upper_bound
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.space import BaseSpace
 from datapatterns.level.transaction import UNREAD, RawWrite
-from datapatterns.names import check_name, escape
 from datapatterns.tuples import AFTER
 
 Log = Literal["latest", "full"] | None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from datapatterns.counters import INT64_MAX, INT64_MIN
 from datapatterns.errors import DataCorrupted, InvalidArgument
-from datapatterns.integers import INT64_MAX, INT64_MIN
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from datapatterns import tuples
+from datapatterns.checks import escape
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
-from datapatterns.names import escape
 
 # The first element of every key tells what it is.
 _MEMBERS, _GROUPS, _SIZE = range(3)

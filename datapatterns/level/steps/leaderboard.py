@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Any
 
 from datapatterns import tuples
+from datapatterns.checks import escape
 from datapatterns.errors import NotFound
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
-from datapatterns.names import escape
 from datapatterns.rankings import Ranked, check_sum
 
 # The first element of every key tells what it is.

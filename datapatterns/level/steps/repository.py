@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from datapatterns import indexes
+from datapatterns.checks import escape
 from datapatterns.codecs import dumps
 from datapatterns.documents import (
     Document,
@@ -29,7 +30,6 @@ from datapatterns.level.keys import upper_bound
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.collection import REVISION, Collection, parse, revision, split
 from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
-from datapatterns.names import escape
 from datapatterns.pages import Page, Scan, scan
 from datapatterns.tuples import AFTER, collated, unpack
 

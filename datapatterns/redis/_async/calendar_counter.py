@@ -12,8 +12,8 @@ from typing_extensions import override
 from datapatterns._async.calendar_counter import AsyncBaseCalendarCounter
 from datapatterns.calendars import DEFAULT_BUCKETS, bucket_of, key_at
 from datapatterns.checks import Duration
+from datapatterns.counters import stored_count
 from datapatterns.errors import Unavailable
-from datapatterns.integers import stored_count
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._async.counter import AsyncBaseCounter
-from datapatterns.checks import Duration
-from datapatterns.integers import check_seconds, stored_count
+from datapatterns.checks import Duration, positive_seconds
+from datapatterns.counters import stored_count
 from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -36,7 +36,7 @@ class AsyncCounter(AsyncBaseCounter):
         self.redis = client
         self._keys = Keys.of(namespace, "counter", name)
         self._key = self._keys("value")
-        self._op_ttl = round(check_seconds("op_ttl", op_ttl) * 1000)
+        self._op_ttl = round(positive_seconds("op_ttl", op_ttl) * 1000)
 
     @override
     async def _add(self, by: int, op_id: str | None) -> int:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from redis.asyncio import RedisCluster
 
 from datapatterns._async.listening import AsyncListening, Position
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_count, positive_seconds
 from datapatterns.errors import Unsupported
-from datapatterns.integers import check_count, check_seconds
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
@@ -67,8 +66,8 @@ class AsyncEmitter(AsyncListening):
         keys = Keys.of(namespace, "emitter", name)
         self._stream = keys("stream")
         self._history = check_count("the history", history, most=_LONGEST)
-        self._keep = round(check_seconds("keep", keep) * 1000)
-        heartbeat = check_seconds("the heartbeat", heartbeat)
+        self._keep = round(positive_seconds("keep", keep) * 1000)
+        heartbeat = positive_seconds("the heartbeat", heartbeat)
         self._channels = Channels(keys)
         self._sharded = isinstance(client, RedisCluster)
         self._follower: AsyncStreamReader | None = None

@@ -13,8 +13,8 @@ from typing_extensions import override
 from datapatterns._sync.calendar_counter import BaseCalendarCounter
 from datapatterns.calendars import DEFAULT_BUCKETS, bucket_of, key_at
 from datapatterns.checks import Duration
+from datapatterns.counters import stored_count
 from datapatterns.errors import Unavailable
-from datapatterns.integers import stored_count
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

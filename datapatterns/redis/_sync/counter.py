@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._sync.counter import BaseCounter
-from datapatterns.checks import Duration
-from datapatterns.integers import check_seconds, stored_count
+from datapatterns.checks import Duration, positive_seconds
+from datapatterns.counters import stored_count
 from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
@@ -37,7 +37,7 @@ class Counter(BaseCounter):
         self.redis = client
         self._keys = Keys.of(namespace, "counter", name)
         self._key = self._keys("value")
-        self._op_ttl = round(check_seconds("op_ttl", op_ttl) * 1000)
+        self._op_ttl = round(positive_seconds("op_ttl", op_ttl) * 1000)
 
     @override
     def _add(self, by: int, op_id: str | None) -> int:

@@ -6,9 +6,8 @@ from __future__ import annotations
 from redis import RedisCluster
 
 from datapatterns._sync.listening import Listening, Position
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_count, positive_seconds
 from datapatterns.errors import Unsupported
-from datapatterns.integers import check_count, check_seconds
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
@@ -68,8 +67,8 @@ class Emitter(Listening):
         keys = Keys.of(namespace, "emitter", name)
         self._stream = keys("stream")
         self._history = check_count("the history", history, most=_LONGEST)
-        self._keep = round(check_seconds("keep", keep) * 1000)
-        heartbeat = check_seconds("the heartbeat", heartbeat)
+        self._keep = round(positive_seconds("keep", keep) * 1000)
+        heartbeat = positive_seconds("the heartbeat", heartbeat)
         self._channels = Channels(keys)
         self._sharded = isinstance(client, RedisCluster)
         self._follower: StreamReader | None = None

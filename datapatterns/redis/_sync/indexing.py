@@ -8,9 +8,9 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
+from datapatterns.checks import check_name
 from datapatterns.errors import Conflict, Unavailable
 from datapatterns.indexes import Index, entry_id, pack_id
-from datapatterns.names import check_name
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

@@ -11,10 +11,10 @@ from typing_extensions import override
 
 from datapatterns._sync.repository import BaseRepository, Stored, Tries, result_of
 from datapatterns.backoff import Backoff
+from datapatterns.checks import check_name, escape
 from datapatterns.documents import Document, Schema, contention, stale
 from datapatterns.errors import DataError, NotFound
 from datapatterns.indexes import Index, by_name
-from datapatterns.names import check_name, escape
 from datapatterns.pages import Page, Scan, scan
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.hashes import Hashes

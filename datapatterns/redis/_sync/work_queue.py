@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, TICK, BaseQueue
-from datapatterns.checks import Duration
+from datapatterns.checks import Duration, check_name, microseconds
 from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
-from datapatterns.names import check_name
 from datapatterns.pages import check_limit
 from datapatterns.queues import (
     HIGHEST_PRIORITY,
@@ -25,8 +24,6 @@ from datapatterns.queues import (
     TakenBack,
     Turn,
     Verdict,
-    check_id,
-    micros,
     moment,
     seconds_until,
 )
@@ -202,7 +199,7 @@ class WorkQueue(BaseQueue[M]):
         if ids is None:
             most = (self.stats()).dead
             return self._in_steps("requeue", keys, [(_CHUNK,)] * -(-most // _CHUNK))
-        wanted = [check_id(id).encode() for id in ids]
+        wanted = [check_name("an id", id).encode() for id in ids]
         parts = [wanted[at : at + _CHUNK] for at in range(0, len(wanted), _CHUNK)]
         return self._in_steps("requeue", keys, [(0, *part) for part in parts])
 
@@ -239,7 +236,7 @@ class WorkQueue(BaseQueue[M]):
 
     def once(self, key: str, ttl: Duration) -> bool:
         """Return True to the first caller with this key within `ttl` seconds, else False."""
-        milliseconds = max(1, micros("ttl", ttl, positive=True) // 1_000)
+        milliseconds = max(1, microseconds("ttl", ttl, positive=True) // 1_000)
         part = self._keys("once", check_name("a key", key))
         # A caller who never heard the answer to its first try must not lose to itself.
         asked = self._askers.pop(key, None)

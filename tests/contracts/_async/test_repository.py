@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datapatterns import AsyncStore
-from datapatterns.names import escape
+from datapatterns.checks import escape
 from datapatterns.testing.conformance._async.indexes import AsyncIndexesConformance
 from datapatterns.testing.conformance._async.misfits import AsyncMisfitsConformance
 from datapatterns.testing.conformance._async.moments import AsyncMomentsConformance

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from datapatterns import Store
-from datapatterns.names import escape
+from datapatterns.checks import escape
 from datapatterns.testing.conformance._sync.indexes import IndexesConformance
 from datapatterns.testing.conformance._sync.misfits import MisfitsConformance
 from datapatterns.testing.conformance._sync.moments import MomentsConformance
