@@ -7,8 +7,7 @@ from typing import Any
 
 from benchmarks._level_data import BATCH, RECORDS, Person, people, repository, timed
 from benchmarks._runner import Bench, Line, at_most
-from datapatterns.level import Level
-from datapatterns.level.work_queue import WorkQueue
+from datapatterns.level import Level, WorkQueue
 
 
 def page_depth(bench: Bench) -> Line:

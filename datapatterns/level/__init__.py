@@ -4,26 +4,28 @@ from datapatterns.level._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.level._async.changes import AsyncChangesFeed
 from datapatterns.level._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.level._async.counter import AsyncCounter
+from datapatterns.level._async.emitter import AsyncEmitter
 from datapatterns.level._async.groups import AsyncGroups
 from datapatterns.level._async.leaderboard import AsyncLeaderboard
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level._async.rate_limiter import AsyncRateLimiter
 from datapatterns.level._async.repository import AsyncRepository
+from datapatterns.level._async.work_queue import AsyncWorkQueue
 from datapatterns.level._sync.calendar_counter import CalendarCounter
 from datapatterns.level._sync.changes import ChangesFeed
 from datapatterns.level._sync.concurrency_limiter import ConcurrencyLimiter
 from datapatterns.level._sync.counter import Counter
+from datapatterns.level._sync.emitter import Emitter
 from datapatterns.level._sync.groups import Groups
 from datapatterns.level._sync.leaderboard import Leaderboard
 from datapatterns.level._sync.rate_limiter import RateLimiter
 from datapatterns.level._sync.repository import Repository
+from datapatterns.level._sync.work_queue import WorkQueue
 from datapatterns.level.batch import AsyncBatch, Batch
-from datapatterns.level.emitter import AsyncEmitter, Emitter
 from datapatterns.level.entries import Snapshot
 from datapatterns.level.hooks import HookBatch, Hooks, Operation
 from datapatterns.level.level import Level
 from datapatterns.level.recovery import Report
-from datapatterns.level.work_queue import AsyncWorkQueue, WorkQueue
 
 __all__ = [
     "AsyncBatch",

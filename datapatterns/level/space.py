@@ -9,11 +9,13 @@ common that could be generated.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, TypeVar, TypeVarTuple
 
-from datapatterns.errors import InvalidArgument
+from datapatterns.errors import DataError, InvalidArgument
 from datapatterns.level.driver import Database, DriverError, reading_failed
 from datapatterns.level.engine import Engine, Gate
 from datapatterns.level.keys import own_prefix
@@ -56,6 +58,18 @@ class BaseSpace:
                 return step(self.engine.view, *args)
             except DriverError as error:
                 raise reading_failed(error) from error
+
+    def compact_in_background(self, ranges: list[tuple[bytes, bytes]]) -> None:
+        """Have LevelDB drop the markers of deleted keys in these ranges, on a thread."""
+        if ranges:
+            threading.Thread(
+                target=self._compact, args=(ranges,), name="datapatterns-compact", daemon=True
+            ).start()
+
+    def _compact(self, ranges: list[tuple[bytes, bytes]]) -> None:
+        with suppress(DataError, DriverError), self.gate:
+            for start, stop in ranges:
+                self.engine.database.compact_range(start=start, stop=stop)
 
     def _synced(self, sync: bool) -> bool:
         return sync if self.sync is None else self.sync

@@ -24,7 +24,7 @@ from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns._sync.queue_worker import Worker
 from datapatterns.errors import DataError
 from datapatterns.level import Level
-from datapatterns.level.work_queue import WorkQueue as LevelQueue
+from datapatterns.level import WorkQueue as LevelQueue
 from datapatterns.queues import WorkSummary
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue

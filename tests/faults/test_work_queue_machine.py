@@ -26,7 +26,7 @@ from redis import Redis
 
 from datapatterns.errors import Conflict
 from datapatterns.level import Level
-from datapatterns.level.work_queue import WorkQueue as LevelQueue
+from datapatterns.level import WorkQueue as LevelQueue
 from datapatterns.queues import QueueStats
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer

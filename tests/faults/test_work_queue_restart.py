@@ -18,7 +18,7 @@ from redis.asyncio import Redis as AsyncRedis
 from datapatterns._sync.queue_worker import Worker
 from datapatterns.errors import DataError, OutcomeUnknown
 from datapatterns.level import AsyncLevel
-from datapatterns.level.work_queue import AsyncWorkQueue as AsyncLevelQueue
+from datapatterns.level import AsyncWorkQueue as AsyncLevelQueue
 from datapatterns.queues import QueueStats
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue

@@ -14,9 +14,9 @@ import redis
 import redis.asyncio
 
 from datapatterns._sync.listening import Listeners
+from datapatterns.level import AsyncEmitter as AsyncLevelEmitter
 from datapatterns.level import AsyncLevel, Level
-from datapatterns.level.emitter import AsyncEmitter as AsyncLevelEmitter
-from datapatterns.level.emitter import Emitter as LevelEmitter
+from datapatterns.level import Emitter as LevelEmitter
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.redis._sync.subscriber import Subscriber

@@ -22,6 +22,7 @@ class GroupsSteps:
 
     def __init__(self, namespace: bytes, name: str) -> None:
         self._prefix = namespace + own_prefix("$groups", escape(name))
+        self.memberships = self._key(_MEMBERS)  # the prefix of all entries by group
 
     def _key(self, *values: object) -> bytes:
         return self._prefix + tuples.pack(values)

@@ -26,7 +26,7 @@ class LeaderboardSteps:
 
     def __init__(self, namespace: bytes, name: str) -> None:
         self._prefix = namespace + own_prefix("$leaderboards", escape(name))
-        self._ranking = self._key(_RANKING)
+        self.ranking = self._key(_RANKING)  # the prefix of the entries
         self._board = self._key(_BOARD)
 
     def _key(self, *values: object) -> bytes:
@@ -36,7 +36,7 @@ class LeaderboardSteps:
         """Return the key in the ranking: higher scores sort first, then lower numbers."""
         return self._key(_RANKING, 0.0 - score, number, player)
 
-    def _find(self, reader: Reader, player: str) -> tuple[float, int] | None:
+    def find(self, reader: Reader, player: str) -> tuple[float, int] | None:
         """Return the player's score and number, or None if the player is unknown."""
         data = reader.get(self._key(_PLAYER, player))
         return None if data is None else _pair(data)
@@ -45,7 +45,7 @@ class LeaderboardSteps:
 
     def score(self, reader: Reader, player: str) -> float | None:
         """Return the player's score, or None if the player is unknown."""
-        found = self._find(reader, player)
+        found = self.find(reader, player)
         return None if found is None else found[0]
 
     def size(self, reader: Reader) -> int:
@@ -55,10 +55,10 @@ class LeaderboardSteps:
 
     def rank(self, reader: Reader, player: str) -> int | None:
         """Count the better players; return None if the player is unknown."""
-        found = self._find(reader, player)
+        found = self.find(reader, player)
         if found is None:
             return None
-        better = reader.keys(self._ranking, self._entry(*found, player))
+        better = reader.keys(self.ranking, self._entry(*found, player))
         return 1 + sum(1 for _ in better)
 
     def top(self, reader: Reader, n: int, start: int) -> list[Ranked]:
@@ -81,23 +81,23 @@ class LeaderboardSteps:
         return self.top(reader, rank + radius - start, start)
 
     def _rows(self, reader: Reader, *, reverse: bool = False) -> Iterator[tuple[str, float]]:
-        end = self._ranking + tuples.AFTER
-        for key, _ in reader.items(self._ranking, end, reverse=reverse):
-            score, _, player = tuples.unpack(key[len(self._ranking) :])
+        end = self.ranking + tuples.AFTER
+        for key, _ in reader.items(self.ranking, end, reverse=reverse):
+            score, _, player = tuples.unpack(key[len(self.ranking) :])
             yield player, 0.0 - score
 
     # --- writing
 
     def add(self, writer: Writer, player: str, points: float) -> float:
         """Add to the player's score, which is 0 at first, and return the new one."""
-        before = self._find(writer, player)
+        before = self.find(writer, player)
         return self._move(
             writer, player, before, check_sum(before[0] + points) if before else points
         )
 
     def set(self, writer: Writer, player: str, score: float) -> float:
         """Set the player's score and return it."""
-        return self._move(writer, player, self._find(writer, player), score)
+        return self._move(writer, player, self.find(writer, player), score)
 
     def _move(
         self, writer: Writer, player: str, before: tuple[float, int] | None, score: float
@@ -113,9 +113,16 @@ class LeaderboardSteps:
         writer.store(self._board, tuples.pack((last + 1, size + (before is None))))
         return score
 
+    def restore(self, writer: Writer, player: str, score: float, number: int) -> None:
+        """Add a player who is not there, with the number that an earlier board has given."""
+        writer.store(self._entry(score, number, player), b"")
+        writer.store(self._key(_PLAYER, player), tuples.pack((score, number)))
+        last, size = _pair(writer.get(self._board) or tuples.pack((0, 0)))
+        writer.store(self._board, tuples.pack((max(last, number), size + 1)))
+
     def remove(self, writer: Writer, player: str) -> bool:
         """Remove the player and return whether there was one."""
-        before = self._find(writer, player)
+        before = self.find(writer, player)
         if before is None:
             return False
         last, size = _pair(writer.get(self._board) or tuples.pack((0, 1)))

@@ -1,0 +1,74 @@
+"""Everything in a namespace of LevelDB as records, for `migrate`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from typing_extensions import override
+
+from datapatterns._async import transfer
+from datapatterns.level._async.level import AsyncLevel
+from datapatterns.level.space import AsyncSpace
+from datapatterns.level.steps.transfer import TransferSteps
+from datapatterns.transfers import KINDS, Batch, Inventory, Kind, Record, Unit
+
+
+class AsyncTransfer(transfer.AsyncTransfer):
+    """Everything in a level, or in a sublevel of one, as records.
+
+    Names are found by going from sublevel to sublevel, one seek each. A batch is read in one step,
+    in the order of the keys, so that the next one can go on behind it; records are added in one
+    batch, so that each is there whole. Collections are those that have a change log, a head or an
+    index: plain keys that were put into a sublevel by hand belong to no pattern.
+    """
+
+    def __init__(self, client: AsyncLevel) -> None:
+        self._space = AsyncSpace.of(client)
+        self._steps = TransferSteps(self._space)
+
+    @property
+    @override
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset(KINDS)
+
+    @property
+    @override
+    def address(self) -> str:
+        """The directory's real path and the sublevel."""
+        return f"level:{self._space.engine.path}#{self._space.prefix.decode(errors='replace')}"
+
+    @override
+    async def identity(self) -> str:
+        """Return where it is: a directory has one engine in one process."""
+        return self.address
+
+    @override
+    async def inventory(self) -> Inventory:
+        return await self._space.scan(self._steps.inventory, cached=False)
+
+    @override
+    async def export(self, unit: Unit, after: str | None = None) -> AsyncIterator[Batch]:
+        """Iterate over the unit's records, in the order of the keys."""
+        while True:
+            batch = await self._space.scan(self._steps.batch, unit, after, cached=False)
+            yield batch
+            if (after := batch.after) is None:
+                return
+
+    @override
+    async def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
+        return await self._space.scan(self._steps.find, unit, ids)
+
+    @override
+    async def add(self, unit: Unit, records: Sequence[Record]) -> int:
+        return await self._space.write(self._steps.add, unit, records)
+
+    @override
+    async def progress(self) -> dict[str, Any] | None:
+        return await self._space.read(self._steps.progress)
+
+    @override
+    async def note(self, progress: Mapping[str, Any] | None) -> None:
+        """Note how far the migration is, once all before it is on the disk."""
+        await self._space.write(self._steps.note, progress, sync=True)
