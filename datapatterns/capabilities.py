@@ -33,10 +33,10 @@ class Capabilities:
 
     backend: str
     patterns: frozenset[Pattern]
-    atomic_batch: bool
-    unique_index: bool
-    collation: Literal["bytewise", "unicode"]
-    processes: bool
+    atomic_batch: bool = False
+    unique_index: bool = False
+    collation: Literal["bytewise", "unicode"] = "bytewise"
+    processes: bool = False
     partial_index: bool = True
     reindex_in_steps: bool = True
     underscore_ids: bool = True

@@ -69,6 +69,7 @@ RULES = (
     name("import asyncio", "import time"),
     name("asyncio.sleep", "time.sleep"),
     name("_async", "_sync"),
+    name("conformance.aio", "conformance"),
     Rule(r"\basync_(?=\w)", ""),  # async_client, a fixture's name
 )
 

@@ -5,8 +5,8 @@ A pytest plugin:
     pytest -p datapatterns.testing.matrix --matrix README.md   compare: a difference fails the run
     pytest -p datapatterns.testing.matrix --matrix README.md --matrix-write
 
-A pattern is there on a backend if tests of its conformance classes passed in both faces, and none
-failed; it is not if asking for it was seen to raise Unsupported. The table stands in the file
+A backend has a pattern if tests of its conformance classes passed in both faces and none failed; it
+lacks the pattern if asking for it was seen to raise Unsupported. The table stands in the file
 between two comments. A run of a part of the tests proves a part of the cells: the others are left.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator, Mapping
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, get_args
 
@@ -122,16 +123,17 @@ def _claim(item: pytest.Function) -> str | None:
     capabilities = getattr(target, "capabilities", None)
     if capabilities is None:
         return None
-    face = "async" if type(target).__name__.startswith("Async") else "sync"
+    named: Any = getattr(item.cls, "pattern", None)
     if item.originalname == _REFUSAL:
-        pattern = str(item.callspec.params["pattern"])
-        return None if capabilities.has(pattern) else _words(capabilities, face, pattern, "refuses")
-    proves: str | None = getattr(item.cls, "pattern", None)
-    return None if proves is None else _words(capabilities, face, proves, "has")
-
-
-def _words(capabilities: Any, face: str, pattern: str, kind: str) -> str:
-    return f"{capabilities.backend} {face} {pattern} {kind}"
+        named = item.callspec.params["pattern"]
+    if named is None:
+        return None
+    face = "async" if iscoroutinefunction(item.function) else "sync"
+    kind = "has" if capabilities.has(named) else "refuses"
+    # That a pattern can be made proves nothing of its promises.
+    if item.originalname == _REFUSAL and kind == "has":
+        return None
+    return f"{capabilities.backend} {face} {named} {kind}"
 
 
 def _proofs(config: pytest.Config) -> dict[Cell, str]:

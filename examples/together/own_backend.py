@@ -8,26 +8,30 @@ import time
 
 import pytest
 
-from datapatterns import InvalidArgument
+from datapatterns import InvalidArgument, Store
+from datapatterns.capabilities import Capabilities
 from datapatterns.checks import check_name, positive_seconds
 from datapatterns.counters import INT64_MAX, INT64_MIN, check_step
-from datapatterns.testing.conformance._sync.counter import CounterConformance
+from datapatterns.kits import build
+from datapatterns.testing.conformance import *  # noqa: F403 - every test of the suite
 
 
-class DictStore:
+class DictBackend:
+    capabilities = Capabilities("dict", frozenset({"counter"}))
+
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.values: dict[str, int] = {}
         self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and op_id
 
-    def counter(self, name: str, **options: float) -> DictCounter:
-        return DictCounter(self, name, **options)
+    def make(self, pattern: str, name: str, **options: float) -> DictCounter:
+        return build("dict", pattern, DictCounter, self, name, options=options)
 
 
 class DictCounter:
     """A counter in the memory of this process."""
 
-    def __init__(self, store: DictStore, name: str, op_ttl: float = 3_600.0) -> None:
+    def __init__(self, store: DictBackend, name: str, *, op_ttl: float = 3_600.0) -> None:
         self._store, self._name = store, check_name("a name", name)
         self._ttl = positive_seconds("op_ttl", op_ttl)
 
@@ -58,13 +62,9 @@ class DictCounter:
 
 
 @pytest.fixture
-def target() -> DictStore:
+def target() -> Store:
     """Return an empty store; the suite asks for this fixture."""
-    return DictStore()
-
-
-class TestCounter(CounterConformance):
-    """The tests of the counter's contract, as they run on LevelDB and Redis."""
+    return Store(DictBackend())
 
 
 if __name__ == "__main__":

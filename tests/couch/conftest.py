@@ -30,13 +30,12 @@ _NEEDS_COUCHDB = {
     # It has no list of its _local documents.
     "TestChangesWorker": ("dead_letter",),
 }  # fmt: skip
-_SUITES = {"test_repository.py", "test_changes_conformance.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what only a real CouchDB 3 can pass."""
     for item in items:
-        if item.path.name in _SUITES and item.path.parent.parent.name == "couch":
+        if item.path.name == "test_conformance.py" and item.path.parent.parent.name == "couch":
             names = _NEEDS_COUCHDB.get(getattr(item.parent, "name", ""), ())
             if any(name in item.name for name in names):
                 item.add_marker("couchdb3")

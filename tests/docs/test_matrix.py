@@ -70,17 +70,18 @@ def test_a_difference_fails_the_run(pytester: pytest.Pytester) -> None:
         class Store:
             capabilities = LEVEL
 
-        class AsyncStore(Store):
-            pass
-
-        @pytest.fixture(params=[Store, AsyncStore])
-        def target(request):
-            return request.param()
+        @pytest.fixture
+        def target():
+            return Store()
 
         class TestGroups:
             pattern = "groups"
 
             def test_it(self, target):
+                pass
+
+            @pytest.mark.anyio
+            async def test_it_async(self, target):
                 pass
         """
     )

@@ -60,8 +60,12 @@ def expected(path: Path) -> str:
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """What is measured is shown as an ellipsis."""
-    return re.compile(re.escape(text).replace("…", ".+"))
+    """An ellipsis stands for what is measured; alone in its line, for one or more lines."""
+    lines = (
+        "(.+\n)+" if line == "…\n" else re.escape(line).replace("…", ".+")
+        for line in text.splitlines(keepends=True)
+    )
+    return re.compile("".join(lines))
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,7 @@ def put(root: Path, path: str, text: str) -> Path:
         ("raise StopAsyncIteration", "raise StopIteration"),
         ("await anext(aiter(x))", "next(iter(x))"),
         ("from redis.asyncio import Redis", "from redis import Redis"),
+        ("from testing.conformance.aio import *", "from testing.conformance import *"),
         ("import redis.asyncio as r", "import redis as r"),
         ("from redis.asyncio.client import Pipeline", "from redis.client import Pipeline"),
         ("from datapatterns._async.queue import x", "from datapatterns._sync.queue import x"),

@@ -1,39 +1,40 @@
-"""The targets of the conformance suite: every backend at hand, in the async face.
-
-Each test class names its pattern, and runs on the backends that declare it.
-"""
+"""The targets of the conformance suite on LevelDB, in the async face."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from datapatterns import AsyncStore
-from datapatterns.capabilities import BACKENDS
-
-# A target's name -> the backend that it is of.
-TARGETS = {"level-root": "level", "level-sublevel": "level"}
+from datapatterns.checks import escape
+from datapatterns.level import AsyncLevel
+from datapatterns.testing.conformance.aio import AsyncTarget
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each conformance class on the targets whose backend has its pattern."""
-    if "target" not in metafunc.fixturenames:
-        return
-    pattern = getattr(metafunc.cls, "pattern", None)
-    names = [
-        name
-        for name, backend in TARGETS.items()
-        if pattern is None or BACKENDS[backend].has(pattern)
-    ]
-    metafunc.parametrize("target", names, indirect=True)
+class AsyncLevelTarget(AsyncTarget):
+    """A store on the directory `folder`, in `namespace`."""
+
+    folder: Path
+    namespace: str
+
+    async def write_foreign_fields(
+        self, collection: str, id: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Merge the fields into the document's JSON."""
+        async with await AsyncLevel.open(self.folder) as level:
+            space = level.sublevel(escape(self.namespace)) if self.namespace else level
+            documents = space.sublevel(escape(collection))
+            await documents.put(id, {**await documents.get(id), **fields})
 
 
-@pytest.fixture
-async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncStore]:
-    """A store on a namespace that nothing has been written to."""
+@pytest.fixture(params=["level-root", "level-sublevel"])
+async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncTarget]:
+    """A store that nothing has been written to, in the root or in a sublevel of a directory."""
     namespace = "" if request.param == "level-root" else f"test-{uuid.uuid4()}"
-    async with AsyncStore.from_url(f"level:{tmp_path}/data", namespace=namespace) as store:
+    folder = tmp_path / "data"
+    async with AsyncLevelTarget.from_url(f"level:{folder}", namespace=namespace) as store:
+        store.folder, store.namespace = folder, namespace
         yield store

@@ -1,40 +1,39 @@
 # Generated from tests/contracts/_async/conftest.py by scripts/unasync.py; do not edit.
-"""The targets of the conformance suite: every backend at hand, in the async face.
-
-Each test class names its pattern, and runs on the backends that declare it.
-"""
+"""The targets of the conformance suite on LevelDB, in the async face."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from datapatterns import Store
-from datapatterns.capabilities import BACKENDS
-
-# A target's name -> the backend that it is of.
-TARGETS = {"level-root": "level", "level-sublevel": "level"}
+from datapatterns.checks import escape
+from datapatterns.level import Level
+from datapatterns.testing.conformance import Target
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each conformance class on the targets whose backend has its pattern."""
-    if "target" not in metafunc.fixturenames:
-        return
-    pattern = getattr(metafunc.cls, "pattern", None)
-    names = [
-        name
-        for name, backend in TARGETS.items()
-        if pattern is None or BACKENDS[backend].has(pattern)
-    ]
-    metafunc.parametrize("target", names, indirect=True)
+class LevelTarget(Target):
+    """A store on the directory `folder`, in `namespace`."""
+
+    folder: Path
+    namespace: str
+
+    def write_foreign_fields(self, collection: str, id: str, fields: Mapping[str, Any]) -> None:
+        """Merge the fields into the document's JSON."""
+        with Level.open(self.folder) as level:
+            space = level.sublevel(escape(self.namespace)) if self.namespace else level
+            documents = space.sublevel(escape(collection))
+            documents.put(id, {**documents.get(id), **fields})
 
 
-@pytest.fixture
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A store on a namespace that nothing has been written to."""
+@pytest.fixture(params=["level-root", "level-sublevel"])
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
+    """A store that nothing has been written to, in the root or in a sublevel of a directory."""
     namespace = "" if request.param == "level-root" else f"test-{uuid.uuid4()}"
-    with Store.from_url(f"level:{tmp_path}/data", namespace=namespace) as store:
+    folder = tmp_path / "data"
+    with LevelTarget.from_url(f"level:{folder}", namespace=namespace) as store:
+        store.folder, store.namespace = folder, namespace
         yield store

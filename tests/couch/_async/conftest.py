@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,11 +13,21 @@ import httpx
 import httpx2
 import pytest
 
-from datapatterns import AsyncStore
 from datapatterns.couch import AsyncCouch, AsyncDatabase
 from datapatterns.couch._async.backend import AsyncBackend
+from datapatterns.couch.paths import database_name
 from datapatterns.errors import NotFound
+from datapatterns.testing.conformance.aio import AsyncTarget
 from datapatterns.testing.servers import couch_at_hand
+
+# Over which clients a class of the conformance suite runs: every kind of client, but not every test
+# over each of them. "url" is the client that a store makes from its URL; it serves all others.
+CLIENTS = {
+    "TestRepository": ["httpx2", "httpx"],
+    "TestPages": ["httpx"],
+    "TestChangesFeed": ["url", "httpx"],
+    "TestChangesWorker": ["httpx2"],
+}
 
 
 class AsyncLent(AsyncBackend):
@@ -54,21 +64,43 @@ async def lend(couch_server: couch_at_hand.Couch) -> AsyncIterator[Callable[...,
         await client.aclose()
 
 
-# A class of tests may ask for others: @pytest.mark.parametrize("target", ..., indirect=True)
-@pytest.fixture(params=["url"])
+class AsyncCouchTarget(AsyncTarget):
+    """A store in `namespace`, and the URL of its server."""
+
+    url: str
+    namespace: str
+
+    async def write_foreign_fields(
+        self, collection: str, id: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Write the document's next revision."""
+        async with AsyncCouch(self.url) as couch:
+            database = couch.database(database_name(self.namespace, collection))
+            await database.put(id, {**await database.get(id), **fields})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run some classes of the conformance suite over other clients than the rest."""
+    if "target" in metafunc.fixturenames:
+        clients = CLIENTS.get(getattr(metafunc.cls, "__name__", ""), ["url"])
+        metafunc.parametrize("target", clients, indirect=True)
+
+
+@pytest.fixture
 async def target(
     request: pytest.FixtureRequest,
     couch_server: couch_at_hand.Couch,
     namespace: str,
     lend: Callable[..., Any],
-) -> AsyncIterator[AsyncStore]:
+) -> AsyncIterator[AsyncCouchTarget]:
     """A store on a namespace that nothing has been written to, over each kind of client."""
     kind = os.environ.get("DATAPATTERNS_COUCH_CLIENT", request.param)  # for all of the suite
     if kind == "url":
-        store = AsyncStore.from_url(f"couch+{couch_server.url}", namespace=namespace)
+        store = AsyncCouchTarget.from_url(f"couch+{couch_server.url}", namespace=namespace)
     else:
         library = httpx2 if kind == "httpx2" else httpx
-        store = AsyncStore(AsyncLent(lend(library), namespace))
+        store = AsyncCouchTarget(AsyncLent(lend(library), namespace))
+    store.url, store.namespace = couch_server.url, namespace
     async with store:
         yield store
 

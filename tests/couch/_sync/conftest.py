@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +14,21 @@ import httpx
 import httpx2
 import pytest
 
-from datapatterns import Store
 from datapatterns.couch import Couch, Database
 from datapatterns.couch._sync.backend import Backend
+from datapatterns.couch.paths import database_name
 from datapatterns.errors import NotFound
+from datapatterns.testing.conformance import Target
 from datapatterns.testing.servers import couch_at_hand
+
+# Over which clients a class of the conformance suite runs: every kind of client, but not every test
+# over each of them. "url" is the client that a store makes from its URL; it serves all others.
+CLIENTS = {
+    "TestRepository": ["httpx2", "httpx"],
+    "TestPages": ["httpx"],
+    "TestChangesFeed": ["url", "httpx"],
+    "TestChangesWorker": ["httpx2"],
+}
 
 
 class Lent(Backend):
@@ -55,21 +65,41 @@ def lend(couch_server: couch_at_hand.Couch) -> Iterator[Callable[..., Any]]:
         client.close()
 
 
-# A class of tests may ask for others: @pytest.mark.parametrize("target", ..., indirect=True)
-@pytest.fixture(params=["url"])
+class CouchTarget(Target):
+    """A store in `namespace`, and the URL of its server."""
+
+    url: str
+    namespace: str
+
+    def write_foreign_fields(self, collection: str, id: str, fields: Mapping[str, Any]) -> None:
+        """Write the document's next revision."""
+        with Couch(self.url) as couch:
+            database = couch.database(database_name(self.namespace, collection))
+            database.put(id, {**database.get(id), **fields})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run some classes of the conformance suite over other clients than the rest."""
+    if "target" in metafunc.fixturenames:
+        clients = CLIENTS.get(getattr(metafunc.cls, "__name__", ""), ["url"])
+        metafunc.parametrize("target", clients, indirect=True)
+
+
+@pytest.fixture
 def target(
     request: pytest.FixtureRequest,
     couch_server: couch_at_hand.Couch,
     namespace: str,
     lend: Callable[..., Any],
-) -> Iterator[Store]:
+) -> Iterator[CouchTarget]:
     """A store on a namespace that nothing has been written to, over each kind of client."""
     kind = os.environ.get("DATAPATTERNS_COUCH_CLIENT", request.param)  # for all of the suite
     if kind == "url":
-        store = Store.from_url(f"couch+{couch_server.url}", namespace=namespace)
+        store = CouchTarget.from_url(f"couch+{couch_server.url}", namespace=namespace)
     else:
         library = httpx2 if kind == "httpx2" else httpx
-        store = Store(Lent(lend(library), namespace))
+        store = CouchTarget(Lent(lend(library), namespace))
+    store.url, store.namespace = couch_server.url, namespace
     with store:
         yield store
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from datapatterns import AsyncStore
 from datapatterns.capabilities import REDIS
+from datapatterns.codecs import dumps
 from datapatterns.redis._async.backend import AsyncBackend
+from datapatterns.redis.keys import Keys
+from datapatterns.testing.conformance.aio import AsyncTarget
 from datapatterns.testing.servers.redis import RedisClusterServers
 
 HOST = "127.0.0.1"
@@ -104,7 +106,22 @@ async def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
     return await connect(request.getfixturevalue(server), **options)
 
 
+class AsyncRedisTarget(AsyncTarget):
+    """A store over the client, in the namespace."""
+
+    def __init__(self, client: Any, namespace: str) -> None:
+        super().__init__(AsyncLent(client, namespace))
+        self.client, self.namespace = client, namespace
+
+    async def write_foreign_fields(
+        self, collection: str, id: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Set them in the document's hash."""
+        key = Keys.of(self.namespace, "repository", collection)("doc", id)
+        await self.client.hset(key, mapping={name: dumps(value) for name, value in fields.items()})
+
+
 @pytest.fixture
-async def target(client: Any, namespace: str) -> AsyncStore:
+async def target(client: Any, namespace: str) -> AsyncRedisTarget:
     """A store on a namespace that nothing has been written to."""
-    return AsyncStore(AsyncLent(client, namespace))
+    return AsyncRedisTarget(client, namespace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
 from redis.retry import Retry
 
-from datapatterns import Store
 from datapatterns.capabilities import REDIS
+from datapatterns.codecs import dumps
 from datapatterns.redis._sync.backend import Backend
+from datapatterns.redis.keys import Keys
+from datapatterns.testing.conformance import Target
 from datapatterns.testing.servers.redis import RedisClusterServers
 
 HOST = "127.0.0.1"
@@ -105,7 +107,20 @@ def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
     return connect(request.getfixturevalue(server), **options)
 
 
+class RedisTarget(Target):
+    """A store over the client, in the namespace."""
+
+    def __init__(self, client: Any, namespace: str) -> None:
+        super().__init__(Lent(client, namespace))
+        self.client, self.namespace = client, namespace
+
+    def write_foreign_fields(self, collection: str, id: str, fields: Mapping[str, Any]) -> None:
+        """Set them in the document's hash."""
+        key = Keys.of(self.namespace, "repository", collection)("doc", id)
+        self.client.hset(key, mapping={name: dumps(value) for name, value in fields.items()})
+
+
 @pytest.fixture
-def target(client: Any, namespace: str) -> Store:
+def target(client: Any, namespace: str) -> RedisTarget:
     """A store on a namespace that nothing has been written to."""
-    return Store(Lent(client, namespace))
+    return RedisTarget(client, namespace)

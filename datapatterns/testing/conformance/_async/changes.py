@@ -52,7 +52,7 @@ async def write(target: AsyncStore, ids: list[str], text: str = "") -> None:
         await notes.create(Note(id=id, text=text))
 
 
-class AsyncChangesFeedConformance:
+class TestChangesFeed:
     """`target.changes` on a backend that declares `changes`."""
 
     pattern: ClassVar[str] = "changes"
@@ -325,7 +325,7 @@ class AsyncChangesFeedConformance:
         assert [change.id for change in await target.changes("other", Note).read()] == ["x"]
 
 
-class AsyncChangesWorkerConformance:
+class TestChangesWorker:
     """`AsyncChangesWorker` over the feed, checkpoints and dead letters of a backend."""
 
     pattern: ClassVar[str] = "changes"

@@ -39,7 +39,7 @@ async def _release(lease: AsyncLease) -> bool:
     return await lease.release()
 
 
-class AsyncConcurrencyLimiterConformance:
+class TestConcurrencyLimiter:
     """`target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
 
     pattern: ClassVar[str] = "concurrency_limiter"

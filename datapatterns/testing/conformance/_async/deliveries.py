@@ -23,7 +23,7 @@ from datapatterns.testing.conformance._async.work_queue import (
 )
 
 
-class AsyncDeliveriesConformance:
+class TestDeliveries:
     """Deliveries of `target.work_queue`, and what becomes of them."""
 
     pattern: ClassVar[str] = "work_queue"

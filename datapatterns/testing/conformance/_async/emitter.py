@@ -11,7 +11,7 @@ from datapatterns import AsyncStore
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance._async.listeners import (
     END,
-    AsyncListenersConformance,
+    Listeners,
     each_kind,
     emitter,
     settle,
@@ -29,7 +29,7 @@ class Order(BaseModel):
     note: str | None = None
 
 
-class AsyncEmitterConformance(AsyncListenersConformance):
+class TestEmitter(Listeners):
     """`target.emitter` on a backend that declares `emitter`."""
 
     pattern: ClassVar[str] = "emitter"

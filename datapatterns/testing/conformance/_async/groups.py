@@ -23,7 +23,7 @@ async def listed(groups: AsyncGroups, group: str) -> list[str]:
     return found
 
 
-class AsyncGroupsConformance:
+class TestGroups:
     """`target.groups` on a backend that declares `groups`."""
 
     pattern: ClassVar[str] = "groups"

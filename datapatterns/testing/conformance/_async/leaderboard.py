@@ -28,7 +28,7 @@ async def order(board: AsyncLeaderboard) -> list[str]:
     return [ranked.player for ranked in await board.top(1_000)]
 
 
-class AsyncLeaderboardConformance:
+class TestLeaderboard:
     """`target.leaderboard` on a backend that declares `leaderboard`."""
 
     pattern: ClassVar[str] = "leaderboard"

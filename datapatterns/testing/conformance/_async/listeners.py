@@ -64,8 +64,8 @@ async def settle(events: AsyncEmitter) -> None:
     await events.off(END)
 
 
-class AsyncListenersConformance:
-    """The part of `AsyncEmitterConformance` that is about listeners."""
+class Listeners:
+    """The part of `TestEmitter` that is about listeners."""
 
     @each_kind
     async def test_once(self, target: AsyncStore, durable: bool) -> None:

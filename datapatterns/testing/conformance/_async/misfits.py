@@ -2,57 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 
 from datapatterns import AsyncStore, DataError, DecodeFailed, InvalidArgument, InvalidData
+from datapatterns.testing.conformance._async.target import AsyncTarget
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES, Item, Person
 
 SECRET = "y" * 50  # a value that breaks a rule, and must not be quoted
 
 
-class AsyncMisfitsConformance:
+class TestMisfits:
     """What others stored, what does not validate, and names that mean something elsewhere."""
 
     pattern: ClassVar[str] = "repository"
 
-    async def plant(
-        self, target: AsyncStore, name: str, id: str, fields: Mapping[str, Any]
-    ) -> None:
-        """Override: change these fields of a stored document, past the repository."""
-        raise NotImplementedError("a backend's test says how others write into its documents")
-
     # --- what others stored, and what does not fit
 
-    async def test_unknown_fields_survive_an_update(self, target: AsyncStore) -> None:
+    async def test_unknown_fields_survive_an_update(self, target: AsyncTarget) -> None:
         """What the model does not know is neither lost nor changed by it."""
         people = target.repository("people", Person)
         await people.create(Person(id="ann", age=1))
         extra = {"shoe": [1, {"a": None}], "p q": "\N{SLICE OF PIZZA}"}
-        await self.plant(target, "people", "ann", extra)
+        await target.write_foreign_fields("people", "ann", extra)
         await people.update("ann", {"age": 2})
         await people.update("ann", {"name": "Ann"}, rev=(await people.get("ann")).rev)
         raw = await people.get_raw("ann")
         assert {name: raw[name] for name in extra} == extra
         assert (raw["age"], raw["name"]) == (2, "Ann")
 
-    async def test_a_replaced_document_is_all_there_is(self, target: AsyncStore) -> None:
+    async def test_a_replaced_document_is_all_there_is(self, target: AsyncTarget) -> None:
         """Unknown fields do not survive `replace`, which stores the whole document."""
         people = target.repository("people", Person)
         await people.create(Person(id="ann", age=1))
-        await self.plant(target, "people", "ann", {"shoe": 4})
+        await target.write_foreign_fields("people", "ann", {"shoe": 4})
         await people.replace(await people.get("ann"))
         assert set(await people.get_raw("ann")) == {
             *("id", "rev", "name", "age", "city", "nick", "birthYear", "address")
         }
 
-    async def test_a_document_that_no_longer_fits(self, target: AsyncStore) -> None:
+    async def test_a_document_that_no_longer_fits(self, target: AsyncTarget) -> None:
         """Reading it is DecodeFailed with its id, on every way; `get_raw` still gives it."""
         people = target.repository("people", Person)
         await people.create(Person(id="ann", age=1))
-        await self.plant(target, "people", "ann", {"age": SECRET})
+        await target.write_foreign_fields("people", "ann", {"age": SECRET})
         for read in (people.get, people.find):
             with pytest.raises(DecodeFailed) as raised:
                 await read("ann")

@@ -31,7 +31,7 @@ TIMES = (
 )
 
 
-class AsyncMomentsConformance:
+class TestMoments:
     """Moments: in the order of time, bounded by datetimes, told apart to the microsecond."""
 
     pattern: ClassVar[str] = "repository"

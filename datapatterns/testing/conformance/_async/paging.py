@@ -40,7 +40,7 @@ def flat(pages: list[list[str]]) -> list[str]:
     return [id for page in pages for id in page]
 
 
-class AsyncPagesConformance:
+class TestPages:
     """Pages and their cursors."""
 
     pattern: ClassVar[str] = "repository"

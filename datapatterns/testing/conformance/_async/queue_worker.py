@@ -49,7 +49,7 @@ async def working(queue: Any, handler: Any, **options: Any) -> AsyncGenerator[_R
             run.worker.stop()
 
 
-class AsyncQueueWorkerConformance:
+class TestQueueWorker:
     """`AsyncWorker` on `target.work_queue`."""
 
     pattern: ClassVar[str] = "work_queue"

@@ -31,7 +31,7 @@ async def until_admitted(limiter: AsyncRateLimiter, subject: str, cost: int = 1)
     return time.monotonic()
 
 
-class AsyncRateLimiterConformance:
+class TestRateLimiter:
     """`target.rate_limiter` on a backend that declares `rate_limiter`."""
 
     pattern: ClassVar[str] = "rate_limiter"

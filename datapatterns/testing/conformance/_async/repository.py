@@ -12,7 +12,7 @@ from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import WIDE, Item, Member, Person, PersonChanges, Wide
 
 
-class AsyncRepositoryConformance:
+class TestRepository:
     """Documents: made, read, changed and removed."""
 
     pattern: ClassVar[str] = "repository"

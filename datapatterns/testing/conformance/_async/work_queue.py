@@ -73,7 +73,7 @@ async def assert_lost(call: Callable[..., Any], *arguments: Any) -> None:
     assert raised.value.reason == "lease_lost"
 
 
-class AsyncWorkQueueConformance:
+class TestWorkQueue:
     """`target.work_queue` on a backend that declares `work_queue`."""
 
     pattern: ClassVar[str] = "work_queue"

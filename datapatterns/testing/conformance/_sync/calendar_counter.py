@@ -18,7 +18,7 @@ MOMENT = datetime(2014, 1, 15, 9, 30, tzinfo=UTC)
 KEYS = ["total", "2014", "2014-01", "2014-01-15", "2014-01-15T09", "01"]
 
 
-class CalendarCounterConformance:
+class TestCalendarCounter:
     """`target.calendar_counter` on a backend that declares `calendar_counter`."""
 
     pattern: ClassVar[str] = "calendar_counter"

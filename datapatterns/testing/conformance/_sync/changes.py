@@ -53,7 +53,7 @@ def write(target: Store, ids: list[str], text: str = "") -> None:
         notes.create(Note(id=id, text=text))
 
 
-class ChangesFeedConformance:
+class TestChangesFeed:
     """`target.changes` on a backend that declares `changes`."""
 
     pattern: ClassVar[str] = "changes"
@@ -326,7 +326,7 @@ class ChangesFeedConformance:
         assert [change.id for change in target.changes("other", Note).read()] == ["x"]
 
 
-class ChangesWorkerConformance:
+class TestChangesWorker:
     """`ChangesWorker` over the feed, checkpoints and dead letters of a backend."""
 
     pattern: ClassVar[str] = "changes"

@@ -39,7 +39,7 @@ def _release(lease: Lease) -> bool:
     return lease.release()
 
 
-class ConcurrencyLimiterConformance:
+class TestConcurrencyLimiter:
     """`target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
 
     pattern: ClassVar[str] = "concurrency_limiter"

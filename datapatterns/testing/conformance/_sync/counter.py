@@ -16,7 +16,7 @@ HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 
 
-class CounterConformance:
+class TestCounter:
     """`target.counter` on a backend that declares `counter`."""
 
     pattern: ClassVar[str] = "counter"

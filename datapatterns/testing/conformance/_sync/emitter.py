@@ -12,7 +12,7 @@ from datapatterns import Store
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance._sync.listeners import (
     END,
-    ListenersConformance,
+    Listeners,
     each_kind,
     emitter,
     settle,
@@ -30,7 +30,7 @@ class Order(BaseModel):
     note: str | None = None
 
 
-class EmitterConformance(ListenersConformance):
+class TestEmitter(Listeners):
     """`target.emitter` on a backend that declares `emitter`."""
 
     pattern: ClassVar[str] = "emitter"

@@ -24,7 +24,7 @@ def listed(groups: Groups, group: str) -> list[str]:
     return found
 
 
-class GroupsConformance:
+class TestGroups:
     """`target.groups` on a backend that declares `groups`."""
 
     pattern: ClassVar[str] = "groups"

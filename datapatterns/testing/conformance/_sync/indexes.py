@@ -37,7 +37,7 @@ from datapatterns.testing.conformance.samples import (
 MANY = 1_200  # documents: more than a backend goes through in one step
 
 
-class IndexesConformance:
+class TestIndexes:
     """Indexes: their order, their bounds, their counts, and how they follow the documents."""
 
     pattern: ClassVar[str] = "repository"

@@ -29,7 +29,7 @@ def order(board: Leaderboard) -> list[str]:
     return [ranked.player for ranked in board.top(1_000)]
 
 
-class LeaderboardConformance:
+class TestLeaderboard:
     """`target.leaderboard` on a backend that declares `leaderboard`."""
 
     pattern: ClassVar[str] = "leaderboard"

@@ -62,8 +62,8 @@ def settle(events: Emitter) -> None:
     events.off(END)
 
 
-class ListenersConformance:
-    """The part of `EmitterConformance` that is about listeners."""
+class Listeners:
+    """The part of `TestEmitter` that is about listeners."""
 
     @each_kind
     def test_once(self, target: Store, durable: bool) -> None:

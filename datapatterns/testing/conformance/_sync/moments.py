@@ -32,7 +32,7 @@ TIMES = (
 )
 
 
-class MomentsConformance:
+class TestMoments:
     """Moments: in the order of time, bounded by datetimes, told apart to the microsecond."""
 
     pattern: ClassVar[str] = "repository"

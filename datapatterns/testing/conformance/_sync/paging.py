@@ -41,7 +41,7 @@ def flat(pages: list[list[str]]) -> list[str]:
     return [id for page in pages for id in page]
 
 
-class PagesConformance:
+class TestPages:
     """Pages and their cursors."""
 
     pattern: ClassVar[str] = "repository"

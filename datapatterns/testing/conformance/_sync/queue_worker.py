@@ -49,7 +49,7 @@ def working(queue: Any, handler: Any, **options: Any) -> Generator[_Run]:
             run.worker.stop()
 
 
-class QueueWorkerConformance:
+class TestQueueWorker:
     """`Worker` on `target.work_queue`."""
 
     pattern: ClassVar[str] = "work_queue"

@@ -31,7 +31,7 @@ def until_admitted(limiter: RateLimiter, subject: str, cost: int = 1) -> float:
     return time.monotonic()
 
 
-class RateLimiterConformance:
+class TestRateLimiter:
     """`target.rate_limiter` on a backend that declares `rate_limiter`."""
 
     pattern: ClassVar[str] = "rate_limiter"

@@ -13,7 +13,7 @@ from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import WIDE, Item, Member, Person, PersonChanges, Wide
 
 
-class RepositoryConformance:
+class TestRepository:
     """Documents: made, read, changed and removed."""
 
     pattern: ClassVar[str] = "repository"

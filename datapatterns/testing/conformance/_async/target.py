@@ -1,0 +1,23 @@
+"""What the conformance suite asks of the fixture `target`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from datapatterns import AsyncStore
+
+
+class AsyncTarget(AsyncStore):
+    """A store under test: an `AsyncStore`, and a way round its repositories.
+
+    The suite makes patterns with the public methods of the store and reads its `capabilities`.
+    A backend whose capabilities declare `repository` subclasses this class and writes
+    `write_foreign_fields`; for any other backend a plain `AsyncStore` is enough.
+    """
+
+    async def write_foreign_fields(
+        self, collection: str, id: str, fields: Mapping[str, Any]
+    ) -> None:
+        """Set these fields of a stored document, as a program without this library would."""
+        raise NotImplementedError("a target with repositories writes `write_foreign_fields`")
