@@ -1,6 +1,6 @@
 """Data-access patterns over LevelDB, Redis and CouchDB: one contract each, sync and async.
 
-Importing this imports no driver: `Store.from_url` loads the backend that its URL asks for.
+Importing this package imports no driver: `Store.from_url` loads the backend that its URL names.
 """
 
 from datapatterns._async.changes_worker import AsyncChangesWorker

@@ -1,4 +1,4 @@
-"""`python -m datapatterns` is the command line."""
+"""Runs the command line: `python -m datapatterns`."""
 
 from datapatterns.cli import main
 

@@ -1,19 +1,19 @@
-"""How long to wait before the next try."""
+"""The wait before the next attempt."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-_DOUBLINGS = 64  # beyond, a float would overflow for a silly number of attempts
+_DOUBLINGS = 64  # more would overflow a float, and the cap is reached long before
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Full jitter: any time from 0 to `base` seconds, doubled at each attempt, at most `cap`.
+    """Full jitter: a random time up to `base` seconds, doubled at each attempt, at most `cap`.
 
-    Drawing from the whole interval spreads callers who failed together better than adding a little
-    noise to a fixed wait. Source: Marc Brooker, "Exponential Backoff And Jitter" (2015).
+    A random part of the whole interval separates callers that failed together better than a fixed
+    wait with a little noise. Source: Marc Brooker, "Exponential Backoff And Jitter" (2015).
     """
 
     base: float = 0.1

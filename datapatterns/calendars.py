@@ -1,4 +1,4 @@
-"""The calendar's buckets in UTC and their keys, for counting by them.
+"""The buckets of a calendar counter, in UTC, and their keys.
 
 | bucket | key |
 |---|---|
@@ -9,7 +9,7 @@
 | `hour` | `2014-01-15T09` |
 | `month_of_year` | `01` |
 
-Within one bucket the order of the keys as strings is the order in time.
+The keys of one bucket sort as strings in the order of time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from datapatterns.checks import Duration, seconds
 from datapatterns.errors import InvalidArgument
 
 BUCKETS = ("total", "year", "month", "day", "hour", "month_of_year")
-BOUNDABLE = ("year", "month", "day", "hour")  # the others never end
+BOUNDABLE = ("year", "month", "day", "hour")  # the other buckets do not end
 DEFAULT_BUCKETS = ("total", "year", "month", "day")
 LONGEST_SERIES = 100_000
 
@@ -35,29 +35,31 @@ _SHAPES = {
 
 
 def check_buckets(buckets: Iterable[str]) -> tuple[str, ...]:
-    """The buckets as they came; InvalidArgument if there are none, twice the same, or unknown."""
+    """Return the buckets as a tuple; raise InvalidArgument if one is unknown or repeated."""
     if isinstance(buckets, str):
-        raise InvalidArgument("buckets must be several names, not one string")
+        raise InvalidArgument("buckets must be a sequence of names, not a string")
     names = tuple(buckets)
     if not names or len(set(names)) != len(names) or not set(names) <= set(BUCKETS):
-        raise InvalidArgument(f"buckets must be some of {', '.join(BUCKETS)}, each once")
+        raise InvalidArgument(f"buckets must be one or more of {', '.join(BUCKETS)}, each once")
     return names
 
 
 def check_keep(
     keep: Mapping[str, Duration] | None, buckets: tuple[str, ...]
 ) -> dict[str, timedelta]:
-    """How long each bucket is kept after its end; InvalidArgument for one that has no end."""
+    """Return how long each bucket is kept after its end; raise InvalidArgument if it has none."""
     kept: dict[str, timedelta] = {}
     for bucket, time in (keep or {}).items():
         if bucket not in buckets or bucket not in BOUNDABLE:
-            raise InvalidArgument(f"keep can bound {', '.join(BOUNDABLE)}, where they are counted")
+            raise InvalidArgument(
+                f"keep must name buckets of this counter out of {', '.join(BOUNDABLE)}"
+            )
         kept[bucket] = timedelta(seconds=seconds(f"keep[{bucket!r}]", time, least=0.001))
     return kept
 
 
 def in_utc(moment: object) -> datetime:
-    """The moment in UTC; a datetime without a time zone is taken to be in UTC already."""
+    """Return the moment in UTC; a datetime without a time zone counts as UTC."""
     if not isinstance(moment, datetime):
         raise InvalidArgument(f"a moment must be a datetime, not {type(moment).__name__}")
     if moment.tzinfo is None:
@@ -65,11 +67,11 @@ def in_utc(moment: object) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise InvalidArgument("the moment is beyond the calendar in UTC") from None
+        raise InvalidArgument("the moment is out of the calendar's range in UTC") from None
 
 
 def key_at(moment: datetime, bucket: str) -> str:
-    """The key of the bucket that the moment is in; InvalidArgument for an unknown bucket."""
+    """Return the key of the moment in the bucket; raise InvalidArgument for an unknown bucket."""
     at = in_utc(moment)
     match bucket:
         case "total":
@@ -85,16 +87,16 @@ def key_at(moment: datetime, bucket: str) -> str:
         case "month_of_year":
             return f"{at.month:02}"
         case _:
-            raise InvalidArgument(f"a bucket is one of {', '.join(BUCKETS)}")
+            raise InvalidArgument(f"bucket must be one of {', '.join(BUCKETS)}")
 
 
 def keys_at(moment: datetime, buckets: Iterable[str]) -> dict[str, str]:
-    """The key in each bucket that the moment is in."""
+    """Return the moment's key in each of the buckets."""
     return {bucket: key_at(moment, bucket) for bucket in buckets}
 
 
 def bucket_of(key: object) -> str:
-    """Which bucket the key belongs to; InvalidArgument if it is no key."""
+    """Return the bucket that the key belongs to; raise InvalidArgument if it is not a key."""
     if key == "total":
         return "total"
     if isinstance(key, str) and re.fullmatch(r"0[1-9]|1[0-2]", key, re.ASCII):
@@ -108,11 +110,13 @@ def bucket_of(key: object) -> str:
             except ValueError:
                 break
             return bucket
-    raise InvalidArgument("a key looks like total, 2014, 2014-01, 2014-01-15, 2014-01-15T09 or 01")
+    raise InvalidArgument(
+        "key must look like total, 2014, 2014-01, 2014-01-15, 2014-01-15T09 or 01"
+    )
 
 
 def end_of(moment: datetime, bucket: str) -> datetime | None:
-    """When the bucket that the moment is in ends; None if it never does."""
+    """Return when the bucket with the moment in it ends, or None if it does not end."""
     if bucket not in BOUNDABLE:
         return None
     try:
@@ -122,13 +126,13 @@ def end_of(moment: datetime, bucket: str) -> datetime | None:
 
 
 def series_keys(bucket: str, start: datetime, end: datetime) -> list[str]:
-    """Every key from the one of `start` to the one of `end`, each once, in the order of time.
+    """Return every key from that of `start` to that of `end`, each once, in the order of time.
 
-    InvalidArgument if the end is before the start, or if there are more than 100,000.
+    Raise InvalidArgument if `end` is before `start`, or if there are more than 100,000 keys.
     """
     first, last = in_utc(start), in_utc(end)
     if last < first:
-        raise InvalidArgument("a series must not end before it starts")
+        raise InvalidArgument("end must not be before start")
     if bucket == "total":
         return ["total"]
     by = "month" if bucket == "month_of_year" else bucket
@@ -137,7 +141,7 @@ def series_keys(bucket: str, start: datetime, end: datetime) -> list[str]:
 
 
 def _moments(bucket: str, first: datetime, last: datetime) -> Iterator[datetime]:
-    """The start of every bucket from the first to the last."""
+    """Yield the start of every bucket from the first to the last."""
     at = _start(first, bucket)
     for _ in range(LONGEST_SERIES):
         yield at
@@ -147,7 +151,7 @@ def _moments(bucket: str, first: datetime, last: datetime) -> Iterator[datetime]
             return
         if at > last:
             return
-    raise InvalidArgument(f"a series has at most {LONGEST_SERIES:,} keys")
+    raise InvalidArgument(f"a series must have at most {LONGEST_SERIES:,} keys")
 
 
 def _start(at: datetime, bucket: str) -> datetime:
@@ -161,7 +165,7 @@ def _start(at: datetime, bucket: str) -> datetime:
         case "hour":
             return datetime(at.year, at.month, at.day, at.hour, tzinfo=UTC)
         case _:
-            raise InvalidArgument(f"a bucket is one of {', '.join(BUCKETS)}")
+            raise InvalidArgument(f"bucket must be one of {', '.join(BUCKETS)}")
 
 
 def _next(start: datetime, bucket: str) -> datetime:

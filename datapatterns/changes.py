@@ -17,9 +17,9 @@ logger = logging.getLogger("datapatterns.changes")
 class Change(Generic[M]):
     """One change: `seq` is an opaque position in the feed, `document` None when it was deleted.
 
-    `document` is the document as it is now, which may be later than the change itself. One that no
-    longer fits its model raises DecodeFailed when it is looked at, not out of the feed: so one bad
-    document never stops the others.
+    `document` is the document as it is now, which may be later than the change itself. If it does
+    not fit its model, reading the attribute raises DecodeFailed. The feed itself does not raise, so
+    one bad document does not stop the others.
     """
 
     __slots__ = ("_document", "deleted", "id", "rev", "seq")
@@ -35,7 +35,7 @@ class Change(Generic[M]):
 
     @property
     def document(self) -> M | None:
-        """The document as it is now, None when it was deleted; DecodeFailed if it does not fit."""
+        """Return the document, None if it was deleted; raise DecodeFailed if it does not fit."""
         if isinstance(self._document, DataError):
             raise self._document
         return self._document
@@ -46,7 +46,7 @@ class Change(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class DeadChange:
-    """A change that its handler kept failing on: after how many attempts, and why."""
+    """A change whose handler failed at every attempt: how many there were, and the last error."""
 
     id: str
     seq: str
@@ -56,7 +56,7 @@ class DeadChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangesSummary:
-    """What a changes worker did in one run, and the position up to which all is done."""
+    """What a changes worker did in one run, and the position up to which everything is done."""
 
     handled: int = 0
     dead: int = 0

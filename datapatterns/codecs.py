@@ -1,4 +1,4 @@
-"""Encodings between Python values and bytes: utf8, json, binary, hex, base64, or one's own."""
+"""Encodings between Python values and bytes: utf8, json, binary, hex, base64, or your own."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from datapatterns.errors import DataError, DecodeFailed, InvalidArgument
 
 @runtime_checkable
 class Codec(Protocol):
-    """An encoding: `decode(encode(value))` gives the value back."""
+    """An encoding: `decode(encode(value))` returns the value."""
 
     def encode(self, value: Any, /) -> bytes:
         """Return the value's bytes."""
         ...
 
     def decode(self, data: bytes, /) -> Any:
-        """Return the value of the bytes."""
+        """Return the value that the bytes encode."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCodec:
-    """A codec made of two functions, with the name it is asked for by."""
+    """A codec made of two functions, and the name by which it is chosen."""
 
     name: str
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], Any]
 
 
-# Values of exactly these types are JSON as they are.
+# Values of exactly these types are JSON values already.
 _PLAIN = frozenset({str, int, bool, type(None)})
-# pydantic_core would write them, but as something else than what they are.
+# Types that pydantic_core writes as values of another type.
 _NOT_JSON = (set, frozenset, bytes, bytearray, complex, Iterator)
-# What pydantic_core writes but does not read back: deeper nesting, and longer whole numbers.
+# pydantic_core writes deeper nesting and longer whole numbers than these, but does not read them.
 _DEEPEST, _MOST_DIGITS = 200, 4_300
 _DIGITS_AS_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _TOO_MANY_DIGITS = b"0" * (_MOST_DIGITS + 1)
 
 
 def dumps(value: object) -> bytes:
-    """Compact JSON; InvalidArgument for what JSON cannot hold, NaN and infinities included.
+    """Return compact JSON; raise InvalidArgument for a value that JSON cannot hold, such as NaN.
 
-    Models, dataclasses, datetimes and the like are written the way pydantic writes them. What comes
-    back is JSON: models and dataclasses as dicts, tuples as lists; datetimes, dates, Decimals,
-    UUIDs and paths as strings, and so the keys of dicts. Sets and bytes are refused.
+    Models, dataclasses, datetimes and the like are written as pydantic writes them, and read back
+    as JSON values: models and dataclasses as dicts, tuples as lists; datetimes, dates, Decimals,
+    UUIDs, paths, and the keys of dicts as strings. Sets and bytes are refused.
     """
     try:
         plain = type(value) in _PLAIN or _is_plain(value, _DEEPEST)
         if not plain and not _is_json(value):
-            raise InvalidArgument("not a JSON value: it holds NaN, a set, bytes or the like")
+            raise InvalidArgument("not a JSON value: NaN, infinity, sets and bytes are not allowed")
         data = to_json(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"not a JSON value: {type(value).__name__}") from error
@@ -66,7 +66,7 @@ def dumps(value: object) -> bytes:
 
 
 def loads(data: bytes | str) -> Any:
-    """The JSON value in the data; DecodeFailed if it is none, NaN and infinities included."""
+    """Return the JSON value in the data; raise DecodeFailed if it is not JSON, as NaN is not."""
     try:
         return from_json(data, allow_inf_nan=False)
     except (ValueError, RecursionError) as error:
@@ -74,7 +74,7 @@ def loads(data: bytes | str) -> Any:
 
 
 def _is_plain(value: object, levels: int) -> bool:
-    """Whether it is made of dicts, lists, strings and finite numbers, and not deeply nested."""
+    """Return whether the value has only JSON's own types, and at most these levels of nesting."""
     kind = type(value)
     if kind is dict:
         items: Iterable[object] = cast("dict[object, object]", value).values()
@@ -84,14 +84,14 @@ def _is_plain(value: object, levels: int) -> bool:
         return kind in _PLAIN or (kind is float and math.isfinite(cast("float", value)))
     if not levels:
         return False
-    for item in items:  # noqa: SIM110 - all() with a generator would take twice as long
+    for item in items:  # noqa: SIM110 - all() with a generator takes twice as long
         if type(item) not in _PLAIN and not _is_plain(item, levels - 1):
             return False
     return True
 
 
 def _is_json(value: object) -> bool:
-    """The same for everything else that can be written as JSON."""
+    """Return whether a value of any type can be written as JSON and keeps its meaning."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, _NOT_JSON):
@@ -103,12 +103,12 @@ def _is_json(value: object) -> bool:
         return all(_is_json(item) for item in cast("list[object]", value))
     if isinstance(value, str | int | None):
         return True
-    # A model, a dataclass and the like: look at what is written. (A model writes NaN as null.)
+    # A model, a dataclass and the like: check what is written. (A model writes NaN as null.)
     return _is_json(to_jsonable_python(value))
 
 
 def _check_readable(data: bytes, shallow: bool) -> None:
-    """InvalidArgument for JSON that `loads` would refuse: nobody could ever read it again."""
+    """Raise InvalidArgument for JSON that `loads` would refuse."""
     long = _TOO_MANY_DIGITS in data.translate(_DIGITS_AS_ZEROS)
     if not long and (shallow or data.count(b"[") + data.count(b"{") <= _DEEPEST):
         return
@@ -116,7 +116,7 @@ def _check_readable(data: bytes, shallow: bool) -> None:
         from_json(data)
     except ValueError as error:
         raise InvalidArgument(
-            f"JSON may be nested {_DEEPEST} deep and have numbers of {_MOST_DIGITS:,} digits"
+            f"JSON may have {_DEEPEST} levels and whole numbers of {_MOST_DIGITS:,} digits at most"
         ) from error
 
 
@@ -168,7 +168,7 @@ CODECS["buffer"] = BINARY  # abstract-level's name for it
 
 
 def codec(encoding: str | Codec) -> Codec:
-    """The codec of that name, or the object itself if it has `encode` and `decode`."""
+    """Return the codec of that name, or the object itself if it has `encode` and `decode`."""
     if isinstance(encoding, str):
         try:
             return CODECS[encoding]
@@ -177,11 +177,11 @@ def codec(encoding: str | Codec) -> Codec:
             raise InvalidArgument(f"unknown encoding; known are {known}") from None
     if isinstance(encoding, Codec):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         return encoding
-    raise InvalidArgument("an encoding is a name, or an object with encode and decode")
+    raise InvalidArgument("an encoding must be a name, or an object with encode and decode")
 
 
 def encode(what: str, codec: Codec, value: object) -> bytes:
-    """The value's bytes; InvalidArgument if the codec refuses it or gives no bytes."""
+    """Return the value's bytes; raise InvalidArgument if the codec fails or returns no bytes."""
     try:
         data = codec.encode(value)
     except DataError:
@@ -189,12 +189,12 @@ def encode(what: str, codec: Codec, value: object) -> bytes:
     except Exception as error:
         raise InvalidArgument(f"the {what} cannot be encoded") from error
     if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - a user's codec
-        raise InvalidArgument(f"the {what}'s encoding gave {type(data).__name__}, not bytes")
+        raise InvalidArgument(f"the {what}'s encoding returned {type(data).__name__}, not bytes")
     return data
 
 
 def decode(what: str, codec: Codec, data: bytes) -> Any:
-    """The bytes' value; DecodeFailed if the codec cannot read them."""
+    """Return the value of the bytes; raise DecodeFailed if the codec cannot read them."""
     try:
         return codec.decode(data)
     except DataError:

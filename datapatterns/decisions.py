@@ -1,4 +1,4 @@
-"""What a rate limiter decided, and the HTTP headers that tell it."""
+"""The decision of a rate limiter, and its HTTP headers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a request may pass, and what is left. All times are in seconds.
+    """Whether a request is admitted, and what remains. All times are in seconds.
 
-    `retry_after` says when this cost could be admitted (0 when it was), `reset_after` when the
-    full quota is back; `degraded` that the backend was away and the request was let through.
+    `retry_after` is the time until this cost could be admitted, 0 if it is; `reset_after` the time
+    until the full quota is back. `degraded` means that the request is admitted because the backend
+    was out of reach.
     """
 
     allowed: bool
@@ -24,7 +25,7 @@ class Decision:
     window: float | None = None
 
     def headers(self) -> dict[str, str]:
-        """`RateLimit-Policy`, `RateLimit` and, when refused, `Retry-After` (whole seconds, up).
+        """Return `RateLimit-Policy`, `RateLimit` and, if refused, `Retry-After`, rounded up.
 
         Source: the IETF draft "RateLimit header fields for HTTP", in structured fields.
         """
@@ -40,6 +41,6 @@ class Decision:
 
 
 def _quoted(name: str) -> str:
-    """A structured-field string: printable ASCII, quotes and backslashes escaped."""
+    """Return a structured-field string: printable ASCII, with quotes and backslashes escaped."""
     plain = "".join(c if " " <= c <= "~" else "?" for c in name)
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,7 +1,7 @@
-"""The whole error tree: one class, one HTTP status, one stable code.
+"""All errors of this library: each class has one HTTP status and one stable code.
 
-Programs act on the class or the code, never on the text. What leaves a server goes through
-`DataError.problem()`, an RFC 9457 problem document that hides everything inside a 5xx.
+Programs act on the class or the code, never on the text. A server answers with
+`DataError.problem()`, an RFC 9457 problem document that hides all details of a 5xx.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("datapatterns.errors")
 
 _WORD = re.compile(r"\w{4,}")
-# Messages of pydantic's own types quote the input only through these members of their context.
+# The messages of pydantic's own types quote the input only in these members of their context.
 _OWN_TYPES = frozenset[str](get_args(ErrorType))
 _QUOTING = frozenset({"error", "encoding_error", "tag"})
 
@@ -31,7 +31,7 @@ Reason = Literal["exists", "stale_revision", "contention", "lease_lost"]
 
 
 class FieldError(TypedDict):
-    """One thing wrong with a document: where, what, and pydantic's type; never the input."""
+    """A problem of one field: the location, a message and pydantic's type, never the input."""
 
     loc: tuple[int | str, ...]
     msg: str
@@ -39,7 +39,7 @@ class FieldError(TypedDict):
 
 
 class DataError(Exception):
-    """The root of every error this library raises on purpose."""
+    """The base class of every error that this library raises on purpose."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "error"
@@ -54,11 +54,11 @@ class DataError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The HTTP headers that belong to this answer."""
+        """Return the HTTP headers that belong to this error."""
         return {}
 
     def problem(self, *, debug: bool = False) -> dict[str, Any]:
-        """An RFC 9457 problem document; for a status >= 500 it shows only an id to look up."""
+        """Return an RFC 9457 problem document; for a status >= 500 only an id to look up."""
         problem: dict[str, Any] = {
             "type": "about:blank",
             "title": self.title,
@@ -75,7 +75,7 @@ class DataError(Exception):
         return dict(self.data)
 
     def _log_once(self) -> str:
-        """Write the whole error to the log under a fresh id, the first time only."""
+        """Log the whole error under a new id, at the first call only, and return the id."""
         if self._instance is None:
             self._instance = f"urn:uuid:{uuid.uuid4()}"
             logger.error(
@@ -90,13 +90,13 @@ class DataError(Exception):
 
 
 class InvalidArgument(DataError):
-    """A bad key, range, cursor or option; nothing was written."""
+    """A key, range, cursor or option is not valid; nothing was written."""
 
     status, code, title = 400, "invalid_argument", "Invalid argument"
 
 
 class InvalidData(DataError):
-    """A document or item failed its schema; `errors` lists every problem, without input values."""
+    """A document or item does not fit its schema; `errors` lists the problems without values."""
 
     status, code, title = 400, "invalid_data", "Invalid data"
 
@@ -112,22 +112,22 @@ class InvalidData(DataError):
 
     @classmethod
     def of(cls, error: ValidationError) -> InvalidData:
-        """What pydantic found, with the input values taken out."""
+        """Return the error for pydantic's, without the input values."""
         return cls.listed(error.title, error.errors(include_url=False))
 
     @classmethod
     def listed(cls, title: str, problems: Iterable[Mapping[str, Any]]) -> InvalidData:
-        """The same of problems as pydantic lists them, found by a framework that uses it."""
+        """Return the error for problems in pydantic's form, which a web framework may find."""
         errors = [
             FieldError(loc=tuple(found["loc"]), msg=_without_input(found), type=found["type"])
             for found in problems
         ]
-        places = ", ".join(".".join(map(str, found["loc"])) or "document" for found in errors)
-        return cls(f"{title}: {len(errors)} invalid: {places}", errors=errors)
+        locations = ", ".join(".".join(map(str, found["loc"])) or "document" for found in errors)
+        return cls(f"{title}: {len(errors)} invalid: {locations}", errors=errors)
 
     @classmethod
     def field(cls, name: str, message: str, type: str) -> InvalidData:
-        """One problem with one field, found by us rather than by pydantic."""
+        """Return the error for a problem of one field that this library found."""
         return cls(f"{name}: {message}", errors=[FieldError(loc=(name,), msg=message, type=type)])
 
     def _members(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class InvalidData(DataError):
 
 
 def _without_input(found: Mapping[str, Any]) -> str:
-    """Pydantic's message, unless it quotes the input, or a word of it, as validators may."""
+    """Return pydantic's message, or a fixed text if the message quotes a word of the input."""
     message: str = found["msg"]
     context: Mapping[str, Any] = found.get("ctx") or {}
     if found["type"] in _OWN_TYPES and not context.keys() & _QUOTING:
@@ -157,25 +157,25 @@ def _quotes(message: str, value: object) -> bool:
 
 
 class Unauthorized(DataError):
-    """The server wants other credentials, or any."""
+    """The server requires credentials, or other ones."""
 
     status, code, title = 401, "unauthorized", "Unauthorized"
 
 
 class Forbidden(DataError):
-    """The server knows these credentials and refuses."""
+    """The server accepts the credentials but refuses the request."""
 
     status, code, title = 403, "forbidden", "Forbidden"
 
 
 class NotFound(DataError):
-    """There is no such thing."""
+    """What was asked for does not exist."""
 
     status, code, title = 404, "not_found", "Not found"
 
 
 class Conflict(DataError):
-    """Somebody else was there first; `reason` says in which way."""
+    """The stored state does not allow the change; `reason` says why."""
 
     status, code, title = 409, "conflict", "Conflict"
 
@@ -194,31 +194,31 @@ class Conflict(DataError):
 
 
 class PreconditionFailed(DataError):
-    """An explicit If-Match no longer holds."""
+    """The revision in an If-Match header is not the stored one."""
 
     status, code, title = 412, "precondition_failed", "Precondition failed"
 
 
 class TooLarge(DataError):
-    """More than the store, or the option, allows."""
+    """A value is larger than the store or an option allows."""
 
     status, code, title = 413, "too_large", "Too large"
 
 
 class Locked(DataError):
-    """The LevelDB directory is in use by another process, whose pid is in `data` when known."""
+    """Another process uses the LevelDB directory; its pid is in `data` if it is known."""
 
     status, code, title = 423, "locked", "Locked"
 
 
 class PreconditionRequired(DataError):
-    """A guarded update came without If-Match."""
+    """An update that requires an If-Match header came without one."""
 
     status, code, title = 428, "precondition_required", "Precondition required"
 
 
 class TooManyRequests(DataError):
-    """The rate limit is used up; `retry_after` says for how many seconds."""
+    """The rate limit is used up; `retry_after` is the number of seconds to wait."""
 
     status, code, title = 429, "rate_limited", "Too many requests"
     retryable = True
@@ -237,14 +237,14 @@ class TooManyRequests(DataError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The RateLimit headers and Retry-After."""
+        """Return the RateLimit headers and Retry-After."""
         if self.decision is not None:
             return self.decision.headers()
         return _retry_after(self.retry_after)
 
 
 class DataCorrupted(DataError):
-    """What is stored is damaged, or is not what this pattern stores."""
+    """A stored value is damaged, or is not one that this pattern stores."""
 
     status, code, title = 500, "corrupted", "Data corrupted"
 
@@ -256,25 +256,25 @@ class DecodeFailed(DataError):
 
 
 class HookFailed(DataError):
-    """A hook raised; the whole batch was given up and nothing was written."""
+    """A hook raised an exception; the whole batch was dropped and nothing was written."""
 
     status, code, title = 500, "hook_failed", "Hook failed"
 
 
 class Unsupported(DataError):
-    """This backend cannot do that; `data["backends"]` names those that can."""
+    """This backend does not support it; `data["backends"]` names those that do."""
 
     status, code, title = 501, "unsupported", "Not supported"
 
 
 class BadGateway(DataError):
-    """The server answered something it should not."""
+    """The server sent an answer that its protocol does not allow."""
 
     status, code, title = 502, "bad_gateway", "Bad gateway"
 
 
 class Unavailable(DataError):
-    """Not reachable or overloaded; nothing was changed, so it may be tried again."""
+    """The server is out of reach or overloaded; nothing was changed, so a retry is safe."""
 
     status, code, title = 503, "unavailable", "Unavailable"
     retryable = True
@@ -291,26 +291,26 @@ class Unavailable(DataError):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Retry-After, where the server said when."""
+        """Return Retry-After if the server sent one."""
         return _retry_after(self.retry_after)
 
 
 class Closed(Unavailable):
-    """The store or client was closed, so trying again is of no use; nothing was changed."""
+    """The store or client was closed: a retry fails as well. Nothing was changed."""
 
     code, title = "closed", "Closed"
     retryable = False
 
 
 class TimedOut(DataError):
-    """No answer in time; nothing was changed, so it may be tried again."""
+    """The time ran out before an answer; nothing was changed, so a retry is safe."""
 
     status, code, title = 504, "timed_out", "Timed out"
     retryable = True
 
 
 class OutcomeUnknown(TimedOut):
-    """The request was sent and the reply was lost: it may have taken effect."""
+    """The request was sent and its reply was lost, so it may have taken effect."""
 
     code, title = "outcome_unknown", "Outcome unknown"
     retryable = False

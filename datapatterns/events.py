@@ -1,4 +1,4 @@
-"""What an event is called, how it travels, and what is said when some may have been missed."""
+"""The names of events, the encoding of their payloads, and the payload of `gap`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from datapatterns.checks import check_name
 from datapatterns.codecs import dumps, loads
 from datapatterns.errors import InvalidArgument
 
-ERROR, GAP = "error", "gap"  # an emitter's own events, which never travel
+ERROR, GAP = "error", "gap"  # an emitter's own events, which stay in its process
 OWN = frozenset({ERROR, GAP})
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Messages may have been missed: the payload of `gap`.
+    """The payload of `gap`: listeners may have missed messages.
 
-    `events` are the events and patterns concerned, as they were given to `on`; `seconds` is for how
-    long at most. `cause` is `connection` (it was lost; whatever was emitted meanwhile is gone),
-    `history` (a durable emitter's history was trimmed or lost before it was read) or `buffer` (a
-    listener lagged too far; `lost` counts its messages, else it is None).
+    `events` are the events and patterns concerned, as they were given to `on`; `seconds` is the
+    longest time that the gap can have lasted. `cause` is `connection` (the connection was lost, and
+    messages emitted meanwhile with it), `history` (entries of a durable emitter were trimmed or
+    lost before they were read) or `buffer` (a listener was too slow; `lost` is the number of its
+    dropped messages, and otherwise None).
     """
 
     events: tuple[str, ...]
@@ -32,31 +33,31 @@ class Gap:
 
 
 def check_event(event: object) -> str:
-    """The name of an event to emit; InvalidArgument for a pattern or an emitter's own."""
+    """Return the event unchanged; raise InvalidArgument for a pattern or an emitter's own event."""
     name = check_name("an event", event)
     if is_pattern(name):
-        raise InvalidArgument("an event to emit must not hold *, which makes it a pattern")
+        raise InvalidArgument("an event to emit must not contain *, which makes it a pattern")
     if name in OWN:
-        raise InvalidArgument(f"{name!r} is an emitter's own event: it cannot be emitted")
+        raise InvalidArgument(f"{name!r} is an emitter's own event and cannot be emitted")
     return name
 
 
 def is_pattern(event: str) -> bool:
-    """Whether it has a `*`, which stands for any characters, or none; nothing else is special."""
+    """Return whether it has a `*`, which matches any number of any characters."""
     return "*" in event
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Whether an event matches the pattern."""
+    """Return a function that says whether an event matches the pattern."""
     expression = re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
     return lambda event: expression.fullmatch(event) is not None
 
 
 def encode(payload: object) -> bytes:
-    """The payload as JSON; InvalidArgument for what JSON cannot hold."""
+    """Return the payload as JSON; raise InvalidArgument for a value that JSON cannot hold."""
     return dumps(payload)
 
 
 def decode(data: bytes) -> Any:
-    """The payload, made anew for each listener; DecodeFailed if somebody else sent it."""
+    """Return the payload; raise DecodeFailed if it is not JSON, so sent by another program."""
     return loads(data)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datapatterns.checks import check_name
+from datapatterns.checks import check_count, check_name
 from datapatterns.errors import InvalidArgument
 
-_MOST = 2**62  # what every server can count to
+_MOST = 2**62  # a number that every server can count to
 
 
 def check_group(group: object) -> str:
@@ -31,6 +31,4 @@ def check_most(at_most: object) -> int | None:
     """Return the bound, None for none; raise InvalidArgument unless it is a whole number >= 0."""
     if at_most is None:
         return None
-    if not isinstance(at_most, int) or isinstance(at_most, bool) or at_most < 0:
-        raise InvalidArgument("at_most must be a whole number from 0 on, or None")
-    return min(at_most, _MOST)
+    return min(check_count("at_most", at_most, least=0), _MOST)

@@ -1,15 +1,17 @@
-"""The arithmetic of rate limits: a policy, a state, a time and a cost give a decision.
+"""The arithmetic of rate limits: a policy, a state, a time and a cost determine a decision.
 
-Times are whole microseconds on the clock of the store, and a state is a few named whole numbers, so
-that every store decides alike: one with scripts (`redis/lua/rate_limiter.lua` is this module in
-Lua, and a test holds them together) and one without.
+Times are whole microseconds of the store's clock, and a state is a few named whole numbers, so that
+every store decides in the same way. `redis/lua/rate_limiter.lua` computes the same in Lua, and a
+test compares the two.
 
-- `sliding`: sub-windows of a K-th of the window. The window reaches into K+1 of them, and the
-  oldest, though partly over, counts in full: hence never more than `limit` in any interval of the
-  length of the window. The price is that capacity returns up to window/K late.
-- `fixed`: windows that start at the first hit. Up to 2 x limit around the end of one.
-- `gcra`: each unit moves a "theoretical arrival time" ahead by window/limit, which may be ahead of
-  the clock by `burst` such steps. Up to limit + burst in an interval of the length of the window.
+- `sliding`: the window is divided into K sub-windows. At any time it reaches into K+1 of them, and
+  the oldest one counts in full although a part of it is over. So never more than `limit` is
+  admitted in any interval of the length of the window. In return, capacity returns up to window/K
+  late.
+- `fixed`: windows that start at the first hit. Around the end of one, up to 2 x limit is admitted.
+- `gcra`: each unit moves a "theoretical arrival time" ahead by window/limit, and this time may be
+  ahead of the clock by `burst` such steps. Up to limit + burst is admitted in an interval of the
+  length of the window.
 
 Source of gcra: the generic cell rate algorithm of the ATM Forum, as a virtual schedule.
 """
@@ -24,7 +26,7 @@ from datapatterns.decisions import Decision
 from datapatterns.errors import Conflict, InvalidArgument
 
 ALGORITHMS = ("sliding", "fixed", "gcra")
-MOST = 10**9  # of a limit: sums of costs stay exact in a script's numbers
+MOST = 10**9  # the highest limit: sums of costs stay exact as numbers of Lua
 MOST_SUBWINDOWS = 1_000
 
 State = Mapping[str, int]
@@ -32,10 +34,10 @@ State = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A limit: `limit` a `window` (in microseconds), by an algorithm.
+    """A limit: at most `limit` in each `window`, in microseconds, by an algorithm.
 
-    `step` is a sub-window's width (sliding), the window (fixed), or the time of one unit (gcra);
-    `room` how many sub-windows there are, 1, or the burst.
+    `step` is the length of a sub-window (sliding), the window (fixed), or the time of one unit
+    (gcra). `room` is the number of sub-windows (sliding), 1 (fixed), or the burst (gcra).
     """
 
     name: str
@@ -47,7 +49,7 @@ class Policy:
 
     @property
     def most(self) -> int:
-        """The largest cost that can ever be admitted."""
+        """Return the largest cost that can ever be admitted."""
         return min(self.limit, self.room) if self.algorithm == "gcra" else self.limit
 
 
@@ -60,17 +62,17 @@ def make_policy(
     subwindows: int = 10,
     burst: int | None = None,
 ) -> Policy:
-    """The policy; InvalidArgument for what is not a limit."""
+    """Return the policy of these options; raise InvalidArgument for an option that is not valid."""
     check_count("limit", limit, most=MOST)
     width = microseconds("window", window, positive=True)
     check_count("subwindows", subwindows, most=MOST_SUBWINDOWS)
     if algorithm not in ALGORITHMS:
-        raise InvalidArgument(f"algorithm is one of {', '.join(ALGORITHMS)}")
+        raise InvalidArgument(f"algorithm must be one of {', '.join(ALGORITHMS)}")
     if burst is not None and algorithm != "gcra":
-        raise InvalidArgument("burst belongs to gcra")
+        raise InvalidArgument("burst is an option of the algorithm gcra only")
     room = check_count("burst", limit if burst is None else burst, most=limit)
     if algorithm == "gcra" and limit > width:
-        raise InvalidArgument("gcra paces in whole microseconds: at most one unit in each")
+        raise InvalidArgument("limit must not exceed one unit a microsecond with gcra")
     # Rounded up, so that a limit is never exceeded by rounding.
     match algorithm:
         case "sliding":
@@ -82,20 +84,17 @@ def make_policy(
 
 
 def check_cost(policies: Sequence[Policy], cost: object) -> int:
-    """The cost; InvalidArgument unless every policy could admit it one day."""
-    if type(cost) is int and cost == 1:  # as always
+    """Return the cost unchanged; raise InvalidArgument if a policy can never admit it."""
+    if type(cost) is int and cost == 1:  # the default, and every policy can admit it
         return cost
-    most = min(policy.most for policy in policies)
-    if not isinstance(cost, int) or isinstance(cost, bool) or not 1 <= cost <= most:
-        raise InvalidArgument(f"cost must be a whole number from 1 to {most:,}")
-    return cost
+    return check_count("cost", cost, most=min(policy.most for policy in policies))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was decided, in microseconds, and the state to store if the cost is charged.
+    """A decision in microseconds, and the state to store if the cost is charged.
 
-    `until` is when that state is worth nothing any more.
+    From the time `until` on, the state makes no difference any more.
     """
 
     allowed: bool
@@ -107,7 +106,7 @@ class Outcome:
 
 
 def decide(policy: Policy, state: State, now: int, cost: int) -> Outcome:
-    """Whether the cost is admitted now; the state is the new one if so, else the old one's rest."""
+    """Return whether the cost is admitted now, with the state after that."""
     match policy.algorithm:
         case "sliding":
             return _sliding(policy, state, now, cost)
@@ -118,11 +117,11 @@ def decide(policy: Policy, state: State, now: int, cost: int) -> Outcome:
 
 
 def _sliding(policy: Policy, state: State, now: int, cost: int) -> Outcome:
-    """The state has a sub-window's number and what was admitted in it."""
+    """Decide by a state of the numbers of sub-windows and what was admitted in each."""
     here = now // policy.step
     counts = {int(number): count for number, count in state.items()}
-    # What a clock that was set back has yet to reach: its hits are of now, unless it went back by
-    # more than the whole window.
+    # A newer sub-window means that the clock was set back. If by less than a window, hits count in
+    # that sub-window; otherwise it is dropped.
     newest = max(counts, default=here)
     if here < newest <= here + policy.room:
         here = newest
@@ -147,7 +146,7 @@ def _sliding(policy: Policy, state: State, now: int, cost: int) -> Outcome:
 
 
 def _fixed(policy: Policy, state: State, now: int, cost: int) -> Outcome:
-    """The state has `start` and `count`."""
+    """Decide by a state of `start` and `count`."""
     start, count = state.get("start", now), state.get("count", 0)
     if not start - policy.step <= now < start + policy.step:
         start, count = now, 0
@@ -162,10 +161,10 @@ def _fixed(policy: Policy, state: State, now: int, cost: int) -> Outcome:
 
 
 def _gcra(policy: Policy, state: State, now: int, cost: int) -> Outcome:
-    """The state has `tat`, the theoretical arrival time."""
+    """Decide by a state of `tat`, the theoretical arrival time."""
     reach = policy.room * policy.step
     tat = max(state.get("tat", now), now)
-    if tat - now > 2 * reach:  # a clock set back by more than it can be ahead
+    if tat - now > 2 * reach:  # the clock was set back by more than `tat` can be ahead
         tat = now
     after = tat + cost * policy.step
     allowed = after - now <= reach
@@ -180,7 +179,7 @@ def _gcra(policy: Policy, state: State, now: int, cost: int) -> Outcome:
 def make_decision(
     policy: Policy, allowed: bool, remaining: int, retry_after: int, reset_after: int
 ) -> Decision:
-    """An outcome's figures in seconds, with the policy's name and window."""
+    """Return the decision of these figures, which are in microseconds."""
     return Decision(
         allowed=allowed,
         limit=policy.limit,
@@ -198,7 +197,7 @@ def lease_lost() -> Conflict:
 
 
 def strictest(decisions: Sequence[Decision]) -> Decision:
-    """The decision that stands for several: the longest refusal, else the least that remains."""
+    """Return the refusal with the longest wait or, if there is none, the least that remains."""
     refused = [decision for decision in decisions if not decision.allowed]
     if refused:
         return max(refused, key=lambda decision: decision.retry_after)
@@ -206,7 +205,7 @@ def strictest(decisions: Sequence[Decision]) -> Decision:
 
 
 def degraded(policy: Policy) -> Decision:
-    """What a limiter that fails open says while its store is away."""
+    """Return the decision of a limiter that fails open while its store is out of reach."""
     return Decision(
         allowed=True,
         limit=policy.limit,

@@ -1,7 +1,8 @@
 """Pages and their cursors, for any store that keeps its entries in the order of their bytes.
 
-A cursor is a boundary between two entries, never an offset: what is inserted or removed elsewhere
-moves nothing, equal keys differ by the id behind them, and a page costs the same at any depth.
+A cursor is a boundary between two entries and not an offset. So insertions and removals elsewhere
+do not shift a page, and a page costs the same at any depth. Entries with equal keys are told apart
+by the id behind the key.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hashlib import blake2b
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from datapatterns.checks import check_count
 from datapatterns.errors import InvalidArgument
 
 T = TypeVar("T")
@@ -25,7 +27,7 @@ _DIGEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some entries in order, and the opaque cursors of the pages after and before them."""
+    """Some items in order, and the opaque cursors of the next and the previous page."""
 
     items: list[T] = field(default_factory=list[T])
     next: str | None = None
@@ -38,11 +40,11 @@ class Page(Generic[T]):
         return len(self.items)
 
     def map(self, change: Callable[[T], U]) -> Page[U]:
-        """The same page of changed items."""
+        """Return the page with each item changed by the function."""
         return Page([change(item) for item in self.items], self.next, self.previous)
 
     def links(self, url: str) -> str:
-        """The RFC 8288 Link header: the page's URL with each cursor as its parameter `after`."""
+        """Return the RFC 8288 Link header: the URL with each cursor in the parameter `after`."""
         cursors = {"next": self.next, "prev": self.previous}
         return ", ".join(
             f'<{_with_cursor(url, cursor)}>; rel="{relation}"'
@@ -58,14 +60,12 @@ def _with_cursor(url: str, cursor: str) -> str:
 
 
 def check_limit(limit: object) -> int:
-    """The limit as it came; InvalidArgument unless it is a whole number from 1 to 10,000."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_LIMIT:
-        raise InvalidArgument(f"limit must be a whole number from 1 to {MAX_LIMIT:,}")
-    return limit
+    """Return the limit unchanged; raise InvalidArgument unless it is from 1 to 10,000."""
+    return check_count("limit", limit, most=MAX_LIMIT)
 
 
 def make_cursor(query: str, boundary: bytes, *, back: bool) -> str:
-    """A cursor at that boundary, readable only by the same query."""
+    """Return a cursor for the boundary; only the same query accepts it."""
     body = (b"\x01" if back else b"\x00") + _digest(query.encode()) + boundary
     return _spelled(body + _digest(body))
 
@@ -75,18 +75,21 @@ def _spelled(raw: bytes) -> str:
 
 
 def read_cursor(query: str, cursor: object) -> tuple[bytes, bool]:
-    """The cursor's boundary, and whether it reads back; InvalidArgument unless it is of `query`."""
+    """Return the cursor's boundary, and whether it reads back from there.
+
+    Raise InvalidArgument for a damaged cursor, or one of another query.
+    """
     if not isinstance(cursor, str):
-        raise InvalidArgument("not a cursor")
+        raise InvalidArgument("after must be a cursor of an earlier page")
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidArgument("not a cursor") from None
+        raise InvalidArgument("after must be a cursor of an earlier page") from None
     body, checksum = raw[:-_DIGEST], raw[-_DIGEST:]
-    if _spelled(raw) != cursor:  # base64 has several spellings of some bytes
-        raise InvalidArgument("not a cursor")
+    if _spelled(raw) != cursor:  # some bytes have several forms in base64
+        raise InvalidArgument("after must be a cursor of an earlier page")
     if len(body) < 1 + _DIGEST or body[0] > 1 or _digest(body) != checksum:
-        raise InvalidArgument("not a cursor, or a damaged one")
+        raise InvalidArgument("the cursor is damaged")
     if body[1 : 1 + _DIGEST] != _digest(query.encode()):
         raise InvalidArgument("the cursor belongs to another query")
     return body[1 + _DIGEST :], body[0] == 1
@@ -98,9 +101,9 @@ def _digest(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What to read for one page: the entries from `gte` up to but not `lt`, at most `limit`.
+    """What to read for one page: at most `limit` entries, from `gte` on and before `lt`.
 
-    The limit is one more than the page's: the row too many tells that there is another page.
+    The limit is one more than that of the page: an extra row means that there is a next page.
     """
 
     query: str
@@ -113,7 +116,7 @@ class Scan:
     back: bool = False
 
     def page(self, rows: Sequence[T], key: Callable[[T], bytes]) -> Page[T]:
-        """The page of the rows read, with cursors at the boundaries before and after it."""
+        """Return the page of the rows read, with cursors for the boundaries before and after it."""
         items, more = list(rows[: self.limit - 1]), len(rows) == self.limit
         if self.back:
             items.reverse()
@@ -128,7 +131,7 @@ class Scan:
     def _cursors(
         self, after: bytes | None, before: bytes | None, *, behind: bool, ahead: bool
     ) -> tuple[str | None, str | None]:
-        """The next and the previous cursor; an empty page has only the way back that led to it."""
+        """Return the next and the previous cursor; an empty page has only the one leading back."""
         if after == before and after is not None:
             behind, ahead = not self.back, self.back
         forth = make_cursor(self.query, after, back=False) if ahead and after is not None else None
@@ -139,7 +142,7 @@ class Scan:
 def scan(
     query: str, gte: bytes, lt: bytes, *, limit: int, after: str | None, descending: bool
 ) -> Scan:
-    """How to read the page behind `after` of the entries from `gte` up to but not `lt`."""
+    """Return what to read for the page behind the cursor `after`, within `gte` and `lt`."""
     check_limit(limit)
     query = f"{query} {gte.hex()} {lt.hex()} {descending}"
     whole = Scan(query, gte, lt, descending, limit + 1, descending)

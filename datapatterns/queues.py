@@ -1,4 +1,4 @@
-"""What a work queue is made of besides its backend: plain values, the same on every backend."""
+"""The plain values of a work queue, the same on every backend, and the checks of its arguments."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from datapatterns.errors import DataError, DecodeFailed, InvalidArgument, Invali
 M = TypeVar("M")
 
 HIGHEST_PRIORITY, LOWEST_PRIORITY = INT32_MAX, -INT32_MAX - 1
-TEXT_LENGTH = 1_000  # of an error that is kept: some drivers put whole documents into theirs
+TEXT_LENGTH = 1_000  # of a stored error: some drivers put whole documents into their messages
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How many items are where; `requeued` counts those taken back from lost holders, ever."""
+    """How many items are in which state; `requeued` counts all that were ever taken back."""
 
     ready: int
     delayed: int
@@ -35,7 +35,7 @@ class QueueStats:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An item given up: after how many attempts, when (UTC), and why."""
+    """An item that was given up: after how many attempts, when (in UTC), and why."""
 
     id: str
     item: Any
@@ -47,7 +47,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class WorkSummary:
-    """What a worker did in one run: deliveries acked, retried, buried, and released at the end."""
+    """How many deliveries a worker acked, retried, buried, released at its end, and lost."""
 
     acked: int = 0
     retried: int = 0
@@ -56,12 +56,12 @@ class WorkSummary:
     lost: int = 0
 
 
-# --- what a queue and its backend say to each other
+# --- the values between a queue and its backend
 
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """An item to be queued; the delay in microseconds."""
+    """An item to push; the delay is in microseconds."""
 
     id: str
     data: bytes
@@ -69,14 +69,15 @@ class NewItem:
     priority: int
 
 
-# `release` gives an item back uncounted; `renew` is an `extend` that never shortens.
+# `release` gives an item back without counting the attempt; `renew` extends a lease and never
+# shortens it.
 Verb = Literal["ack", "retry", "bury", "release", "extend", "renew"]
 LOST = "lost"  # the outcome of a verdict on a delivery whose lease was lost
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to become of a delivery, after how many microseconds or for how many, and why."""
+    """What to do with a delivery: `span` is a delay or a lease in microseconds, `text` an error."""
 
     id: str
     token: str
@@ -87,7 +88,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An item handed out: `token` fences its lease, `pushed` is in microseconds since 1970."""
+    """An item handed out: `token` proves who holds it, `pushed` is in microseconds since 1970."""
 
     id: str
     data: bytes
@@ -98,7 +99,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """An item taken back from a lost holder; `dead` if that was its last attempt."""
+    """An item taken back after its lease had lapsed; `dead` if that was its last attempt."""
 
     id: str
     attempt: int
@@ -107,9 +108,9 @@ class TakenBack:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one step did: the verbs that took effect, or LOST, in the order of the verdicts.
+    """The result of a request: for each verdict the verb that took effect, or LOST.
 
-    `pause` is how many seconds nothing will fall due by itself.
+    `pause` is the number of seconds until the next item is due or the next lease lapses.
     """
 
     outcomes: list[str]
@@ -120,7 +121,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Seat:
-    """A place from which one request at a time is made; the backend remembers its last one."""
+    """The identity of a sequence of requests; the backend remembers the last one's result."""
 
     id: str = field(default_factory=lambda: uuid4().hex)
     number: int = 0
@@ -128,10 +129,10 @@ class Seat:
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One step of a queue: verdicts on deliveries, then taking so many items.
+    """A request to a queue: carry out verdicts on deliveries, then take a number of items.
 
-    It may be sent again until its outcome is known, and has its effect once: a backend behind a
-    network knows it by seat and number, one in this process by `answers`.
+    It has its effect once, however often it is sent. A backend behind a network recognizes it by
+    seat and number, a backend in this process by `answers`.
     """
 
     verdicts: Sequence[Verdict]
@@ -141,18 +142,18 @@ class Request:
     answers: list[Turn]
 
     def instead(self, verdicts: Sequence[Verdict]) -> Request:
-        """The same request with other verdicts: whichever arrives first is the one."""
+        """Return the same request with other verdicts; the one that arrives first takes effect."""
         return Request(verdicts, self.take, self.seat, self.number, self.answers)
 
 
 class Seats:
-    """The seats of one client, as many as it ever needed at a time; any thread may ask."""
+    """The seats of one client, as many as it had requests at once; for use by any thread."""
 
     def __init__(self) -> None:
         self._free: deque[Seat] = deque()
 
     def request(self, verdicts: Sequence[Verdict] = (), take: int = 0) -> Request:
-        """A new request from a seat that is free."""
+        """Return a new request from a free seat, or from a new seat if none is free."""
         try:
             seat = self._free.pop()
         except IndexError:
@@ -161,7 +162,7 @@ class Seats:
         return Request(verdicts, take, seat, seat.number, [])
 
     def free(self, request: Request) -> None:
-        """The request's outcome is known, so it will not be sent again; nor may it be."""
+        """Free the seat of a request whose result is known; it must not be sent again."""
         self._free.append(request.seat)
 
 
@@ -169,30 +170,37 @@ class Seats:
 
 
 class Items(Generic[M]):
-    """Items as JSON, validated by the model if there is one."""
+    """Encodes items as JSON, and validates them if the queue has a model."""
 
     def __init__(self, model: type[M] | None) -> None:
         if model is not None and not (isinstance(model, type) and issubclass(model, BaseModel)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("the model of a work queue is a pydantic model")
+            raise InvalidArgument("model must be a pydantic model")
         self._model = cast("type[BaseModel] | None", model)
 
     def encode(self, item: M) -> bytes:
-        """The item's JSON; InvalidData if the model refuses it, InvalidArgument if it is none."""
+        """Return the item's JSON; raise InvalidData if the model refuses it.
+
+        Raise InvalidArgument if it is not an instance of the model, or cannot be JSON.
+        """
         if self._model is None:
             return dumps(item)
         try:
             if isinstance(item, Mapping):
                 return dumps(self._model.model_validate(item))
             if not isinstance(item, self._model):
-                raise InvalidArgument(f"this queue takes instances of {self._model.__name__}")
+                raise InvalidArgument(
+                    f"item must be a {self._model.__name__} or a dict of its fields"
+                )
             data = dumps(item)
-            self._model.model_validate_json(data)  # it may have been changed since it was made
+            self._model.model_validate_json(
+                data
+            )  # the instance may have changed since its validation
         except ValidationError as error:
             raise InvalidData.of(error) from error
         return data
 
     def decode(self, data: bytes) -> M:
-        """The item in the JSON; DecodeFailed if it is none of this model."""
+        """Return the item in the JSON; raise DecodeFailed if it does not fit the model."""
         if self._model is None:
             return cast("M", loads(data))
         try:
@@ -201,7 +209,7 @@ class Items(Generic[M]):
             raise DecodeFailed("a queued item does not fit the model") from error
 
     def show(self, data: bytes) -> Any:
-        """The item, or its plain JSON value if it does not fit the model."""
+        """Return the item, or its plain JSON value if it does not fit the model."""
         try:
             return self.decode(data)
         except DataError:
@@ -222,17 +230,17 @@ def check_timeout(timeout: object) -> float:
 
 
 def check_text(what: str, text: object) -> str:
-    """The text, cut to a length worth keeping; InvalidArgument if it is none."""
+    """Return the text, cut to 1,000 characters; raise InvalidArgument if it is not a string."""
     if not isinstance(text, str):
         raise InvalidArgument(f"{what} must be a string, not {type(text).__name__}")
-    if not text:  # as with every ack
+    if not text:  # the text of every ack
         return text
-    # A lone surrogate, as in a broken file name, must not keep an error from being reported.
+    # A lone surrogate, as in a broken file name, is replaced, so that the error can be stored.
     return text[:TEXT_LENGTH].encode(errors="replace").decode()
 
 
 def check_backoff(backoff: object) -> Callable[[int], float]:
-    """A function of the failed attempts to seconds; a plain number is always that many."""
+    """Return a function from the failed attempts to seconds; a duration means a constant one."""
     if callable(backoff):
         return cast("Callable[[int], float]", backoff)
     constant = seconds("backoff", backoff)
@@ -240,17 +248,17 @@ def check_backoff(backoff: object) -> Callable[[int], float]:
 
 
 def describe(error: BaseException) -> str:
-    """An error as one line of a dead letter."""
+    """Return the text of an exception for a dead letter."""
     return check_text("an error", f"{type(error).__name__}: {error}")
 
 
 def moment(microseconds: int) -> datetime:
-    """The moment so many microseconds after 1970."""
+    """Return the moment of this number of microseconds since 1970."""
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(
         microsecond=microseconds % 1_000_000
     )
 
 
 def seconds_until(microseconds: int) -> float:
-    """The seconds, never negative; endless for a negative number, which stands for none."""
+    """Return the time in seconds; a negative number stands for never and gives infinity."""
     return math.inf if microseconds < 0 else microseconds / 1_000_000

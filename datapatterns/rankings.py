@@ -1,14 +1,14 @@
-"""A place in a ranking, and what may be ranked: plain values, the same on every backend."""
+"""The ranks and scores of a leaderboard: plain values, the same on every backend."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from datapatterns.checks import check_name
+from datapatterns.checks import check_count, check_name
 from datapatterns.errors import InvalidArgument, NotFound
 
-MOST = 2**53  # as many players as a double can count
+MOST = 2**53  # the highest number of players that a double can count
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def check_score(value: object) -> float:
     except OverflowError:
         score = math.inf
     if not math.isfinite(score) or score != value:
-        raise InvalidArgument("a score must be finite, and a whole one exact as a float")
+        raise InvalidArgument(
+            "a score must be finite, and a whole number one that a float can hold"
+        )
     return score + 0.0  # -0.0 becomes 0.0
 
 
@@ -53,8 +55,6 @@ def check_sum(score: float) -> float:
     return score + 0.0
 
 
-def check_places(what: str, value: object) -> int:
-    """Return the number, at most `MOST`; raise InvalidArgument unless it is whole and >= 0."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidArgument(f"{what} must be a whole number from 0 on")
-    return min(value, MOST)
+def check_players(what: str, value: object) -> int:
+    """Return the number of players, at most `MOST`; raise InvalidArgument unless it is whole."""
+    return min(check_count(what, value, least=0), MOST)

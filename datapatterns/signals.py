@@ -1,18 +1,19 @@
-"""What the patterns tell of themselves, through OpenTelemetry's API where it is installed.
+"""Metrics of the patterns, through OpenTelemetry's API if it is installed.
 
-Without it nothing happens, and with the API alone next to nothing: where the figures go is for the
-application's OpenTelemetry SDK to say. The instruments, by OpenTelemetry's conventions:
+Without the API nothing is recorded. The application's OpenTelemetry SDK decides where the figures
+go; without an SDK the API discards them. The instruments, named by OpenTelemetry's conventions:
 
 - `datapatterns.queue.wait`, a histogram in seconds: from the push of an item to its first delivery,
   the delay it was pushed with included.
-- `datapatterns.queue.attempts`, a histogram: at which attempt a delivery was settled, and how
-  (`datapatterns.outcome`: ack, retry, bury, lost).
-- `datapatterns.limiter.decisions`, a counter: hits on `datapatterns.limiter`, by outcome (allowed,
-  refused, degraded). Peeks count nothing.
-- `datapatterns.feed.lag`, a gauge: how many changes `datapatterns.worker` is behind, looked up at
-  most every ten seconds.
+- `datapatterns.queue.attempts`, a histogram: the attempt at which a delivery was settled, with the
+  attribute `datapatterns.outcome` (ack, retry, bury, lost).
+- `datapatterns.limiter.decisions`, a counter: hits, with the attributes `datapatterns.limiter` and
+  `datapatterns.outcome` (allowed, refused, degraded). Peeks are not counted.
+- `datapatterns.feed.lag`, a gauge: how many changes a worker, the attribute `datapatterns.worker`,
+  is behind; measured at most every ten seconds.
 
-Of a queue `messaging.destination.name` is the name. Subjects, ids and items are no attributes.
+The attribute `messaging.destination.name` is the name of a queue. Subjects, ids and items are never
+attributes.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from datapatterns.decisions import Decision
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
 
-LAG_EVERY = 10.0  # seconds between two looks at a feed's lag
+LAG_EVERY = 10.0  # seconds between two measurements of a feed's lag
 
 _WAITS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600]
 _ATTEMPTS = [1, 2, 3, 4, 5, 7, 10, 15, 25]
-_SETTLED = frozenset({"ack", "retry", "bury", "lost"})  # and not `release`, which counts nothing
+_SETTLED = frozenset(
+    {"ack", "retry", "bury", "lost"}
+)  # not `release`, which does not count an attempt
 
 
 class _Instruments:
@@ -65,23 +68,23 @@ def _instruments() -> _Instruments | None:
         from opentelemetry import metrics
 
         return _Instruments(metrics.get_meter("datapatterns"))
-    except (ImportError, AttributeError, TypeError):  # there is none, or it is an older one
+    except (ImportError, AttributeError, TypeError):  # not installed, or an older version
         return None
 
 
 _OURS = _instruments()
-ON = _OURS is not None  # whether anything comes of these calls
+ON = _OURS is not None  # whether these functions record anything
 
 
 def delivered(queue: str, attempt: int, pushed: int) -> None:
-    """An item was handed out that was pushed so many microseconds after 1970."""
+    """Record that an item was handed out; `pushed` is in microseconds since 1970."""
     if _OURS is not None and attempt == 1:
         wait = max(0.0, time.time() - pushed / 1_000_000)  # the clocks of two machines may differ
         _OURS.waits.record(wait, _of_queue(queue, "receive"))
 
 
 def settled(queue: str, attempt: int, outcome: str) -> None:
-    """A delivery was settled in that way, or was lost."""
+    """Record that a delivery was settled by this verb, or was lost."""
     if _OURS is not None and outcome in _SETTLED:
         attributes = {**_of_queue(queue, "settle"), "datapatterns.outcome": outcome}
         _OURS.attempts.record(attempt, attributes)
@@ -96,7 +99,7 @@ def _of_queue(name: str, operation: str) -> dict[str, Any]:
 
 
 def decided(decision: Decision) -> Decision:
-    """The decision as it came; a rate limiter was hit."""
+    """Record the decision of a hit, and return it unchanged."""
     if _OURS is not None:
         allowed = "allowed" if decision.allowed else "refused"
         outcome = "degraded" if decision.degraded else allowed
@@ -106,6 +109,6 @@ def decided(decision: Decision) -> Decision:
 
 
 def behind(worker: str, changes: int) -> None:
-    """A changes worker is so many changes behind."""
+    """Record how many changes a changes worker is behind."""
     if _OURS is not None:
         _OURS.lag.set(changes, {"datapatterns.worker": worker})

@@ -1,8 +1,8 @@
 """Order-preserving tuples: the byte order of packed tuples is the order of the tuples.
 
-The format is FoundationDB's tuple layer, so that other tools can read it: null, bytes, text,
-nested tuples, integers of any size up to 255 bytes, doubles, booleans and UUIDs. On top of it,
-`collate` orders JSON values as an index does: nulls, false, true, numbers by value, strings,
+The format is FoundationDB's tuple layer, which other tools can read: null, bytes, text, nested
+tuples, integers of up to 255 bytes, doubles, booleans and UUIDs. `collate` turns a JSON value into
+elements of a tuple that order it as an index does: null, false, true, numbers by value, strings,
 arrays, objects.
 
 Source: the tuple layer's specification in FoundationDB's documentation.
@@ -19,14 +19,14 @@ from typing import Any, cast
 from datapatterns.errors import DecodeFailed, InvalidArgument
 
 NULL, BYTES, TEXT, NESTED, ZERO = 0x00, 0x01, 0x02, 0x05, 0x14
-NEGATIVE_BIG, POSITIVE_BIG = 0x0B, 0x1D  # integers of more than 8 bytes, their length following
+NEGATIVE_BIG, POSITIVE_BIG = 0x0B, 0x1D  # of integers of more than 8 bytes: the length follows
 DOUBLE, FALSE, TRUE, UUID = 0x21, 0x26, 0x27, 0x30
 
-AFTER = b"\xff"  # sorts behind every packed element: the end of a prefix
+AFTER = b"\xff"  # sorts behind every packed element, so prefix + AFTER ends a range
 
 
 def pack(values: Iterable[object]) -> bytes:
-    """The bytes of a tuple; InvalidArgument for what the format cannot hold."""
+    """Return the bytes of a tuple; raise InvalidArgument for a value the format cannot hold."""
     try:
         return b"".join([_pack(value) for value in values])
     except RecursionError as error:
@@ -64,7 +64,7 @@ def _encode(text: str) -> bytes:
 
 
 def _pack_int(value: int) -> bytes:
-    """The sign and the length in the code, then the bytes, complemented below zero."""
+    """Return a code for sign and length, then the bytes, complemented for a negative number."""
     size = (abs(value).bit_length() + 7) // 8
     if size > 255:
         raise InvalidArgument("an integer in a tuple has at most 255 bytes")
@@ -76,7 +76,7 @@ def _pack_int(value: int) -> bytes:
 
 
 def _flip(data: bytes) -> bytes:
-    """A double's bytes in sortable form: all bits flipped below zero, else only the sign."""
+    """Return a double's bytes in sortable form: all bits flipped if negative, else the sign."""
     if data[0] & 0x80:
         return bytes(byte ^ 0xFF for byte in data)
     return bytes([data[0] ^ 0x80]) + data[1:]
@@ -89,7 +89,7 @@ def _unflip(data: bytes) -> bytes:
 
 
 def unpack(data: bytes) -> tuple[Any, ...]:
-    """The tuple in the bytes; DecodeFailed if there is none."""
+    """Return the tuple in the bytes; raise DecodeFailed if they are not a packed tuple."""
     values: list[Any] = []
     at = 0
     try:
@@ -158,19 +158,19 @@ def _unpack_nested(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
             values.append(value)
 
 
-# The order of JSON values. Every number is its whole part, the sign of the rest, and the rest:
-# integers and floats order by value together, and exactly, beyond 2^53 too.
+# The order of JSON values. A number becomes its whole part, the sign of its fraction, and the
+# fraction unless it is 0. So integers and floats are ordered by value, exactly, also beyond 2^53.
 _NULL, _FALSE, _TRUE, _NUMBER, _STRING, _ARRAY, _OBJECT = range(7)
-_DEEPEST = 100  # levels of nesting, so that Python's stack always suffices
+_DEEPEST = 100  # levels of nesting that fit on Python's stack in any case
 
 
 def collate(value: object, levels: int = _DEEPEST) -> tuple[Any, ...]:
-    """The elements that order a JSON value among all others; InvalidArgument if it is none.
+    """Return the elements that order a JSON value among all others.
 
-    Nor may it be nested deeper than `levels` (100).
+    Raise InvalidArgument for a value that is not JSON, or has more than `levels` (100) levels.
     """
     if not levels:
-        raise InvalidArgument(f"an index holds values that are nested at most {_DEEPEST} deep")
+        raise InvalidArgument(f"an index cannot hold a value of more than {_DEEPEST} levels")
     match value:
         case None:
             return (_NULL,)
@@ -193,7 +193,7 @@ def collate(value: object, levels: int = _DEEPEST) -> tuple[Any, ...]:
 
 
 def pack_collated(value: object) -> bytes:
-    """The same as `pack(collate(value))`; what most indexes hold is packed without a detour."""
+    """Return `pack(collate(value))`, faster for strings, integers and null."""
     kind = type(value)
     if kind is str:
         return b"\x15\x04" + _pack(value)
@@ -214,7 +214,7 @@ def _collate_float(value: float) -> tuple[Any, ...]:
 
 
 def collated(elements: Sequence[Any], fields: int) -> tuple[tuple[Any, ...], Sequence[Any]]:
-    """The first `fields` JSON values in the elements (arrays as tuples), and what follows them."""
+    """Return the first `fields` JSON values of the elements, arrays as tuples, and the rest."""
     values: list[Any] = []
     for _ in range(fields):
         value, elements = _collated(elements)

@@ -1,17 +1,17 @@
-"""Up to where everything is done, while jobs finish in any order."""
+"""The position up to which everything is done, when jobs finish in any order."""
 
 from __future__ import annotations
 
 
 class Watermark:
-    """The position of the last arrival below which nothing is unfinished.
+    """The last position up to which every arrival is finished.
 
-    Positions (`seq`) are opaque and may not be compared, so arrivals are numbered here, in the
-    order in which they came. An unfinished one remembers only the position before it: the watermark
-    is what the oldest unfinished one remembers or, if there is none, the last arrival's position.
-    So the memory is that of the unfinished, however far the others have run ahead.
+    Positions (`seq`) are opaque and cannot be compared, so arrivals are numbered here in their
+    order. For each unfinished arrival the position before it is stored. The watermark is the one
+    stored for the oldest unfinished arrival or, if all are finished, the last arrival's position.
+    So memory is needed for the unfinished arrivals only, however many later ones are finished.
 
-    O(1) for each call. Not for several threads at once: callers hold a lock.
+    Each call is O(1). Callers hold a lock if several threads use it.
     """
 
     def __init__(self, position: str | None = None) -> None:
@@ -20,14 +20,14 @@ class Watermark:
         self._unfinished: dict[int, str | None] = {}  # in the order of arrival
 
     def start(self, seq: str) -> int:
-        """Note an arrival and return its number, to be given to `done`."""
+        """Note an arrival and return its number, for `done`."""
         self._arrived += 1
         self._unfinished[self._arrived] = self._last
         self._last = seq
         return self._arrived
 
     def done(self, number: int) -> None:
-        """Note that this arrival is finished; again is harmless."""
+        """Note that the arrival is finished; repeating it has no effect."""
         self._unfinished.pop(number, None)
 
     def skip(self, seq: str) -> None:
@@ -36,5 +36,5 @@ class Watermark:
 
     @property
     def position(self) -> str | None:
-        """The highest position below which, itself included, everything is done."""
+        """Return the last position up to which everything is done, that position included."""
         return next(iter(self._unfinished.values()), self._last)

@@ -126,11 +126,11 @@ def test_too_many_values_are_told_apart() -> None:
     one, two = Index("by_name", "name"), Index("inbox", "to", "at")
     with pytest.raises(InvalidArgument) as caught:
         one.bounds((1, 2), None, None, descending=False)
-    assert caught.value.detail == "the index 'by_name' has 1 field (name), not 2"
+    assert caught.value.detail == "the index 'by_name' has 1 field (name), but 2 were given"
     with pytest.raises(InvalidArgument) as caught:
         two.bounds((1,), (2, 3), None, descending=False)
-    assert caught.value.detail == "the index 'inbox' has 2 fields (to, at), not 3"
-    with pytest.raises(InvalidArgument, match="'inbox' has no field left"):
+    assert caught.value.detail == "the index 'inbox' has 2 fields (to, at), but 3 were given"
+    with pytest.raises(InvalidArgument, match="the prefix covers all fields of the index 'inbox'"):
         two.bounds((1, 2), 3, None, descending=False)
 
 
@@ -178,10 +178,10 @@ def test_bad_indexes() -> None:
     with pytest.raises(InvalidArgument, match="two indexes are named 'one'"):
         by_name([one, Index("one", "b")], Letters)
     for indexes, kind in (("one", "str"), (["one"], "str"), ([one, None], "NoneType")):
-        with pytest.raises(InvalidArgument, match=f"an index is an Index, not {kind}"):
+        with pytest.raises(InvalidArgument, match=f"indexes must hold Index only, not {kind}"):
             by_name(indexes, Letters)  # type: ignore[arg-type] - on purpose
     for indexes in (None, one):
-        with pytest.raises(InvalidArgument, match="indexes is a list of Index, not"):
+        with pytest.raises(InvalidArgument, match="indexes must be a list of Index, not"):
             by_name(indexes, Letters)  # type: ignore[arg-type] - on purpose
     assert repr(one) == "Index('one', 'a', unique=True)"
 
@@ -207,7 +207,7 @@ def test_an_index_goes_by_what_the_model_stores() -> None:
             by_name([Index("i", "a", field)], Letters)
     with pytest.raises(InvalidArgument) as caught:
         by_name([Index("by", "emial")], Letters)
-    told = "Letters has no field emial for the index 'by'; what it stores is B, C, a, d"
+    told = "Letters has no field emial for the index 'by'; its stored fields are B, C, a, d"
     assert caught.value.detail == told
 
 
@@ -232,8 +232,8 @@ def test_an_index_that_is_not_declared() -> None:
     assert declared(indexes, "two") is indexes["two"]
     with pytest.raises(InvalidArgument) as caught:
         declared(indexes, "three")
-    assert caught.value.detail == "there is no index 'three', only 'one', 'two'"
-    with pytest.raises(InvalidArgument, match="there is no index 'one', none is declared"):
+    assert caught.value.detail == "there is no index 'three'; declared are: 'one', 'two'"
+    with pytest.raises(InvalidArgument, match="there is no index 'one'; declared are: none"):
         declared({}, "one")
     for name in (None, 7, [], ""):
         with pytest.raises(InvalidArgument):

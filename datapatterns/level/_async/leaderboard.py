@@ -9,7 +9,7 @@ from datapatterns.checks import check_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
-from datapatterns.rankings import Ranked, check_places, check_score
+from datapatterns.rankings import Ranked, check_players, check_score
 
 
 class AsyncLeaderboard(contracts.AsyncLeaderboard):
@@ -50,16 +50,16 @@ class AsyncLeaderboard(contracts.AsyncLeaderboard):
 
     @override
     async def top(self, n: int, start: int = 0) -> list[Ranked]:
-        n, start = check_places("n", n), check_places("start", start)
+        n, start = check_players("n", n), check_players("start", start)
         return await self._space.scan(self._steps.top, n, start)
 
     @override
     async def bottom(self, n: int) -> list[Ranked]:
-        return await self._space.scan(self._steps.bottom, check_places("n", n))
+        return await self._space.scan(self._steps.bottom, check_players("n", n))
 
     @override
     async def around(self, player: str, radius: int) -> list[Ranked]:
-        radius = check_places("the radius", radius)
+        radius = check_players("radius", radius)
         return await self._space.scan(self._steps.around, _player(player), radius)
 
     @override

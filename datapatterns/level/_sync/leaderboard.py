@@ -10,7 +10,7 @@ from datapatterns.checks import check_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
-from datapatterns.rankings import Ranked, check_places, check_score
+from datapatterns.rankings import Ranked, check_players, check_score
 
 
 class Leaderboard(contracts.Leaderboard):
@@ -51,16 +51,16 @@ class Leaderboard(contracts.Leaderboard):
 
     @override
     def top(self, n: int, start: int = 0) -> list[Ranked]:
-        n, start = check_places("n", n), check_places("start", start)
+        n, start = check_players("n", n), check_players("start", start)
         return self._space.scan(self._steps.top, n, start)
 
     @override
     def bottom(self, n: int) -> list[Ranked]:
-        return self._space.scan(self._steps.bottom, check_places("n", n))
+        return self._space.scan(self._steps.bottom, check_players("n", n))
 
     @override
     def around(self, player: str, radius: int) -> list[Ranked]:
-        radius = check_places("the radius", radius)
+        radius = check_players("radius", radius)
         return self._space.scan(self._steps.around, _player(player), radius)
 
     @override

@@ -10,8 +10,8 @@ from datapatterns._async import contracts
 from datapatterns.errors import DataCorrupted
 from datapatterns.rankings import (
     Ranked,
-    check_places,
     check_player,
+    check_players,
     check_score,
     unknown_player,
 )
@@ -77,18 +77,18 @@ class AsyncLeaderboard(contracts.AsyncLeaderboard):
 
     @override
     async def top(self, n: int, start: int = 0) -> list[Ranked]:
-        n, start = check_places("n", n), check_places("start", start)
+        n, start = check_players("n", n), check_players("start", start)
         return _ranked(await self._list("top", start, n)) if n else []
 
     @override
     async def bottom(self, n: int) -> list[Ranked]:
-        n = check_places("n", n)
+        n = check_players("n", n)
         return _ranked(await self._list("bottom", n), step=-1) if n else []
 
     @override
     async def around(self, player: str, radius: int) -> list[Ranked]:
         name = check_player(player).encode()
-        found = await self._list("around", name, check_places("the radius", radius))
+        found = await self._list("around", name, check_players("radius", radius))
         if found is None:
             raise unknown_player()
         return _ranked(found)
