@@ -17,7 +17,7 @@ from datapatterns.cli.commands import app
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command came to."""
+    """The result of a command: exit code and output."""
 
     code: int
     out: str
@@ -25,7 +25,7 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """The JSON that it printed, one value."""
+        """Return the JSON value that the command printed."""
         return json.loads(self.out)
 
 
@@ -34,7 +34,7 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run() -> Run:
-    """`run("queue", "stats", url, "mail")`."""
+    """Return a function that runs a command: `run("queue", "stats", url, "mail")`."""
 
     def run(*arguments: str) -> Ran:
         result = CliRunner().invoke(app, list(arguments))
@@ -46,7 +46,7 @@ def run() -> Run:
 
 @pytest.fixture(params=["level", "redis"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    """The URL of a store, and a namespace that nobody else uses."""
+    """Return the URL of a store, and a namespace for one test."""
     if request.param == "level":
         return f"level:{tmp_path}/data", "spot"
     return request.getfixturevalue("redis_url"), f"cli-{uuid.uuid4().hex[:12]}"

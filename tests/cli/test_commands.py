@@ -1,4 +1,4 @@
-"""What the commands show, what they do, and how they fail."""
+"""The commands: their output, their effects and their errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMMANDS = [
 
 
 def fill(url: str, namespace: str) -> None:
-    """A queue with one ready and two dead items, a counter, and some documents."""
+    """Store a queue with one ready and two dead items, a counter, and some documents."""
     with Store.from_url(url, namespace=namespace) as store:
         mail = store.work_queue("mail")
         mail.push_many([{"to": "a"}, {"to": "b"}, {"to": "c"}])
@@ -39,7 +39,7 @@ def fill(url: str, namespace: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example(run: Run, command: list[str]) -> None:
-    """Whoever asks for help sees how the command is used."""
+    """The help of every command has an example."""
     shown = run(*command, "--help")
     assert shown.code == 0
     assert f"Example: datapatterns {' '.join(command)}" in shown.out
@@ -47,7 +47,7 @@ def test_help_shows_an_example(run: Run, command: list[str]) -> None:
 
 
 def test_queue_commands(run: Run, place: tuple[str, str]) -> None:
-    """Figures, dead letters, and another try for them."""
+    """The queue commands show figures and dead letters, and requeue them."""
     url, namespace = place
     fill(url, namespace)
     to = (url, "mail", "-n", namespace)
@@ -71,7 +71,7 @@ def test_queue_commands(run: Run, place: tuple[str, str]) -> None:
 
 
 def test_changes_tail(run: Run, tmp_path: Path) -> None:
-    """All changes, those behind a position, so many, and waiting for more."""
+    """`changes tail` shows all changes, those after a position, a number of them, or waits."""
     url = f"level:{tmp_path}/data"
     fill(url, "")
     lines = run("changes", "tail", url, "people", "--json").out.splitlines()
@@ -91,7 +91,7 @@ def test_changes_tail(run: Run, tmp_path: Path) -> None:
 
 
 def test_migrate(run: Run, tmp_path: Path, redis_url: str) -> None:
-    """There and back: what is carried and what stays is said, and verifying compares both."""
+    """`migrate` lists what it carries and what not, in both directions, and verifies."""
     old, new = f"level:{tmp_path}/old", f"level:{tmp_path}/new"
     space = f"cli-{tmp_path.name}-{os.getpid()}"
     fill(old, "")
@@ -128,7 +128,7 @@ def test_migrate(run: Run, tmp_path: Path, redis_url: str) -> None:
 
 
 def test_check_and_recover(run: Run, tmp_path: Path) -> None:
-    """A sound directory is sound; a damaged one is told, and recovered beside a copy."""
+    """`check` reports damage, and `recover` repairs it and keeps a copy."""
     folder = tmp_path / "data"
     fill(f"level:{folder}", "")
     assert run("check", str(folder), "--json").json == {"ok": True, "problems": []}
@@ -164,7 +164,7 @@ def test_check_and_recover(run: Run, tmp_path: Path) -> None:
 def test_errors_are_one_line(
     run: Run, tmp_path: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    """Title and detail, without a traceback or a password; as JSON where that was asked for."""
+    """An error is one line without traceback or password, or JSON with --json."""
     arguments = [argument.format(tmp_path) for argument in arguments]
     failed = run(*arguments)
     assert (failed.code, failed.out) == (code, "")
@@ -178,7 +178,7 @@ def test_errors_are_one_line(
 
 
 def test_the_same_place_twice(run: Run, place: tuple[str, str]) -> None:
-    """It is refused as wrong usage, and nothing is changed."""
+    """Migrating a store into itself is refused as wrong usage."""
     url, namespace = place
     fill(url, namespace)
     refused = run("migrate", url, url, "-n", namespace, "--merge")
@@ -187,7 +187,7 @@ def test_the_same_place_twice(run: Run, place: tuple[str, str]) -> None:
 
 
 def test_a_directory_in_use(run: Run, tmp_path: Path) -> None:
-    """Another process holds it: 423, with that process's pid."""
+    """A directory that another process has open is refused with its pid."""
     program = (
         "import sys; from datapatterns import Store\n"
         "with Store.from_url(sys.argv[1]) as store: print('open', flush=True); sys.stdin.read()"
@@ -210,7 +210,7 @@ def test_a_directory_in_use(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_was_not_expected(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An error that is none of ours is one line too, without its text."""
+    """An unexpected error is one line, without its text."""
 
     def fail(*_: Any, **__: Any) -> Any:
         raise OSError("a secret")
@@ -223,7 +223,7 @@ def test_what_was_not_expected(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def program(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python code as a program of its own."""
+    """Run Python code in a process of its own."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
         capture_output=True,
@@ -243,7 +243,7 @@ def program(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_missing_extra_is_named(missing: str, arguments: list[str], extra: str) -> None:
-    """One line says what to install."""
+    """A missing extra is named on one line."""
     code = (
         "import sys\n"
         f"for name in ({missing!r}, {missing!r} + '_next'): sys.modules[name] = None\n"

@@ -1,4 +1,4 @@
-"""Mailroom without a browser: its tour on every store, its command, its mail, its streams."""
+"""Mailroom without a browser: the tour, the command, mail, and event streams."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def demo(*arguments: str, documents: str = "", fast: str = "") -> subprocess.Com
 
 
 class Nowhere:
-    """A screen that nobody looks at."""
+    """An output that shows nothing."""
 
     def step(self, title: str) -> None:
         """Show nothing."""
@@ -60,7 +60,7 @@ class Nowhere:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    """A client of a Mailroom on a directory of its own, with nobody in it."""
+    """Yield a client of an empty Mailroom on a directory of its own."""
     with Background(Settings(f"level:{tmp_path / 'data'}", limit=1_000)) as served:
         yield Client(served.url)
 
@@ -77,7 +77,7 @@ def test_the_tour_on_the_embedded_store() -> None:
 
 @pytest.mark.slow
 def test_the_tour_on_servers(redis_url: str, couch_server: Any) -> None:
-    """The same parts on CouchDB with Redis, where workers are processes and a second one joins."""
+    """The tour runs on CouchDB with Redis, with workers and Mailroom in several processes."""
     url = f"couch+{couch_server.url}".replace("couch+couch+", "couch+")
     run = demo("--tour", "--json", "--window", "3", documents=url, fast=redis_url)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -85,7 +85,7 @@ def test_the_tour_on_servers(redis_url: str, couch_server: Any) -> None:
 
 
 def test_a_broken_promise_ends_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parts after it are not gone through, and the report is not ok."""
+    """The tour ends at a broken promise, and its report is not ok."""
     parts = (
         ("kept", lambda stage: {"kept": 1}),
         ("broken", lambda stage: promise(False, "it holds")),
@@ -109,7 +109,7 @@ def test_a_broken_promise_ends_the_tour(tmp_path: Path, monkeypatch: pytest.Monk
 def test_stores_that_will_not_do(
     documents: str, fast: str, code: int, said: str, tmp_path: Path
 ) -> None:
-    """One line says what is missing, before anything is opened."""
+    """A store that lacks a pattern is refused on one line, before it is opened."""
     documents = documents.replace("here", str(tmp_path / "data"))
     run = demo(documents=documents, fast=fast)
     assert run.returncode == code
@@ -119,7 +119,7 @@ def test_stores_that_will_not_do(
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """It is named, and the command fails; without a port another one is found."""
+    """A port that is taken is an error; without a port a free one is found."""
     with bind("127.0.0.1", 0) as taken:
         port = address(taken).rpartition(":")[2]
         run = demo("--port", port)
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_a_killed_worker_loses_nothing(client: Client) -> None:
-    """Killed again and again while it sends, it has sent and marked all of them in the end."""
+    """A worker that is killed several times has sent and marked all messages in the end."""
     stage = Stage(client, Settings(""), Nowhere())
     stage.register(["ada", "grace"])
     client.ask("PUT", "/api/mails", {"delay": 0.02})
@@ -150,13 +150,13 @@ def test_a_killed_worker_loses_nothing(client: Client) -> None:
 
 
 def _moved(client: Client, arrived: int) -> bool:
-    """Whether a mail has come since, or none is left to come."""
+    """Return whether a mail has arrived since, or none is left."""
     more = len(client.get("/api/mails")["items"]) > arrived
     return more or not client.get("/api/workers")["lag"]
 
 
 def test_what_another_site_asks_is_refused(client: Client) -> None:
-    """No page of another site, and no name that leads here, changes or reads anything."""
+    """A foreign Host and a cross-site change are refused."""
     body = {"username": "ada", "email": "ada@mailroom.example", "name": "Ada"}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Host": "elsewhere.example"}):
         reply = client.ask("POST", "/api/people", body, headers=headers)
@@ -169,7 +169,7 @@ def test_what_another_site_asks_is_refused(client: Client) -> None:
 
 
 def test_a_letter_to_somebody_with_an_odd_name(client: Client) -> None:
-    """Any alphabet will do; a line break, which would be a header of its own, will not."""
+    """Names in any alphabet are accepted, names with a line break are not."""
     for name, status in (("Zoë Ångström 😀", 201), ("Ada\r\nBcc: all@mailroom.example", 400)):
         body = {"username": f"odd{status}", "email": "odd@mailroom.example", "name": name}
         assert client.ask("POST", "/api/people", body).status == status
@@ -178,7 +178,7 @@ def test_a_letter_to_somebody_with_an_odd_name(client: Client) -> None:
 
 
 async def test_the_sink_speaks_smtp() -> None:
-    """A mail arrives, one for a bouncing address is refused, and nonsense gets an answer."""
+    """The sink accepts a mail, refuses a bouncing address, and answers unknown commands."""
 
     def talk(port: int) -> list[int]:
         mail = EmailMessage()
@@ -198,13 +198,13 @@ async def test_the_sink_speaks_smtp() -> None:
 
 @pytest.mark.parametrize("url", ["", "mailroom.example", "http://x", "smtp://", "smtp://x:port"])
 def test_a_mail_server_of_no_known_kind(url: str) -> None:
-    """It is refused with the kinds there are."""
+    """An unknown scheme is refused, and the error lists the known ones."""
     with pytest.raises(InvalidArgument, match="smtps"):
         Post(url)
 
 
 async def test_a_page_that_does_not_keep_up(tmp_path: Path) -> None:
-    """It is told of a gap, and memory stays bounded."""
+    """A slow page gets a gap, and its memory stays bounded."""
     async with AsyncLevel.open(tmp_path / "data") as level:
         async with AsyncEmitter(level) as emitter, Live(emitter) as live:
             stream = live.stream()
@@ -223,7 +223,7 @@ async def test_a_page_that_does_not_keep_up(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_redis_that_is_killed_and_started_again(tmp_path: Path) -> None:
-    """Meanwhile requests are answered 503; then workers and live events go on by themselves."""
+    """While Redis is down requests get 503; then workers and live events continue."""
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer())
         settings = Settings(f"level:{tmp_path / 'data'}", redis.url)

@@ -1,4 +1,4 @@
-"""Mailroom's page in a real Chromium, from the first key pressed to the killed worker."""
+"""Mailroom's page in a real Chromium."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ UNNAMED = """() => [...document.querySelectorAll("button, input, select, textare
 
 
 def chromium() -> str:
-    """The browser; without one the test is skipped, and fails in CI."""
+    """Return the browser; without one the test is skipped, and fails in CI."""
     named = os.environ.get("DATAPATTERNS_CHROMIUM")
     found = named or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
@@ -80,7 +80,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A Chromium with a profile of its own."""
+    """Yield a Chromium with a profile of its own."""
     with sync_api.sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield launched
@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def url(browser: Browser, tmp_path: Path) -> Iterator[str]:
-    """A Mailroom with the sample in it, whose quota is back soon."""
+    """Yield the URL of a Mailroom with the sample and a short window."""
     settings = Settings(f"level:{tmp_path / 'data'}", window=3.0, sample=True)
     with Background(settings) as served:
         yield served.url
@@ -97,7 +97,7 @@ def url(browser: Browser, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def open_page(browser: Browser, url: str) -> Generator[Callable[..., Page]]:
-    """Opens pages, and at the end looks for errors and for requests to elsewhere."""
+    """Yield a function that opens pages; at the end check for errors and foreign requests."""
     complaints: list[str] = []
     with ExitStack() as stack:
 
@@ -128,7 +128,7 @@ def open_page(browser: Browser, url: str) -> Generator[Callable[..., Page]]:
 
 
 def test_a_conflict_is_shown_as_it_is(open_page: Callable[..., Page]) -> None:
-    """By the button, and between two pages in which the same person is edited."""
+    """The button shows a conflict, and so do two pages that edit the same person."""
     page, other = open_page(), open_page()
     page.get_by_role("button", name="Provoke a conflict").click()
     answers = page.locator("#answers")
@@ -148,7 +148,7 @@ def test_a_conflict_is_shown_as_it_is(open_page: Callable[..., Page]) -> None:
 
 
 def test_the_limit_and_the_way_back(open_page: Callable[..., Page]) -> None:
-    """The 429 comes with its Retry-After, the gauge is empty, and fills again by itself."""
+    """A 429 has its Retry-After; the gauge is empty, and fills again."""
     page = open_page()
     page.get_by_role("button", name="Exceed the limit").click()
     expect(page.locator("#answers")).to_contain_text("rate_limited", timeout=WAIT)
@@ -159,7 +159,7 @@ def test_the_limit_and_the_way_back(open_page: Callable[..., Page]) -> None:
 
 
 def test_a_killed_worker_in_two_pages(open_page: Callable[..., Page]) -> None:
-    """While it is dead a message waits; started again it sends it, and both pages see all that."""
+    """A message waits for a killed worker and is sent when it starts; both pages show it."""
     ada, grace = open_page("ada"), open_page("grace")
     ada.get_by_role("button", name="Kill the worker").click()
     for page in (ada, grace):
@@ -182,7 +182,7 @@ def test_a_killed_worker_in_two_pages(open_page: Callable[..., Page]) -> None:
 
 
 def test_a_message_by_keyboard_alone(open_page: Callable[..., Page]) -> None:
-    """Skip to the inbox, open a message, turn the page, write and send: no mouse."""
+    """The page can be used by keyboard: skip, open a message, page, write and send."""
     page = open_page()
 
     def tab_to(selector: str) -> None:
@@ -217,7 +217,7 @@ def test_a_message_by_keyboard_alone(open_page: Callable[..., Page]) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_readable_on_a_phone(open_page: Callable[..., Page], scheme: str) -> None:
-    """Nothing is wider than 360 pixels, every button is large enough, all text stands out."""
+    """On 360 pixels nothing is too wide, buttons are large enough, and text has contrast."""
     page = open_page(size=PHONE, scheme=scheme)
     expect(page.locator("#letters-title + #queue + #dead li")).to_be_visible(timeout=WAIT)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -230,7 +230,7 @@ def test_readable_on_a_phone(open_page: Callable[..., Page], scheme: str) -> Non
 
 @pytest.mark.skipif(not os.environ.get("DATAPATTERNS_SCREENSHOTS"), reason="nobody asked for them")
 def test_screenshots_for_the_docs(open_page: Callable[..., Page]) -> None:
-    """Writes docs/images/mailroom*.png, each below 150 kB."""
+    """Write docs/images/mailroom*.png, each below 150 kB."""
     page, grace = open_page(size=SHOT), open_page("grace", SHOT, "dark")
     IMAGES.mkdir(parents=True, exist_ok=True)
     page.get_by_role("button", name="Kill the worker").click()
@@ -251,7 +251,7 @@ def test_screenshots_for_the_docs(open_page: Callable[..., Page]) -> None:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Take the picture, with the pointer out of the way."""
+    """Take a screenshot with the pointer outside."""
     page.mouse.move(0, 0)
     page.screenshot(path=IMAGES / f"{name}.png")
     assert (IMAGES / f"{name}.png").stat().st_size < 150_000

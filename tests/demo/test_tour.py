@@ -1,4 +1,4 @@
-"""The tour goes as promised, and says so when it does not."""
+"""The tour keeps its promises, and reports a broken one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tour(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 class Nowhere:
-    """A screen that nobody looks at."""
+    """An output that shows nothing."""
 
     def step(self, title: str) -> None:
         """Show nothing."""
@@ -38,7 +38,7 @@ class Nowhere:
 
 
 def test_every_step_goes_as_promised(tmp_path: Path) -> None:
-    """On the sample of 5,000 records, the killed child included."""
+    """Every step keeps its promises on the sample of 5,000 records."""
     run = tour(str(tmp_path / "data"), "--json")
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
@@ -51,7 +51,7 @@ def test_every_step_goes_as_promised(tmp_path: Path) -> None:
 
 
 def test_a_directory_with_something_in_it_is_refused(tmp_path: Path) -> None:
-    """The tour never writes among somebody's files."""
+    """The tour refuses a directory that is not empty."""
     (tmp_path / "file").write_text("mine")
     run = tour(str(tmp_path))
     assert run.returncode == 2
@@ -59,7 +59,7 @@ def test_a_directory_with_something_in_it_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_broken_promise_ends_the_tour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A counter that forgets is noticed, and the report is not ok."""
+    """A counter that loses a count breaks a promise, and the report is not ok."""
     monkeypatch.setattr(Counter, "value", lambda self: 0)
     report = Tour(tmp_path / "data", None, Nowhere()).run()
     assert not report.ok

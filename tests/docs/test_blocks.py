@@ -22,7 +22,7 @@ ELSEWHERE = {"tutorial.md"}  # test_tutorial.py types it in
 
 
 def blocks(page: Path) -> list[str]:
-    """The page's own code; what it includes from examples/ is run by tests/examples."""
+    """Return the page's own code; tests/examples runs the programs that it includes."""
     return [block for block in BLOCK.findall(page.read_text("utf-8")) if "--8<--" not in block]
 
 
@@ -35,7 +35,7 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def redis_of_the_docs() -> Iterator[RedisServer]:
-    """The server that the pages find at the usual port."""
+    """Start the server that replaces the one at the usual port."""
     with in_ci_or_skip("Redis"):
         server = RedisServer().start()
     yield server
@@ -44,7 +44,7 @@ def redis_of_the_docs() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def page_module() -> Iterator[ModuleType]:
-    """A module for the code to live in, so that pickling, typing and `inspect` find its names."""
+    """Yield a module for the code, so that pickling, typing and `inspect` find its names."""
     module = ModuleType("page")
     sys.modules["page"] = module
     yield module
@@ -59,7 +59,7 @@ def test_the_blocks_of_a_page_run(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Who types a page in, block after block, meets no error."""
+    """The blocks of a page run one after the other without an error."""
     monkeypatch.chdir(tmp_path)
     for number, block in enumerate(blocks(PAGES[name]), 1):
         here = block.replace("redis://127.0.0.1:6379", redis_of_the_docs.url)
@@ -69,7 +69,7 @@ def test_the_blocks_of_a_page_run(
 
 
 def test_code_in_tabs_is_included() -> None:
-    """A block in a tab is not run here, so it must come from a program that is."""
+    """A block in a tab is included from a program that is run, since it is not run here."""
     for page in DOCS.rglob("*.md"):
         for block in INDENTED.findall(page.read_text("utf-8")):
             assert block.strip().startswith('--8<-- "examples/'), page

@@ -21,24 +21,24 @@ def code() -> str:
 
 @pytest.fixture(scope="module")
 def source() -> str:
-    """The library's source."""
+    """Return the library's source once for all tests."""
     return code()
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_each_word_occurs_in_the_code(word: str, source: str) -> None:
-    """A word that the code no longer uses leaves the glossary too."""
+    """Each word of the glossary is still used in the code."""
     written = "[ _-]?".join(re.escape(part) for part in re.split("[ -]", word))
     assert re.search(written, source, re.IGNORECASE), word
 
 
 def test_each_section_is_in_alphabetical_order() -> None:
-    """A reader finds a word by its first letter."""
+    """The words of each section are in alphabetical order."""
     for section in GLOSSARY.split("\n## ")[1:]:
         words = re.findall(r"^- \*\*(.+?)\*\*", section, re.MULTILINE)
         assert words == sorted(words), section.split("\n", 1)[0]
 
 
 def test_each_word_is_explained_once() -> None:
-    """One word means one thing."""
+    """No word is explained twice."""
     assert len(WORDS) == len(set(WORDS)) > 30

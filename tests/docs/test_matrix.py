@@ -11,7 +11,7 @@ FILE = f"# Title\n\n{matrix.BEGIN}old{matrix.END}\n\nmore\n"
 
 
 def proofs(*claims: str, failed: str = "") -> dict[tuple[str, str], str]:
-    """What these tests prove."""
+    """Return the cells that tests with these claims prove."""
     found = matrix.Proofs()
     for claim in claims:
         found.note(claim, claim != failed)
@@ -19,7 +19,7 @@ def proofs(*claims: str, failed: str = "") -> dict[tuple[str, str], str]:
 
 
 def test_both_faces_prove_a_cell() -> None:
-    """One face alone proves nothing, and a failure takes the proof away."""
+    """A cell is proven by both faces, and not if one of them fails."""
     both = "level async groups has", "level sync groups has"
     assert proofs(*both) == {("groups", "level"): "yes"}
     assert proofs(both[0]) == {}
@@ -29,7 +29,7 @@ def test_both_faces_prove_a_cell() -> None:
 
 
 def test_what_is_written_is_read() -> None:
-    """Only the table changes, and what a run did not touch stays in it."""
+    """Writing changes only the table, and keeps the cells that the run did not test."""
     first = matrix.written(FILE, {("groups", "level"): "yes", ("changes", "redis"): "no"})
     assert first.startswith("# Title\n\n")
     assert first.endswith("\n\nmore\n")
@@ -51,7 +51,7 @@ def test_what_is_written_is_read() -> None:
     ],
 )
 def test_differences(said: str | None, in_file: str | None, whole: bool, differs: bool) -> None:
-    """A whole run must prove every cell; a part of one must not contradict any."""
+    """A whole run must prove every cell; a partial run must not contradict one."""
     proven, known = {("counter", "level"): "yes"}, {("counter", "level"): "yes"}
     if said:
         proven["groups", "level"] = said
@@ -61,7 +61,7 @@ def test_differences(said: str | None, in_file: str | None, whole: bool, differs
 
 
 def test_a_difference_fails_the_run(pytester: pytest.Pytester) -> None:
-    """The run ends with failure and says where the file is wrong."""
+    """The run fails and names the wrong cell of the file."""
     pytester.makepyfile(
         """
         import pytest

@@ -34,7 +34,7 @@ INTERNAL = {
 
 
 def script() -> ModuleType:
-    """scripts/pages.py, which is no part of any package."""
+    """Load scripts/pages.py, which belongs to no package."""
     spec = importlib.util.spec_from_file_location("pages", ROOT / "scripts" / "pages.py")
     assert spec
     assert spec.loader
@@ -46,31 +46,31 @@ def script() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def pages() -> Iterator[ModuleType]:
-    """The script that writes what is made from the code."""
+    """Yield the script that writes the generated pages."""
     yield script()
     del sys.modules["pages"]
 
 
 def recipes() -> Iterator[tuple[int, str, str]]:
-    """Every recipe's number, title and text."""
+    """Yield the number, title and text of every recipe."""
     for page in RECIPES:
         for number, title, text in SECTION.findall(page.read_text("utf-8")):
             yield int(number), title, text
 
 
 def documented() -> set[str]:
-    """The modules that the reference shows."""
+    """Return the modules that the reference shows."""
     texts = [page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md")]
     return {module for text in texts for module in re.findall(r"^::: (\S+)$", text, re.MULTILINE)}
 
 
 def test_every_recipe_is_there() -> None:
-    """One section each, in order."""
+    """Every recipe has one section, in order."""
     assert sorted(number for number, _, _ in recipes()) == list(range(1, ALL_RECIPES + 1))
 
 
 def test_every_recipe_has_its_parts() -> None:
-    """A problem, a program, its output, what can go wrong, when not to use it."""
+    """Every recipe has a problem, a program, its output, and the two paragraphs at its end."""
     for number, _, text in recipes():
         assert all(part in text for part in PARTS), number
         assert INCLUDED.search(text), number
@@ -78,14 +78,14 @@ def test_every_recipe_has_its_parts() -> None:
 
 
 def test_the_index_lists_every_recipe() -> None:
-    """By its number and title."""
+    """The index lists every recipe by its number and title."""
     index = (DOCS / "recipes" / "index.md").read_text("utf-8")
     missing = [number for number, title, _ in recipes() if f"{number}. [{title}](" not in index]
     assert missing == []
 
 
 def test_every_example_is_on_a_page_once() -> None:
-    """No program without its page, no page with a copy, no output unseen."""
+    """Every program and every output is included on one page, once."""
     shown = [path for page in RECIPES for path in INCLUDED.findall(page.read_text("utf-8"))]
     files = [
         path.relative_to(ROOT).as_posix()
@@ -100,13 +100,13 @@ def test_every_example_is_on_a_page_once() -> None:
 
 
 def test_what_is_made_from_the_code_is_up_to_date(pages: ModuleType) -> None:
-    """Run `scripts/pages.py` after a change of public names or pages."""
+    """The generated pages are up to date; if not, run `scripts/pages.py`."""
     stale = [path.name for path, text in pages.pages().items() if path.read_text("utf-8") != text]
     assert stale == []
 
 
 def test_every_public_name_is_in_the_reference(pages: ModuleType) -> None:
-    """Its module is shown on a page of the reference, and it has a docstring to be shown."""
+    """Every public name has a docstring, and a page of the reference shows its module."""
     shown = documented()
     for module in pages.PUBLIC:
         for name in pages.public_names(module):
@@ -116,7 +116,7 @@ def test_every_public_name_is_in_the_reference(pages: ModuleType) -> None:
 
 
 def test_every_module_is_public_or_says_why_not(pages: ModuleType) -> None:
-    """A new module cannot be forgotten."""
+    """Every module is public, or is listed here with the reason why not."""
     package = ROOT / "datapatterns"
     modules = {path.stem for path in package.glob("[a-z]*.py")}
     modules |= {path.parent.name for path in package.glob("[a-z]*/__init__.py")}
@@ -125,13 +125,13 @@ def test_every_module_is_public_or_says_why_not(pages: ModuleType) -> None:
 
 
 def test_every_page_is_in_the_navigation(pages: ModuleType) -> None:
-    """And nothing else is."""
+    """The navigation lists every page, and nothing else."""
     listed = {page for page, _ in pages.listed_pages()}
     assert listed == {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
 
 
 def test_every_picture_is_used() -> None:
-    """And describes itself to who cannot see it."""
+    """Every picture is on a page and has a description."""
     texts = "".join(page.read_text("utf-8") for page in DOCS.rglob("*.md"))
     for picture in (DOCS / "images").glob("*.svg"):
         assert f"images/{picture.name})" in texts, picture.name

@@ -1,4 +1,4 @@
-"""The README says nothing that is not so."""
+"""The examples and the table of the README are right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def matrix() -> str:
-    """The table of the README, as the capabilities have it."""
+    """Return the table of capabilities as the README should have it."""
     backends = list(BACKENDS.values())
     lines = ["| pattern | " + " | ".join(backend.backend for backend in backends) + " |"]
     lines.append("|---" * (len(backends) + 1) + "|")
@@ -26,7 +26,7 @@ def matrix() -> str:
 
 
 def test_each_python_block_runs(tmp_path: Path) -> None:
-    """A reader who copies an example gets what it promises."""
+    """Each example runs and prints what it promises."""
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert blocks
     for block in blocks:
@@ -43,12 +43,12 @@ def test_each_python_block_runs(tmp_path: Path) -> None:
 
 
 def test_the_first_example_has_ten_lines() -> None:
-    """Short enough to be read at once."""
+    """The first example has at most ten lines."""
     first = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
     assert len([line for line in first.splitlines() if line.strip()]) <= 10
 
 
 def test_the_matrix_is_that_of_the_capabilities() -> None:
-    """The conformance suite proves the capabilities, and the README shows them."""
+    """The README's table agrees with the capabilities, which the conformance suite proves."""
     table = README.split("<!-- capabilities: begin -->\n")[1].split("\n<!-- capabilities: end")[0]
     assert table == matrix()

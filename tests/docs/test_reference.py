@@ -1,4 +1,4 @@
-"""What the documentation lists by hand is what the code has: options, defaults, plain methods."""
+"""Lists in the documentation that are written by hand agree with the code; methods have text."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def listed(pattern: Pattern) -> dict[str, dict[str, Any]]:
-    """Each backend's options of the pattern with their defaults, as the page has them."""
+    """Return the options and defaults of the pattern on each backend, as the page lists them."""
     section = STORE.split(f"\n### {pattern}\n")[1].split("\n### ")[0]
     found: dict[str, dict[str, Any]] = {name: {} for name in KITS if pattern in KITS[name]}
     for option, default, backends in ROW.findall(section):
@@ -48,19 +48,19 @@ def listed(pattern: Pattern) -> dict[str, dict[str, Any]]:
 
 
 def in_python(text: str, names: dict[str, Any]) -> Any:
-    """The value of an expression of ours, such as `Backoff(0.5, 60)`."""
+    """Return the value of an expression of our own, such as `Backoff(0.5, 60)`."""
     return eval(text, {"Backoff": Backoff, **names})  # noqa: S307 - from our own files
 
 
 def options(kind: type[Any]) -> dict[str, Any]:
-    """The same, as the class has them."""
+    """Return the options and defaults of the class."""
     parameters = inspect.signature(kind).parameters.values()
     return {each.name: each.default for each in parameters if each.name not in NOT_OPTIONS}
 
 
 @pytest.mark.parametrize("pattern", get_args(Pattern))
 def test_the_page_lists_the_options_of_every_backend(pattern: Pattern) -> None:
-    """None is missing, none is too many, and the defaults are right."""
+    """The page lists all options of each backend, no others, and the right defaults."""
     known = {name: options(kit[pattern]) for name, kit in KITS.items() if pattern in kit}
     assert listed(pattern) == known
 
@@ -74,7 +74,7 @@ def test_the_factory_names_the_options(pattern: Pattern) -> None:
 
 
 def test_the_page_lists_the_options_of_urls() -> None:
-    """Those that are ours to refuse; what redis-py takes it says itself."""
+    """The page lists the options of URLs that this library itself checks."""
     for url in ("redis+cluster://h?x=1", "redis+sentinel://h/service?x=1"):
         with pytest.raises(InvalidArgument) as refused:
             parse_url(url)
@@ -91,7 +91,7 @@ def test_the_page_lists_the_options_of_urls() -> None:
 
 
 def shown_constants() -> Iterator[tuple[str, str, str, Any]]:
-    """Where the reference shows a constant's name: the place, the texts there, what, its value."""
+    """Yield each default that the reference shows as a name: place, texts, argument, value."""
     for page in sorted(REFERENCE.glob("*.md")):
         text = page.read_text("utf-8")
         for name in re.findall(r"^::: (\S+)$", text, re.MULTILINE):
@@ -109,7 +109,7 @@ def shown_constants() -> Iterator[tuple[str, str, str, Any]]:
 
 
 def named_defaults(node: Function, names: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The arguments whose defaults are not literal, with their values."""
+    """Yield the arguments whose defaults are not literals, with their values."""
     arguments = node.args
     places = arguments.posonlyargs + arguments.args
     pairs = [
@@ -122,7 +122,7 @@ def named_defaults(node: Function, names: dict[str, Any]) -> Iterator[tuple[str,
 
 
 def spelled(value: Any) -> str:
-    """A regular expression of how a text has the value."""
+    """Return a regular expression for the value as a text writes it."""
     if isinstance(value, Backoff):
         return re.escape(f"Backoff({value.base:g}, {value.cap:g})")
     if isinstance(value, tuple):
@@ -131,7 +131,7 @@ def spelled(value: Any) -> str:
 
 
 def test_a_constant_in_a_signature_is_told() -> None:
-    """Who reads `lease: float = LEASE` finds the value in the text beside it."""
+    """The text beside a signature such as `lease: float = LEASE` has the value."""
     untold = [
         f"{place}: {argument} is {value}"
         for place, texts, argument, value in shown_constants()
@@ -163,7 +163,7 @@ def public_methods(kind: type) -> Iterator[str]:
 
 
 def test_every_method_in_the_reference_has_text() -> None:
-    """A method's own docstring, or the one of the contract that it implements."""
+    """Every method has a docstring, its own or the one of its contract."""
     silent = {
         f"{kind.__module__}.{kind.__name__}.{name}"
         for module in shown_modules()
@@ -176,7 +176,7 @@ def test_every_method_in_the_reference_has_text() -> None:
 
 
 def test_the_reference_inherits_docstrings() -> None:
-    """The pages show what `help()` shows: mkdocstrings does neither of these by itself."""
+    """mkdocs.yml enables inherited docstrings and members, as `help()` shows them."""
     settings = (DOCS.parent / "mkdocs.yml").read_text("utf-8")
     assert "- griffe_inherited_docstrings" in settings
     assert "inherited_members: true" in settings
@@ -186,19 +186,19 @@ def test_the_reference_inherits_docstrings() -> None:
 
 
 def protocols(module: Any) -> dict[str, Any]:
-    """The contracts in the module by name; workers are no contracts to an application."""
+    """Return the contracts of the module by name, without those of workers."""
     kinds = inspect.getmembers(module, inspect.isclass)
     own = {name: kind for name, kind in kinds if kind.__module__ == module.__name__}
     return {name: kind for name, kind in own.items() if not name.endswith("Worker")}
 
 
 def test_every_contract_can_be_imported() -> None:
-    """`from datapatterns.contracts import Delivery`, for a handler's annotation."""
+    """Every contract can be imported from `datapatterns.contracts`."""
     assert {*protocols(async_contracts), *protocols(sync_contracts)} == set(contracts.__all__)
 
 
 def plain_methods(kind: Any) -> set[str]:
-    """The methods of an async class that are not awaited."""
+    """Return the methods of an async class that are not awaited."""
     return {
         name
         for name in dir(kind)
@@ -209,7 +209,7 @@ def plain_methods(kind: Any) -> set[str]:
 
 
 def test_the_table_of_what_is_not_awaited_is_whole() -> None:
-    """Every plain method of the async contracts, of the store and of the workers, and no other."""
+    """The table lists every plain method of the async contracts, the store and the workers."""
     section = CHOOSING.split("\n## Sync and async\n")[1].split("\n## ")[0]
     told = {
         (kind, method)

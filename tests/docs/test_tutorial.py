@@ -1,4 +1,4 @@
-"""The tutorial works as it is written: its files are written, its commands run, in their order."""
+"""The tutorial works: its files are written and its commands run, in their order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STEP = re.compile(
 
 @dataclass
 class Reader:
-    """Somebody at two terminals, who does what the page says."""
+    """A reader with two terminals, who runs the commands of the page."""
 
     folder: Path
     port: int
@@ -40,12 +40,12 @@ class Reader:
     done: list[str] = field(default_factory=list[str])
 
     def here(self, text: str) -> str:
-        """The text with the ports of this machine."""
+        """Return the text with the ports of this run."""
         text = text.replace("8000", str(self.port)).replace("localhost", "127.0.0.1")
         return text.replace("redis://127.0.0.1:6379", self.redis)
 
     def run(self, commands: str) -> None:
-        """Type the commands in; a service goes on running."""
+        """Run the commands; a service keeps running."""
         for line in re.findall(r"^export (\w+)=(.*)$", commands, re.MULTILINE):
             self.environment[line[0]] = line[1]
         if re.search(r"^uvicorn ", commands, re.MULTILINE):
@@ -81,28 +81,28 @@ class Reader:
         assert service.poll() is None, log.read_text()
 
     def listens(self) -> bool:
-        """Whether the service answers."""
+        """Return whether the service accepts connections."""
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             return True
         return False
 
     def stop(self) -> None:
-        """Ctrl-C in the first terminal."""
+        """Stop the service, as Ctrl-C does."""
         if self.service is not None:
             self.service.send_signal(signal.SIGINT)
             self.service.wait(20)
             self.service = None
 
     def compare(self, expected: str) -> None:
-        """What was printed is what the page shows; an ellipsis stands for anything."""
+        """Compare the output with the page, where an ellipsis stands for any text."""
         pattern = re.escape(expected.strip()).replace("…", ".*")
         assert re.fullmatch(pattern, self.printed.strip(), re.DOTALL), self.printed
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    """Somebody in an empty folder, with an environment and a Redis."""
+    """Yield a reader in an empty folder, with an environment and a Redis server."""
     with in_ci_or_skip("the tutorial's commands"):
         if shutil.which("curl") is None:
             raise ServerFailed("no curl")
@@ -120,7 +120,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 @pytest.mark.slow
 def test_the_tutorial_works_as_written(reader: Reader) -> None:
-    """Whoever follows it meets no error that it does not announce."""
+    """The commands print what the page shows."""
     steps = list(STEP.finditer(TUTORIAL.read_text("utf-8")))
     assert "pip install" in steps[0]["body"]  # what the environment of the tests has already
     for step in steps[1:]:

@@ -50,17 +50,17 @@ REAL = {
 
 
 def name_of(path: Path) -> str:
-    """`redis/counting.py`."""
+    """Return the name of a program, such as `redis/counting.py`."""
     return path.relative_to(EXAMPLES).as_posix()
 
 
 def expected(path: Path) -> str:
-    """What the program prints; an async twin prints the same."""
+    """Return the expected output; an async twin has the same."""
     return path.with_name(path.stem.removesuffix("_async") + ".txt").read_text("utf-8")
 
 
 def pattern(text: str) -> re.Pattern[str]:
-    """An ellipsis stands for what is measured; alone in its line, for one or more lines."""
+    """Return a pattern: an ellipsis stands for any text, alone in its line for any lines."""
     lines = (
         "(.+\n)+" if line == "…\n" else re.escape(line).replace("…", ".+")
         for line in text.splitlines(keepends=True)
@@ -70,7 +70,7 @@ def pattern(text: str) -> re.Pattern[str]:
 
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
-    """A server that the programs have to themselves: some restart scripts, some kill clients."""
+    """Yield a server for the programs only: some of them flush scripts or kill clients."""
     with in_ci_or_skip("Redis"):
         server = RedisServer().start()
     yield server
@@ -78,7 +78,7 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 def run(path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> str:
-    """Run the program, in this process if that does, and return what it printed."""
+    """Run the program, in this process if possible, and return its output."""
     for name in ("DB_PATH", "STORE_URL", "REDIS_URL", "COUCHDB_URL", "DATAPATTERNS_REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -97,12 +97,12 @@ def run(path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 
 
 def of(folder: str, *, using: str = "") -> list[Path]:
-    """The programs of a folder, or those in it that have this text."""
+    """Return the programs of a folder, or those of them that contain a text."""
     return [path for path, text in SOURCES.items() if path.parent.name == folder and using in text]
 
 
 def cases(paths: list[Path]) -> list[Any]:
-    """The programs with their marks: what starts several processes is slow."""
+    """Return the programs with marks: those that start several processes are slow."""
     slow, real = pytest.mark.slow, pytest.mark.couchdb3
     return [
         pytest.param(
@@ -130,7 +130,7 @@ def test_redis(path: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPat
 
 
 def redis_environment(server: RedisServer) -> dict[str, str]:
-    """Where the programs look for a server."""
+    """Return the environment by which the programs find the server."""
     return {"REDIS_URL": server.url, "STORE_URL": server.url, "REDIS_PORT": str(server.port)}
 
 
@@ -150,7 +150,7 @@ def test_together(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What needs several servers prints what its page says."""
+    """A program that needs several servers prints what its page says."""
     environment = {
         "REDIS_URL": own_redis.url,
         "DATAPATTERNS_REDIS_URL": own_redis.url,
@@ -179,7 +179,7 @@ def test_the_same_without_a_server(
 def test_documents_on_redis(
     path: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So do those about documents on Redis, which has no changes feed."""
+    """A program about documents prints the same on Redis, unless it needs a changes feed."""
     if "store.changes(" in SOURCES[path]:
         with pytest.raises(Unsupported):
             run(path, monkeypatch, redis_environment(own_redis))
@@ -189,7 +189,7 @@ def test_documents_on_redis(
 
 
 def test_without_a_server_it_says_how_to_start_one() -> None:
-    """Whoever has none yet reads a word of help, not a traceback."""
+    """Without a server a program prints how to start one, and no traceback."""
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1"}
     environment.pop("STORE_URL", None)
     ended = subprocess.run(
@@ -206,19 +206,19 @@ def test_without_a_server_it_says_how_to_start_one() -> None:
 
 
 def test_every_program_is_short() -> None:
-    """It fits on a screen or two."""
+    """Every program has at most LONGEST lines."""
     too_long = [name_of(path) for path, text in SOURCES.items() if text.count("\n") > LONGEST]
     assert too_long == []
 
 
 def test_no_program_hides_a_module() -> None:
-    """Its folder comes first on the path: a name of the standard library would be taken for it."""
+    """No program has the name of a standard module, since its folder is first on the path."""
     hidden = [path for path in PROGRAMS if path.stem in sys.stdlib_module_names]
     assert hidden == []
 
 
 def test_each_program_has_a_twin() -> None:
-    """Both faces are shown, unless one of them makes no sense."""
+    """Every program has an async twin, unless ONE_FACE gives a reason."""
     names = {name_of(path) for path in PROGRAMS}
     single = {
         name
@@ -229,7 +229,7 @@ def test_each_program_has_a_twin() -> None:
 
 
 def test_twins_show_the_same_problem() -> None:
-    """A program and its async twin begin with the same words."""
+    """A program and its async twin have the same first line."""
     for path, text in SOURCES.items():
         if path.stem.endswith("_async"):
             twin = path.with_name(path.stem.removesuffix("_async") + ".py")

@@ -1,7 +1,7 @@
-"""The same application in every framework: it raises what it is asked for, where it is asked to.
+"""The same application in every framework: the path says which error it raises, and where.
 
-`/sync/KIND` and `/async/KIND` raise in a handler, `/dependency/KIND` in what runs before it, any
-path in a middleware if the header `boom: KIND` is there. `/begun` fails within a stream.
+`/sync/KIND` and `/async/KIND` raise in a handler, `/dependency/KIND` in a dependency, and any path
+with the header `boom: KIND` in a middleware. `/begun` fails within a stream.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SECRET = "hunter2-s3cr3t"  # planted, to be looked for in answers
 
 @dataclass
 class Reply:
-    """What a client saw."""
+    """The answer that a client got."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """The body."""
+        """Return the body as JSON."""
         return httpx2.Response(self.status, content=self.body).json()
 
 
@@ -38,13 +38,13 @@ Call = Callable[..., Reply]
 
 
 class Form(BaseModel):
-    """What `invalid` does not fit."""
+    """The model that the route `invalid` validates."""
 
     age: int
 
 
 def boom(kind: str) -> None:
-    """Raise the error of that kind, with a secret wherever one could hide; `ok` raises none."""
+    """Raise an error of the kind, with secrets in its text and causes; `ok` raises none."""
     cause = ConnectionError(f"redis://:{SECRET}@10.0.0.1:6379 refused AUTH {SECRET}")
     inside = f"could not reach redis://:{SECRET}@10.0.0.1, key dp:{{{SECRET}}}"
     data = {"key": f"dp:{SECRET}", "url": f"couch+http://u:{SECRET}@db"}
@@ -70,7 +70,7 @@ def boom(kind: str) -> None:
 
 
 def asgi_call(app: Any) -> Call:
-    """Ask an ASGI application, as a server would."""
+    """Make a request of an ASGI application, as a server does."""
 
     def call(method: str, path: str, **options: Any) -> Reply:
         async def ask() -> Reply:
@@ -85,7 +85,7 @@ def asgi_call(app: Any) -> Call:
 
 
 def wsgi_call(app: Any) -> Call:
-    """Ask a WSGI application, as a server would."""
+    """Make a request of a WSGI application, as a server does."""
 
     def call(method: str, path: str, **options: Any) -> Reply:
         transport = httpx2.WSGITransport(app=app, raise_app_exceptions=False)
@@ -97,13 +97,13 @@ def wsgi_call(app: Any) -> Call:
 
 
 class Exploding:
-    """An ASGI middleware that raises what the header `boom` says."""
+    """An ASGI middleware that raises the error that the header `boom` names."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Raise, or pass."""
+        """Raise the error, or call the application."""
         if scope["type"] == "http":
             for name, value in scope["headers"]:
                 if name == b"boom":
@@ -119,19 +119,19 @@ async def begun() -> AsyncIterator[bytes]:
 
 
 async def pieces_of(*sizes: int) -> AsyncIterator[bytes]:
-    """A body that does not tell its length."""
+    """Yield a body in pieces, without a length."""
     for size in sizes:
         yield b"x" * size
 
 
 def begun_now() -> Iterator[bytes]:
-    """The same without asyncio."""
+    """Yield the first piece of a stream and fail, without asyncio."""
     yield b"begun"
     boom("away")
 
 
 def starlette(*, debug: bool = False, http_errors: bool = False) -> Any:
-    """The application in Starlette; one middleware is added after `install`."""
+    """Return the application in Starlette; one middleware is added after `install`."""
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import PlainTextResponse, StreamingResponse
@@ -161,7 +161,7 @@ def starlette(*, debug: bool = False, http_errors: bool = False) -> Any:
 
 
 def fastapi(*, debug: bool = False, http_errors: bool = False) -> Any:
-    """The application in FastAPI."""
+    """Return the application in FastAPI."""
     from fastapi import Depends, FastAPI
     from fastapi.responses import StreamingResponse
 
@@ -191,7 +191,7 @@ def _form(form: Form) -> str:
 
 
 def flask(*, debug: bool = False, http_errors: bool = False) -> Any:
-    """The application in Flask; `/dependency` raises before the view, `/after` after it."""
+    """Return the application in Flask; `/dependency` raises before the view, `/after` after it."""
     from flask import Flask, Response, request
 
     from datapatterns.web.flask import install
@@ -236,7 +236,7 @@ def flask(*, debug: bool = False, http_errors: bool = False) -> Any:
 
 
 def configure_django() -> None:
-    """Django has settings once a process."""
+    """Configure Django, which has one set of settings for each process."""
     import django as package
     from django.conf import settings
 
@@ -246,7 +246,7 @@ def configure_django() -> None:
 
 
 def django(*, debug: bool = False, http_errors: bool = False, asynchronous: bool = False) -> Call:
-    """The application in Django, asked through its own handler, as WSGI or as ASGI."""
+    """Return the application in Django, called through its WSGI or ASGI handler."""
     configure_django()
     from django.core.handlers.asgi import ASGIHandler
     from django.core.handlers.wsgi import WSGIHandler
@@ -266,7 +266,7 @@ def django(*, debug: bool = False, http_errors: bool = False, asynchronous: bool
 
 
 def raw(get_response: Any) -> Any:
-    """A Django middleware that raises what the header `boom` says."""
+    """Return a Django middleware that raises the error that the header `boom` names."""
     from asgiref.sync import iscoroutinefunction
 
     if iscoroutinefunction(get_response):
@@ -288,7 +288,7 @@ raw.async_capable = True  # type: ignore[attr-defined]
 
 
 def urls(http_errors: bool) -> str:
-    """A module of URLs for Django."""
+    """Return a module of URLs for Django."""
     from types import ModuleType
 
     from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -320,7 +320,7 @@ def urls(http_errors: bool) -> str:
 
 
 def client(framework: str, *, debug: bool = False, http_errors: bool = False) -> Call:
-    """What asks the application in that framework."""
+    """Return a function that makes requests of the application in the framework."""
     options = {"debug": debug, "http_errors": http_errors}
     match framework:
         case "starlette":

@@ -20,7 +20,7 @@ def plain(kind: FromPath[str]) -> str:
 
 @head("/sync/{kind:str}", sync_to_thread=False)
 def bare(kind: FromPath[str]) -> None:
-    """The same without a body."""
+    """Raise in a handler that returns no body."""
     boom(kind)
 
 
@@ -38,7 +38,7 @@ def needs(kind: FromPath[str]) -> None:
 
 @get("/dependency/{kind:str}", dependencies={"needed": Provide(needs, sync_to_thread=False)})
 async def dependent(needed: NamedDependency[None]) -> str:
-    """Need what raises."""
+    """Handle a request with a dependency that raises."""
     return "fine"
 
 
@@ -50,12 +50,12 @@ async def stream() -> Stream:
 
 @post("/form")
 async def form(data: JSONBody[Form]) -> str:
-    """Take a form."""
+    """Accept a form."""
     return "fine"
 
 
 def litestar(*, debug: bool = False, http_errors: bool = False) -> Litestar:
-    """The application."""
+    """Return the application in Litestar."""
     return Litestar(
         [plain, bare, waits, dependent, stream, form],
         debug=debug,

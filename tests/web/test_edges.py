@@ -1,4 +1,4 @@
-"""What the frameworks' own rules leave to be decided."""
+"""Edge cases of single frameworks, and of plain ASGI and WSGI."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from datapatterns.web.starlette import install
 
 
 async def talk(websocket: WebSocket) -> None:
-    """Fail before accepting the WebSocket, or after."""
+    """Fail before the WebSocket is accepted, or after."""
     if websocket.path_params["when"] == "after":
         await websocket.accept()
     boom(websocket.path_params["kind"])
 
 
 def test_a_websocket_is_refused_with_the_problem() -> None:
-    """Before it is accepted there is still an HTTP answer to give."""
+    """A WebSocket that is not accepted yet gets an HTTP answer."""
     app = Starlette(routes=[WebSocketRoute("/{when}/{kind}", talk)])
     install(app)
     client = TestClient(app)
@@ -48,12 +48,12 @@ def test_a_websocket_is_refused_with_the_problem() -> None:
 
 
 def ask(app: Any, path: str) -> Reply:
-    """The answer to GET."""
+    """Return the answer to a GET."""
     return asgi_call(app)("GET", path)
 
 
 def test_installing_twice_is_installing_once() -> None:
-    """One answer, and one middleware."""
+    """A second install adds no second answer or middleware."""
     app = Starlette(routes=[Route("/{kind}", lambda request: boom(request.path_params["kind"]))])
     install(app)
     install(app)
@@ -62,7 +62,7 @@ def test_installing_twice_is_installing_once() -> None:
 
 
 def test_an_applications_own_handlers_stay() -> None:
-    """Those it has for everything else, and those for a narrower error."""
+    """The application's handlers for other and for narrower errors are kept."""
 
     def own(request: Request, error: Exception) -> PlainTextResponse:
         return PlainTextResponse("own", 500)
@@ -78,7 +78,7 @@ def test_an_applications_own_handlers_stay() -> None:
 
 
 def test_a_mounted_application_has_its_own_install() -> None:
-    """An application within an application answers once."""
+    """A mounted application answers once."""
     inner = Starlette(routes=[Route("/{kind}", lambda r: boom(r.path_params["kind"]))])
     outer = Starlette(routes=[Mount("/in", inner)])
     install(inner)
@@ -89,7 +89,7 @@ def test_a_mounted_application_has_its_own_install() -> None:
 
 
 def raises(error: Exception) -> Any:
-    """A route that raises it."""
+    """Return a route that raises the error."""
 
     def route(request: Request) -> None:
         raise error
@@ -98,7 +98,7 @@ def raises(error: Exception) -> Any:
 
 
 def test_http_errors_follow_the_same_rules() -> None:
-    """Detail and headers below 500, an id from there on, and no body where none may be."""
+    """Below 500 detail and headers are shown, from 500 on an id; 204 and 304 have no body."""
     app = Starlette(
         routes=[
             Route("/teapot", raises(HTTPException(418, "short and stout", {"x-pot": "1"}))),
@@ -117,13 +117,13 @@ def test_http_errors_follow_the_same_rules() -> None:
 
 
 def test_the_codes_of_plain_statuses() -> None:
-    """Ours where we have one; the phrase else."""
+    """A status of ours has our code, any other the code made of its phrase."""
     for status, code in [(404, "not_found"), (413, "too_large"), (405, "method_not_allowed")]:
         assert json.loads(answer_of_status(status).body)["code"] == code
 
 
 def test_extras_that_are_no_json_cost_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """The answer goes out, without what cannot be written."""
+    """The answer is sent without the members that JSON cannot hold."""
     odd = {"a": object(), "b": float("nan"), "c": b"\xff", "d": {1}, ("e",): 1}
     shown = json.loads(answer(TooLarge("too much", data=odd)).body)
     assert (shown["detail"], shown["a"], shown["b"]) == ("too much", "object", None)
@@ -141,7 +141,7 @@ def test_extras_that_are_no_json_cost_nothing(caplog: pytest.LogCaptureFixture) 
 
 
 def test_wsgi_before_and_after_it_has_begun() -> None:
-    """The server is told what was wrong, and drops what had been said, or raises the error."""
+    """The server gets the error, and replaces the answer or raises it."""
     calls: list[tuple[Any, ...]] = []
 
     def start_response(*args: Any) -> None:
@@ -160,7 +160,7 @@ def test_wsgi_before_and_after_it_has_begun() -> None:
 
 
 def test_wsgi_with_a_server() -> None:
-    """Any WSGI application."""
+    """A plain WSGI application gets problem documents too."""
 
     def fails(environ: Any, start: Any) -> Any:
         raise NotFound("no")
@@ -170,7 +170,7 @@ def test_wsgi_with_a_server() -> None:
 
 
 async def test_asgi_with_nothing_else() -> None:
-    """Other errors, and scopes without an answer, pass."""
+    """Other errors are raised, and other scopes are passed on."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise scope["raise"]
@@ -192,7 +192,7 @@ async def test_asgi_with_nothing_else() -> None:
 
 
 async def test_an_answer_that_has_begun_gets_nothing_more() -> None:
-    """A second one would be an error of the protocol."""
+    """No second answer is sent after one that has begun."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -209,7 +209,7 @@ async def test_an_answer_that_has_begun_gets_nothing_more() -> None:
 
 
 async def test_asgi_answers_head_without_a_body() -> None:
-    """The length is that of the body which GET would have got."""
+    """The Content-Length is that of the answer to GET."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise NotFound("no")

@@ -1,4 +1,4 @@
-"""ETag and If-Match join HTTP to revisions, and Link to pages."""
+"""ETag and If-Match carry revisions, and Link carries the cursors of pages."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from datapatterns.web import etag, if_match, links
 
 
 class Note(Document):
-    """What is changed."""
+    """A document to be changed."""
 
     text: str = ""
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_every_revision_has_a_tag_that_leads_back(rev: str) -> None:
-    """Revisions are opaque: none may break out of its tag."""
+    """Any revision can be written as a tag and read back."""
     tag = etag(Note(rev=rev))
     assert tag[0] == tag[-1] == '"'
     assert tag.isascii()
@@ -38,26 +38,26 @@ def test_every_revision_has_a_tag_that_leads_back(rev: str) -> None:
 
 
 def test_what_was_never_stored_has_no_tag() -> None:
-    """There is no revision to tell."""
+    """A document without a revision is refused."""
     with pytest.raises(InvalidArgument):
         etag(Note())
 
 
 def test_any_revision() -> None:
-    """A star, or no header where none is required, asks for no revision."""
+    """A star, or an optional header that is absent, stands for any revision."""
     for match in (if_match("*"), if_match(" * "), if_match(None, required=False)):
         assert match.rev is None
         assert match.rev_of(Note(rev="3")) is None
 
 
 def test_a_header_is_required() -> None:
-    """428, which says what to do."""
+    """A missing header is 428, and the detail says what to send."""
     with pytest.raises(PreconditionRequired):
         if_match(None)
 
 
 def test_a_list_matches_any_of_its_tags() -> None:
-    """As the RFC has it, also with empty places and without spaces."""
+    """A list matches any of its tags, also with empty elements and without spaces."""
     for value in ('"1", "2"', '"1","2"', ' "1" ,, "2", ', 'W/"9", "2"'):
         assert if_match(value).rev_of(Note(rev="2")) == "2"
         with pytest.raises(PreconditionFailed):
@@ -67,7 +67,7 @@ def test_a_list_matches_any_of_its_tags() -> None:
 
 
 def test_weak_and_foreign_tags_never_match() -> None:
-    """A weak tag does not say that the bytes are the same; one we would not write is not ours."""
+    """Weak tags, and tags that etag() would not write, match no revision."""
     for value in ('W/"3"', '"%33"', '"3%"', '"\xe9"', '""'):
         with pytest.raises(PreconditionFailed):
             if_match(value).rev_of(Note(rev="3"))
@@ -94,40 +94,40 @@ def test_weak_and_foreign_tags_never_match() -> None:
     ],
 )
 def test_what_is_no_list_of_tags_is_400(value: str) -> None:
-    """Nothing is guessed."""
+    """A malformed header is refused with 400."""
     with pytest.raises(InvalidArgument):
         if_match(value)
 
 
 class Lines:
-    """The headers of a request that has the header twice, as a framework keeps them."""
+    """Headers with two lines of If-Match, as a framework stores them."""
 
     def __init__(self, *lines: str) -> None:
         self.lines = list(lines)
 
     @property
     def headers(self) -> Lines:
-        """The request's headers."""
+        """Return the headers of the request."""
         return self
 
     def get(self, key: str) -> str | None:
-        """The first line."""
+        """Return the first line of the header."""
         return self.lines[0] if self.lines else None
 
     def getlist(self, key: str) -> list[str]:
-        """Every line."""
+        """Return all lines of the header."""
         return self.lines
 
 
 def test_a_header_may_have_several_lines() -> None:
-    """They are one list."""
+    """Several lines of the header are one list."""
     assert if_match(Lines('"1"', '"2"')).revs == {"1", "2"}
     with pytest.raises(PreconditionRequired):
         if_match(Lines())
 
 
 def requests() -> list[Any]:
-    """A request with If-Match in each framework."""
+    """Return a request with If-Match in each framework."""
     from django.test import RequestFactory
     from flask import Flask, request
     from litestar.testing import RequestFactory as LitestarRequests
@@ -146,12 +146,12 @@ def requests() -> list[Any]:
 
 
 def test_any_frameworks_request_will_do() -> None:
-    """They differ in how they give headers."""
+    """The requests of all frameworks are accepted."""
     assert [if_match(request).rev for request in requests()] == ["7"] * 4
 
 
 async def test_a_guarded_update_is_free_of_races(tmp_path: Path) -> None:
-    """The store compares the revision as it writes: of two with one tag, one gets 412."""
+    """The store compares the revision when it writes: one of two writers with one tag gets 412."""
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as store:
         notes = store.repository("notes", Note)
         tag = etag(await notes.create(Note(id="a", text="first")))
@@ -171,7 +171,7 @@ async def test_a_guarded_update_is_free_of_races(tmp_path: Path) -> None:
 
 
 def test_other_conflicts_stay_what_they_are() -> None:
-    """Only a stale revision that the client named is its failed precondition."""
+    """Only a stale revision that the client named becomes PreconditionFailed."""
     with pytest.raises(Conflict), if_match('"1"'):
         raise Conflict("taken", reason="exists")
     with pytest.raises(Conflict), if_match("*"):
@@ -179,7 +179,7 @@ def test_other_conflicts_stay_what_they_are() -> None:
 
 
 def test_the_link_header_of_a_page() -> None:
-    """None for the only page; any URL object will do."""
+    """A single page has no Link header; any URL object is accepted."""
     assert links(Page([1]), "http://test/users") == {}
     found = links(Page([1], next="abc"), "http://test/users?limit=5&after=old")
     assert found == {"Link": '<http://test/users?limit=5&after=abc>; rel="next"'}

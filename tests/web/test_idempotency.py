@@ -20,7 +20,7 @@ from datapatterns.web.idempotency import key_of
 
 @pytest.fixture(params=["level", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncStore]:
-    """An open store of each backend."""
+    """Yield an open store of each backend."""
     url = f"level:{tmp_path}/data"
     if request.param == "redis":
         url = request.getfixturevalue("redis_url")
@@ -29,12 +29,12 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 def caller(scope: Any) -> str | None:
-    """The caller that the header names."""
+    """Return the caller that the header names."""
     return next((v.decode() for k, v in scope["headers"] if k == b"x-user"), None)
 
 
 class Shop:
-    """An application that counts its orders, and answers as its attributes say."""
+    """An application that counts its orders; its attributes say how it answers."""
 
     def __init__(self) -> None:
         self.orders = 0
@@ -45,7 +45,7 @@ class Shop:
         self.go.set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Order what the body says."""
+        """Handle an order."""
         body = (await receive())["body"]
         self.orders += 1
         number = self.orders
@@ -64,7 +64,7 @@ class Shop:
 async def order(
     app: Any, key: str | None = "k1", body: Any = b"tea", **more: Any
 ) -> httpx2.Response:
-    """Order with that key."""
+    """Send an order with the key."""
     headers = {"x-user": "ada"} | ({} if key is None else {"idempotency-key": key})
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -74,14 +74,14 @@ async def order(
 
 
 def guarded(shop: Any, store: AsyncStore, **options: Any) -> IdempotencyMiddleware:
-    """The shop behind the middleware."""
+    """Return the shop behind the middleware."""
     return IdempotencyMiddleware(
         shop, lambda scope: stored_answers(store), subject=caller, **options
     )
 
 
 async def test_a_repeated_request_gets_the_first_answer(store: AsyncStore) -> None:
-    """Status, headers and body, byte by byte, and it runs once."""
+    """A repeated request gets the same status, headers and body, and runs once."""
     shop = Shop()
     app = guarded(shop, store)
     first, again = await order(app), await order(app, '"k1"')
@@ -96,7 +96,7 @@ async def test_a_repeated_request_gets_the_first_answer(store: AsyncStore) -> No
 
 
 async def test_another_key_or_caller_or_no_key_is_another_request(store: AsyncStore) -> None:
-    """Nobody gets what belongs to somebody else."""
+    """A request with another key, another caller or no key runs by itself."""
     shop = Shop()
     app = guarded(shop, store)
     await order(app)
@@ -107,7 +107,7 @@ async def test_another_key_or_caller_or_no_key_is_another_request(store: AsyncSt
 
 
 async def test_a_key_that_came_with_another_request_is_422(store: AsyncStore) -> None:
-    """Another body, path, query, method or type; and nothing runs."""
+    """Another body, path, query, method or type with the same key is 422, and does not run."""
     shop = Shop()
     app = guarded(shop, store)
     await order(app)
@@ -125,7 +125,7 @@ async def test_a_key_that_came_with_another_request_is_422(store: AsyncStore) ->
 
 
 async def test_while_the_first_one_runs_the_others_are_refused(store: AsyncStore) -> None:
-    """409 for ten at once, and afterwards the answer."""
+    """Of ten requests at once the others get 409, and later the answer."""
     shop = Shop()
     shop.go.clear()
     app = guarded(shop, store)
@@ -140,7 +140,7 @@ async def test_while_the_first_one_runs_the_others_are_refused(store: AsyncStore
 
 
 async def test_an_error_is_an_answer(store: AsyncStore) -> None:
-    """What is wrong with a request stays so, and what failed with a 500 may have had its effect."""
+    """The answers to bad requests and failed requests are stored too."""
     shop = Shop()
     app = guarded(Exploding(shop), store)
     for key, kind, status in [("a", "missing", 404), ("b", "OutcomeUnknown", 504)]:
@@ -151,7 +151,7 @@ async def test_an_error_is_an_answer(store: AsyncStore) -> None:
 
 
 async def test_what_nobody_handles_is_not_run_again(store: AsyncStore) -> None:
-    """The server makes a 500 of the first; the next gets one that tells nothing."""
+    """After an unhandled error the repetition gets a 500 without detail."""
     shop = Shop()
     shop.raises = RuntimeError("hunter2")
     app = guarded(shop, store)
@@ -161,7 +161,7 @@ async def test_what_nobody_handles_is_not_run_again(store: AsyncStore) -> None:
 
 
 async def test_try_again_later_frees_the_key(store: AsyncStore) -> None:
-    """A 503 says that nothing was done."""
+    """An answer of 503 is not stored."""
     shop = Shop()
     shop.raises = Unavailable("the tea is out", retry_after=1)
     app = guarded(shop, store)
@@ -171,7 +171,7 @@ async def test_try_again_later_frees_the_key(store: AsyncStore) -> None:
 
 
 async def test_a_lease_that_ran_out_is_taken_over_once(store: AsyncStore) -> None:
-    """After a crash the next repetition runs; the one that was lost stores nothing over it."""
+    """After a crash one repetition runs; the lost request does not overwrite its answer."""
     shop = Shop()
     shop.go.clear()
     app = guarded(shop, store, lease=0.01)
@@ -188,7 +188,7 @@ async def test_a_lease_that_ran_out_is_taken_over_once(store: AsyncStore) -> Non
 
 
 async def test_answers_expire_and_are_removed(store: AsyncStore) -> None:
-    """A key is free again after `ttl`, and old records do not pile up."""
+    """A key is free after `ttl`, and expired records are removed."""
     shop = Shop()
     app = guarded(shop, store, ttl=0.001)
     for number in range(25):
@@ -201,7 +201,7 @@ async def test_answers_expire_and_are_removed(store: AsyncStore) -> None:
 
 
 async def test_an_answer_above_the_limit_is_sent_but_not_repeated(store: AsyncStore) -> None:
-    """Whole to the first; the next is told."""
+    """An answer that is too large is sent whole, and its repetition gets 409."""
     shop = Shop()
     shop.size = 2_000
     app = guarded(shop, store, most=1_000)
@@ -211,7 +211,7 @@ async def test_an_answer_above_the_limit_is_sent_but_not_repeated(store: AsyncSt
 
 
 async def test_a_body_above_the_limit_is_413(store: AsyncStore) -> None:
-    """It would have to be kept in memory."""
+    """A body above the limit is refused, since it would be held in memory."""
     shop = Shop()
     app = guarded(shop, store, most=10)
     assert (await order(app, body=b"x" * 11)).status_code == 413
@@ -221,7 +221,7 @@ async def test_a_body_above_the_limit_is_413(store: AsyncStore) -> None:
 
 
 async def test_a_required_key(store: AsyncStore) -> None:
-    """400 without one; what is not limited by subject passes."""
+    """A request without the required key is 400, unless it has no subject."""
     shop = Shop()
     app = guarded(shop, store, required=True)
     reply = await order(app, None)
@@ -230,7 +230,7 @@ async def test_a_required_key(store: AsyncStore) -> None:
 
 
 async def test_a_store_that_fails_afterwards_costs_no_answer(tmp_path: Path) -> None:
-    """The client gets it; the key stays taken until the lease ends."""
+    """The client gets the answer, and the key stays taken until its lease ends."""
     store = AsyncStore.from_url(f"level:{tmp_path}/data")
     await store.open()
     shop = Shop()
@@ -245,13 +245,13 @@ async def test_a_store_that_fails_afterwards_costs_no_answer(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("value", ["", '""', '"a', "a b", "ä", "x" * 256, '"a", "b"', '"a";x=1'])
 def test_what_is_no_key(value: str) -> None:
-    """400: guessing could join two requests."""
+    """A malformed key is 400."""
     with pytest.raises(InvalidArgument):
         key_of(value)
 
 
 def test_a_key_may_be_quoted() -> None:
-    """The draft has a string; most clients send it plain."""
+    """A key may be a quoted string, as in the draft, or plain."""
     assert key_of("a-1") == key_of('"a-1"') == "a-1"
     assert key_of(r'"a\"b\\c d"') == 'a"b\\c d'
     assert key_of(None) is None

@@ -19,39 +19,39 @@ from datapatterns.web import ProblemMiddleware, RateLimitMiddleware, client_host
 
 
 def user(scope: Any) -> str | None:
-    """The caller that the header names."""
+    """Return the caller that the header names."""
     return next((v.decode() for k, v in scope["headers"] if k == b"x-user"), None)
 
 
 async def fine(scope: Any, receive: Any, send: Any) -> None:
-    """An application that answers 200."""
+    """Answer 200."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x-app", b"1")]})
     await send({"type": "http.response.body", "body": b"fine"})
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[AsyncStore]:
-    """An open store."""
+    """Yield an open store."""
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as store:
         yield store
 
 
 @pytest.fixture
 def limiter(tmp_path: Path) -> Any:
-    """Two requests an hour, in the sync face."""
+    """Return a sync limiter of two requests an hour."""
     with Store.from_url(f"level:{tmp_path}/sync") as store:
         yield store.rate_limiter("api", limit=2, window=3600)
 
 
 async def ask(app: Any, path: str = "/", **headers: str) -> httpx2.Response:
-    """Ask an application on this loop."""
+    """Make a request of an application on this event loop."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         return await client.get(path, headers=headers)
 
 
 async def test_every_answer_says_what_is_left(store: AsyncStore) -> None:
-    """Admitted, refused, and of another subject, and none for who is not limited."""
+    """Every answer to a limited subject has the headers, others have none."""
     limiter = store.rate_limiter("api", limit=2, window=3600)
     app = RateLimitMiddleware(fine, limiter, subject=user)
     left = [(await ask(app, **{"x-user": "ada"})).headers["ratelimit"] for _ in range(2)]
@@ -67,7 +67,7 @@ async def test_every_answer_says_what_is_left(store: AsyncStore) -> None:
 
 
 async def test_errors_of_the_application_say_it_too(store: AsyncStore) -> None:
-    """Also those that become problem documents within the middleware or outside of it."""
+    """Errors have the headers too, inside and outside of the middleware."""
     limiter = store.rate_limiter("api", limit=9, window=3600)
     limited = RateLimitMiddleware(Exploding(fine), limiter, subject=user)
     for app in (limited, ProblemMiddleware(limited)):
@@ -77,7 +77,7 @@ async def test_errors_of_the_application_say_it_too(store: AsyncStore) -> None:
 
 
 async def test_several_limits_are_all_told(store: AsyncStore) -> None:
-    """As a list, which the headers are."""
+    """Several limits are a list in the headers."""
     inner = RateLimitMiddleware(
         fine, store.rate_limiter("a", limit=3, window=60), subject=user, cost=2
     )
@@ -90,27 +90,27 @@ async def test_several_limits_are_all_told(store: AsyncStore) -> None:
 
 
 async def test_a_limiter_of_the_sync_face_will_do(limiter: Any) -> None:
-    """It is called in a thread."""
+    """A limiter of the sync face is called in a thread."""
     app = RateLimitMiddleware(fine, limiter, subject=user)
     statuses = [(await ask(app, **{"x-user": "ada"})).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
 
 
 class Away:
-    """A limiter whose store is out of reach."""
+    """A limiter whose store is unavailable."""
 
     def __init__(self, *, fail_open: bool) -> None:
         self.fail_open = fail_open
 
     async def hit(self, subject: str, cost: int = 1) -> Decision:
-        """What a limiter does then."""
+        """Raise Unavailable."""
         if self.fail_open:
             return degraded(make_policy("api", 2, 60))
         raise Unavailable("redis://:hunter2@10.0.0.1 is away", retry_after=1)
 
 
 async def test_a_limiter_out_of_reach() -> None:
-    """503 without a word of the inside, or open if it was made so."""
+    """The answer is 503 without details, or admitted with `fail_open`."""
     closed: Any = RateLimitMiddleware(fine, Away(fail_open=False), subject=user)  # type: ignore[arg-type]
     reply = await ask(closed, **{"x-user": "ada"})
     assert reply.status_code == 503
@@ -121,13 +121,13 @@ async def test_a_limiter_out_of_reach() -> None:
 
 
 def test_the_clients_address() -> None:
-    """None where there is none."""
+    """The address is None if the server has none."""
     assert client_host({"client": ("10.0.0.9", 1234)}) == "10.0.0.9"
     assert client_host({"client": None}) is None
 
 
 async def test_other_scopes_pass(store: AsyncStore) -> None:
-    """A lifespan, and WebSockets, have no answer to put headers on."""
+    """Lifespan and WebSocket scopes are passed on."""
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -140,7 +140,7 @@ async def test_other_scopes_pass(store: AsyncStore) -> None:
 
 
 async def test_the_dependency_of_fastapi(store: AsyncStore) -> None:
-    """Headers on what the route returns, on its own responses, on its errors, and on a 429."""
+    """Returned values, own responses, errors and the 429 all have the headers."""
     from fastapi import Depends, FastAPI
     from fastapi.responses import PlainTextResponse
 
@@ -168,7 +168,7 @@ async def test_the_dependency_of_fastapi(store: AsyncStore) -> None:
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_the_decorator_of_flask(limiter: Any, asynchronous: bool) -> None:
-    """Headers on every answer of the view, its errors too."""
+    """Every answer of the view has the headers, errors included."""
     from flask import Flask
 
     from datapatterns.web.flask import install, rate_limit
@@ -177,12 +177,12 @@ def test_the_decorator_of_flask(limiter: Any, asynchronous: bool) -> None:
     install(app)
 
     def plain(kind: str) -> str:
-        """A view."""
+        """Return an answer."""
         boom(kind)
         return "fine"
 
     async def waits(kind: str) -> str:
-        """A view."""
+        """Return an answer."""
         return plain(kind)
 
     view: Callable[..., Any] = waits if asynchronous else plain
@@ -194,7 +194,7 @@ def test_the_decorator_of_flask(limiter: Any, asynchronous: bool) -> None:
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_the_decorator_of_django(limiter: Any, asynchronous: bool) -> None:
-    """Headers on every answer of the view, its errors too."""
+    """Every answer of the view has the headers, errors included."""
     from django.http import HttpRequest, HttpResponse
     from django.urls import path
     from web.apps import django, urls
@@ -218,7 +218,7 @@ def test_the_decorator_of_django(limiter: Any, asynchronous: bool) -> None:
 
 
 def check(call: Callable[..., Any]) -> None:
-    """Two requests an hour: a fine one, a failing one, a refused one, and one of nobody."""
+    """Check an admitted, a failing, a refused and an unlimited request."""
     ada = {"x-user": "ada"}
     assert call("GET", "/ok", headers=ada).headers["ratelimit"].startswith('"api";r=1;')
     failed = call("GET", "/missing", headers=ada)
@@ -232,7 +232,7 @@ def check(call: Callable[..., Any]) -> None:
 
 
 def test_litestar_takes_the_asgi_middleware(limiter: Any) -> None:
-    """Its own errors carry the headers too."""
+    """Litestar's own errors have the headers too."""
     from litestar import Litestar, get
     from litestar.middleware import DefineMiddleware
 

@@ -30,7 +30,7 @@ INSIDE = {
 
 
 def ask(framework: str, place: str, kind: str, *, debug: bool, method: str = "GET") -> Reply:
-    """Have the error of that kind raised there."""
+    """Make a request that raises an error of the kind at the place."""
     call = client(framework, debug=debug)
     if place == "middleware":
         return call(method, "/sync/ok", headers={"boom": kind})
@@ -38,13 +38,13 @@ def ask(framework: str, place: str, kind: str, *, debug: bool, method: str = "GE
 
 
 def is_problem(reply: Reply) -> bool:
-    """Whether the body says that it is one."""
+    """Check that the answer is a problem document."""
     return reply.headers["content-type"].partition(";")[0] == "application/problem+json"
 
 
 @pytest.mark.parametrize(("framework", "place"), EVERYWHERE)
 def test_an_error_is_its_problem_document(framework: str, place: str) -> None:
-    """Status, type, code, detail and extra members."""
+    """An error becomes a status, type, code, detail and extra members."""
     reply = ask(framework, place, "missing", debug=False)
     assert reply.status == 404
     assert is_problem(reply)
@@ -61,7 +61,7 @@ def test_an_error_is_its_problem_document(framework: str, place: str) -> None:
 
 @pytest.mark.parametrize(("framework", "place"), EVERYWHERE)
 def test_the_headers_of_an_error_go_along(framework: str, place: str) -> None:
-    """A refused request is told when to come back."""
+    """The headers of an error are sent, such as Retry-After."""
     reply = ask(framework, place, "limited", debug=False)
     assert reply.status == 429
     assert reply.headers["retry-after"] == "3"
@@ -71,7 +71,7 @@ def test_the_headers_of_an_error_go_along(framework: str, place: str) -> None:
 
 @pytest.mark.parametrize(("framework", "place"), EVERYWHERE)
 def test_what_does_not_validate_is_listed_without_the_input(framework: str, place: str) -> None:
-    """All that is wrong, and nothing of what was sent."""
+    """All errors are listed, without the values that were sent."""
     reply = ask(framework, place, "invalid", debug=False)
     assert reply.status == 400
     assert reply.json()["errors"][0]["loc"] == ["age"]
@@ -83,7 +83,7 @@ def test_what_does_not_validate_is_listed_without_the_input(framework: str, plac
 def test_nothing_of_the_inside_leaves(
     framework: str, place: str, debug: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A 5xx shows an id only, also with the framework's debug on; the log has the rest under it."""
+    """A 5xx shows only an id, also in debug mode; the log has the error under that id."""
     for kind, status in INSIDE.items():
         caplog.clear()
         with caplog.at_level(logging.ERROR, "datapatterns"):
@@ -101,7 +101,7 @@ def test_nothing_of_the_inside_leaves(
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_stream_that_has_begun_is_left_alone(framework: str) -> None:
-    """Its status has gone out already: nothing is added to it, and it does not end well."""
+    """A stream that has begun gets no second answer, and does not end normally."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # Django leaves the request's file open
         try:
@@ -116,7 +116,7 @@ def test_a_stream_that_has_begun_is_left_alone(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_head_has_the_headers_and_no_body(framework: str) -> None:
-    """As everywhere in HTTP."""
+    """The answer to HEAD has headers and no body."""
     reply = ask(framework, "middleware", "limited", debug=False, method="HEAD")
     assert reply.status == 429
     assert reply.headers["retry-after"] == "3"
@@ -125,7 +125,7 @@ def test_head_has_the_headers_and_no_body(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_is_fine_stays_so(framework: str) -> None:
-    """Nothing else is touched, and other errors stay the framework's."""
+    """Successful answers, and errors that are no DataError, are not changed."""
     call = client(framework)
     fine = call("GET", "/sync/ok")
     assert fine.status == 200
@@ -135,7 +135,7 @@ def test_what_is_fine_stays_so(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_frameworks_own_errors_can_be_problems(framework: str) -> None:
-    """An unknown route, and what nobody handles; of the latter nothing leaves either."""
+    """Unknown routes and unhandled errors become problems; the latter show no detail."""
     call = client(framework, http_errors=True)
     missing = call("GET", "/nowhere")
     assert missing.status == 404

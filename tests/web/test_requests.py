@@ -1,4 +1,4 @@
-"""What is wrong with a request before it reaches a handler: JSON, types, sizes, fields."""
+"""Requests that are refused before they reach a handler: JSON, types, sizes, fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.mark.parametrize("framework", FORMS)
 def test_malformed_json_is_a_problem(framework: str) -> None:
-    """400, and the text that was sent does not come back."""
+    """Malformed JSON is 400, and the answer does not repeat it."""
     call = client(framework, http_errors=True)
     reply = call("POST", "/form", content=f'{{"age": {SECRET}', headers=JSON)
     assert reply.status == 400
@@ -27,7 +27,7 @@ def test_malformed_json_is_a_problem(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", FORMS)
 def test_a_wrong_content_type_is_a_problem(framework: str) -> None:
-    """Some 4xx: FastAPI and Litestar find that it does not fit, Flask that it is no JSON."""
+    """A wrong content type is a 4xx, whichever the framework uses."""
     call = client(framework, http_errors=True)
     reply = call("POST", "/form", content=SECRET, headers={"content-type": "text/plain"})
     assert reply.status in (400, 415)
@@ -37,7 +37,7 @@ def test_a_wrong_content_type_is_a_problem(framework: str) -> None:
 
 @pytest.mark.parametrize("framework", ["fastapi", "litestar"])
 def test_fields_that_do_not_fit_are_listed_without_the_input(framework: str) -> None:
-    """The framework's own validation becomes InvalidData."""
+    """A request that the framework refuses becomes InvalidData."""
     call = client(framework, http_errors=True)
     reply = call("POST", "/form", json={"age": SECRET})
     assert reply.status == 400
@@ -47,7 +47,7 @@ def test_fields_that_do_not_fit_are_listed_without_the_input(framework: str) -> 
 
 
 def test_the_allowed_methods_go_along() -> None:
-    """A framework's headers stay with its error."""
+    """The headers of a framework's own error are kept."""
     reply = client("flask", http_errors=True)("DELETE", "/form")
     assert reply.status == 405
     assert reply.json()["code"] == "method_not_allowed"
@@ -55,7 +55,7 @@ def test_the_allowed_methods_go_along() -> None:
 
 
 def test_read_json_tells_what_is_wrong() -> None:
-    """For frameworks without validation of their own."""
+    """read_json reports a wrong content type, bad JSON and wrong fields."""
     assert read_json(b'{"age": 3}', Form).age == 3
     assert read_json(b'{"age": 3}', Form, content_type="application/vnd.x+json; q=1").age == 3
     with pytest.raises(UnsupportedMediaType):
@@ -67,7 +67,7 @@ def test_read_json_tells_what_is_wrong() -> None:
 
 
 async def reads_all(scope: Any, receive: Any, send: Any) -> None:
-    """An application that makes a 500 of whatever goes wrong, and echoes what it read."""
+    """Echo the body, and answer 500 to any error."""
     body, more, status = b"", True, 200
     try:
         while more:
@@ -81,7 +81,7 @@ async def reads_all(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 def test_a_body_above_the_limit_is_413(chunked: bool) -> None:
-    """Whether it says its length or not, and whatever the application makes of it."""
+    """A body above the limit is 413, with or without a length."""
     call = asgi_call(BodyLimitMiddleware(reads_all, 10))
     most, over = (pieces_of(5, 5), pieces_of(5, 6)) if chunked else (b"x" * 10, b"x" * 11)
     assert call("POST", "/", content=most).body == b"x" * 10
@@ -92,7 +92,7 @@ def test_a_body_above_the_limit_is_413(chunked: bool) -> None:
 
 
 def test_a_length_that_is_none_is_400() -> None:
-    """A server would have refused it; ours need not trust in that."""
+    """A malformed Content-Length is 400, even if the server passes it on."""
     call = asgi_call(BodyLimitMiddleware(reads_all, 10))
     assert call("POST", "/", content=b"", headers={"content-length": "-1"}).status == 400
     with pytest.raises(InvalidArgument):
@@ -100,7 +100,7 @@ def test_a_length_that_is_none_is_400() -> None:
 
 
 def test_fastapi_says_413_of_a_chunked_body() -> None:
-    """FastAPI itself would make a 400 of an error while it reads."""
+    """A chunked body is 413 in FastAPI, which by itself answers 400."""
     from web.apps import fastapi
 
     app = fastapi(http_errors=True)
