@@ -187,7 +187,7 @@ def test_the_decorator_of_flask(limiter: Any, asynchronous: bool) -> None:
 
     view: Callable[..., Any] = waits if asynchronous else plain
     limited = rate_limit(limiter, subject=lambda r: r.headers.get("x-user"))(view)
-    assert limited.__doc__ == "A view."
+    assert limited.__doc__ == "Return an answer."
     app.add_url_rule("/<kind>", "view", limited)
     check(wsgi_call(app))
 
