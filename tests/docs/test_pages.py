@@ -19,15 +19,14 @@ INCLUDED = re.compile(r'--8<-- "(examples/[^":]+)')
 PARTS = ("It prints:", "**What can go wrong.**", "**When not to use it.**")
 ALL_RECIPES = 68
 
-# Top-level modules that are nobody's to import, and why.
+# Top-level modules that an application does not import, and why.
 INTERNAL = {
     "checks": "what every check of an argument uses",
     "cli": "commands, which describe themselves with --help",
     "demo": "an application",
+    "counters": "what the backends' counters share",
     "groupings": "what the backends' groups share",
-    "integers": "what the backends' checks share",
     "kits": "what the backends' kits share",
-    "names": "what the backends' checks share",
     "shards": "what the worker is made of",
     "watermark": "what the worker is made of",
 }
