@@ -10,7 +10,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
+from typing_extensions import override
+
 from datapatterns import signals
+from datapatterns._async import contracts
 from datapatterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,
@@ -20,7 +23,6 @@ from datapatterns._async.concurrency import (
     ending,
     stop_on_signals,
 )
-from datapatterns._async.contracts import AsyncCheckpoints, AsyncWorkerFeed
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change, ChangesSummary, DeadChange
 from datapatterns.checks import Duration, check_name, seconds
@@ -40,7 +42,7 @@ _SAVES = 5  # tries to save the last position before it is left to be repeated
 _ERROR_LENGTH = 500  # of a dead letter's text: some drivers put whole documents into theirs
 
 
-class AsyncChangesWorker(Generic[M]):
+class AsyncChangesWorker(contracts.AsyncChangesWorker, Generic[M]):
     """Handles each change at least once, in order for each document, and skips none.
 
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
@@ -69,12 +71,12 @@ class AsyncChangesWorker(Generic[M]):
 
     def __init__(
         self,
-        feed: AsyncWorkerFeed[M],
+        feed: contracts.AsyncWorkerFeed[M],
         handler: Callable[[Change[M]], object],
         *,
         name: str,
         parallel: int = 1,
-        checkpoints: AsyncCheckpoints | None = None,
+        checkpoints: contracts.AsyncCheckpoints | None = None,
         max_attempts: int = 5,
         backoff: Callable[[int], float] | Duration = BACKOFF,
         shard: tuple[int, int] = (0, 1),
@@ -101,8 +103,8 @@ class AsyncChangesWorker(Generic[M]):
         self._busy = threading.Lock()
         self._run = _AsyncRun(self)  # the one under way, or the next
 
+    @override
     async def run(self) -> ChangesSummary:
-        """Work until stopped and return what was done; raise what cannot pass by itself."""
         if not self._busy.acquire(blocking=False):
             raise InvalidArgument("this worker is already running")
         try:
@@ -115,18 +117,18 @@ class AsyncChangesWorker(Generic[M]):
     def _signals(self) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if self.signals else nullcontext()
 
+    @override
     def stop(self) -> None:
-        """Read nothing more; a second call abandons what is under way."""
         self._run.stop()
 
+    @override
     async def lag(self) -> int:
-        """Return how many changes the feed has after the position up to which all is done."""
         run = self._run
         position = run.position if run.loaded else await self.checkpoints.load(self.name)
         return max(0, await self.feed.lag(position))
 
+    @override
     async def dead_letters(self, limit: int = 100) -> list[DeadChange]:
-        """Return the changes given up, the oldest first."""
         return await self.feed.graveyard.list(self.name, limit)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from typing_extensions import override
+
+from datapatterns._async import contracts
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncCourier, Call, attempt, check_listener
 from datapatterns.checks import Duration, check_count, check_name, positive_seconds
@@ -278,11 +282,11 @@ class AsyncListeners:
         await self.courier.close()
 
 
-class AsyncListening:
+class AsyncBaseEmitter(contracts.AsyncEmitter):
     """The part of an emitter that does not depend on the backend.
 
-    A backend's emitter says where a new listener's messages begin (`_position`), makes sure that
-    they come (`_begin`) and come no more (`_end`), sends (`_send`) and ends (`_stop`).
+    A backend brings `_begin` and `_end`, between which the messages of an event reach
+    `self._listeners`, `_send` and `_stop`; and `_position` if it keeps a history.
     """
 
     def __init__(self, buffer: int, timeout: Duration) -> None:
@@ -290,26 +294,31 @@ class AsyncListening:
         self._timeout = positive_seconds("timeout", timeout)
 
     async def _position(self) -> Position:
+        """Return the position in the history behind which a listener added now is to hear."""
         return None
 
+    @abstractmethod
     async def _begin(self, event: str, timeout: float, at: Position) -> None:
-        raise NotImplementedError
+        """Return once every message of the event that is sent from now on will arrive here."""
 
+    @abstractmethod
     def _end(self, event: str) -> None:
-        raise NotImplementedError
+        """Receive no more messages of the event, whose last listener has left."""
 
+    @abstractmethod
     async def _send(self, event: str, data: bytes) -> None:
-        raise NotImplementedError
+        """Send a message to all emitters of this name."""
 
+    @abstractmethod
     async def _stop(self) -> None:
-        raise NotImplementedError
+        """End what runs in the background and close its connections."""
 
+    @override
     async def on(self, event: str, fn: Callable[..., Any]) -> None:
-        """Call `fn` for every such event from now on; Unavailable or TimedOut if that cannot be."""
         await self._listen(event, fn, once=False)
 
+    @override
     async def once(self, event: str, fn: Callable[..., Any]) -> None:
-        """Call `fn` for the next such event only; raise as `on` does."""
         await self._listen(event, fn, once=True)
 
     async def _listen(self, event: str, fn: Callable[..., Any], *, once: bool) -> None:
@@ -333,22 +342,22 @@ class AsyncListening:
             self._listeners.drop(listener)
             raise
 
+    @override
     async def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
-        """Remove the listener, or all of the event's, with the messages that wait for it."""
         self._listeners.remove(
             check_name("an event", event),
             lambda listener: listener.answer is None and (fn is None or listener.fn == fn),
         )
 
+    @override
     async def emit(self, event: str, payload: Any = None) -> None:
-        """Tell every listener of the event; the payload is a JSON value or a pydantic model."""
         event, data = check_event(event), encode(payload)
         if self._listeners.closed:
             raise Closed("the emitter is closed")
         await self._send(event, data)
 
+    @override
     async def wait_for(self, event: str, *, timeout: Duration) -> Any:
-        """Return the next such event's payload; raise TimedOut if none comes in time."""
         timeout = positive_seconds("timeout", timeout)
         ends = time.monotonic() + timeout
         answer = _Answer()
@@ -363,19 +372,21 @@ class AsyncListening:
             raise answer.value
         return decode(answer.value) if isinstance(answer.value, bytes) else answer.value
 
+    @override
     def listeners(self, event: str) -> int:
-        """Return how many listeners this emitter has for the event."""
         found = self._listeners.of(check_name("an event", event))
         return sum(listener.answer is None for listener in found)
 
+    @override
     async def close(self) -> None:
-        """Listen no more; what is under way in a listener is ended."""
         await self._listeners.close()
         await self._stop()
 
+    @override
     async def __aenter__(self) -> Self:
         return self
 
+    @override
     async def __aexit__(
         self,
         kind: type[BaseException] | None,
@@ -386,4 +397,4 @@ class AsyncListening:
 
 
 def _nothing(*_: Any) -> None:
-    """Stand in for a listener where `wait_for` listens."""
+    """Do nothing: the function of a listener that only has an answer."""

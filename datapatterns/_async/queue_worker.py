@@ -12,6 +12,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, TypeVar
 
+from typing_extensions import override
+
+from datapatterns._async import contracts
 from datapatterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,
@@ -20,12 +23,11 @@ from datapatterns._async.concurrency import (
     AsyncLock,
     stop_on_signals,
 )
-from datapatterns._async.contracts import AsyncWorkQueue
 from datapatterns._async.work_queue import (
     AsyncBaseQueue,
-    AsyncBell,
     AsyncDelivery,
     AsyncExchange,
+    AsyncWakeUp,
     rest,
 )
 from datapatterns.backoff import Backoff
@@ -41,7 +43,7 @@ _AGAIN = Backoff(base=0.1, cap=5.0)  # between tries to reach the backend
 _BEATS = 4  # renewals in the time of one lease: three may fail
 
 
-class AsyncWorker(Generic[M]):
+class AsyncWorker(contracts.AsyncWorker, Generic[M]):
     """Takes from a queue and calls a handler, `parallel` at a time, until it is stopped.
 
     1. Each of `parallel` lanes makes turns: one step of the queue settles its last job and takes
@@ -54,8 +56,8 @@ class AsyncWorker(Generic[M]):
        handler runs once, and a dead worker's items come back. A delivery whose lease lapsed all the
        same (the process was stopped, the backend away) is `lost`: the handler can see that, and
        its outcome changes nothing, since another worker has the item, or will have it.
-    4. With nothing to do one lane waits at the queue's bell, the others behind it. It looks again
-       at least every second, which takes back the items of dead workers.
+    4. With nothing to do one lane waits for the queue's wake-up, the others behind it. It looks
+       again at least every second, which takes back the items of dead workers.
     5. A step whose outcome is not known is sent again until it is: an ack is counted only then.
        While the backend is away, the worker goes on trying. Any error that cannot pass by itself is
        raised by `run`, after draining.
@@ -70,7 +72,7 @@ class AsyncWorker(Generic[M]):
 
     def __init__(
         self,
-        queue: AsyncWorkQueue[M],
+        queue: contracts.AsyncWorkQueue[M],
         handler: Callable[..., object],
         *,
         parallel: int = 1,
@@ -91,8 +93,8 @@ class AsyncWorker(Generic[M]):
         self._busy = threading.Lock()
         self._run = _AsyncRun(self)  # the one under way, or the next
 
+    @override
     async def run(self) -> WorkSummary:
-        """Work until stopped and return what was done; raise what cannot pass by itself."""
         if not self._busy.acquire(blocking=False):
             raise InvalidArgument("this worker is already running")
         try:
@@ -105,8 +107,8 @@ class AsyncWorker(Generic[M]):
     def _signals(self) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if self.signals else nullcontext()
 
+    @override
     def stop(self) -> None:
-        """Take nothing more; a second call abandons what is under way. Any thread may call it."""
         self._run.stop()
 
 
@@ -133,8 +135,8 @@ class _AsyncRun(Generic[M]):
         self._failure: BaseException | None = None
         self._asks: deque[_AsyncAsk[M]] = deque()
         self._turning = AsyncLock()  # held while a step is on its way
-        self._waiting = AsyncLock()  # held by the lane at the bell
-        self._bell: AsyncBell | None = None
+        self._waiting = AsyncLock()  # held by the lane that waits for items
+        self._wake_up: AsyncWakeUp | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
         self._active: dict[tuple[str, str], AsyncDelivery[M]] = {}
@@ -151,10 +153,13 @@ class _AsyncRun(Generic[M]):
         """Start the lanes, wait for the stop, drain, give back the rest."""
         beat = AsyncEvery(self.queue.lease / _BEATS, self._renew)
         try:
-            async with AsyncHandler(self.worker.handler) as handler, self.queue.bell() as bell:
-                self._bell = bell
+            async with (
+                AsyncHandler(self.worker.handler) as handler,
+                self.queue.wake_up() as wake_up,
+            ):
+                self._wake_up = wake_up
                 async with self._lanes, self._obeying, beat:
-                    lane = functools.partial(self._lane, handler, bell)
+                    lane = functools.partial(self._lane, handler, wake_up)
                     for number in range(self.worker.parallel):
                         await self._lanes.submit(str(number), lane)
                     await self._stopping.wait()
@@ -175,7 +180,7 @@ class _AsyncRun(Generic[M]):
 
     # --- a lane
 
-    async def _lane(self, handler: AsyncHandler, bell: AsyncBell) -> None:
+    async def _lane(self, handler: AsyncHandler, wake_up: AsyncWakeUp) -> None:
         """Turn after turn: settle what was done, take the next, handle it."""
         verdict: Verdict | None = None
         while not self._abandoned.is_set():
@@ -185,15 +190,15 @@ class _AsyncRun(Generic[M]):
             ask = await self._ask(verdict, taking)
             verdict, delivery = None, ask.delivery
             if delivery is None and taking:
-                delivery = await self._wait(bell, ask.pause)
+                delivery = await self._wait(wake_up, ask.pause)
             if delivery is not None:
                 verdict = await self._handle(handler, delivery)
 
-    async def _wait(self, bell: AsyncBell, pause: float) -> AsyncDelivery[M] | None:
+    async def _wait(self, wake_up: AsyncWakeUp, pause: float) -> AsyncDelivery[M] | None:
         """Wait for something to do, one lane at a time; None when stopped."""
         async with self._waiting:
             while not self._stopping.is_set():
-                await bell.wait(rest(pause))
+                await wake_up.wait(rest(pause))
                 if self._stopping.is_set():
                     break
                 ask = await self._ask(None, True)
@@ -348,8 +353,8 @@ class _AsyncRun(Generic[M]):
     async def _obey(self) -> None:
         if self._stopping.is_set():
             self._lanes.close()
-            if self._bell is not None:
-                await self._bell.ring()
+            if self._wake_up is not None:
+                await self._wake_up.wake()
         if self._abandoned.is_set():
             self._lanes.abandon()
 

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, TypeVar
 
+from typing_extensions import override
+
 from datapatterns import signals
+from datapatterns._sync import contracts
 from datapatterns._sync.concurrency import (
     Call,
     Event,
@@ -21,7 +24,6 @@ from datapatterns._sync.concurrency import (
     ending,
     stop_on_signals,
 )
-from datapatterns._sync.contracts import Checkpoints, WorkerFeed
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change, ChangesSummary, DeadChange
 from datapatterns.checks import Duration, check_name, seconds
@@ -41,7 +43,7 @@ _SAVES = 5  # tries to save the last position before it is left to be repeated
 _ERROR_LENGTH = 500  # of a dead letter's text: some drivers put whole documents into theirs
 
 
-class ChangesWorker(Generic[M]):
+class ChangesWorker(contracts.ChangesWorker, Generic[M]):
     """Handles each change at least once, in order for each document, and skips none.
 
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
@@ -70,12 +72,12 @@ class ChangesWorker(Generic[M]):
 
     def __init__(
         self,
-        feed: WorkerFeed[M],
+        feed: contracts.WorkerFeed[M],
         handler: Callable[[Change[M]], object],
         *,
         name: str,
         parallel: int = 1,
-        checkpoints: Checkpoints | None = None,
+        checkpoints: contracts.Checkpoints | None = None,
         max_attempts: int = 5,
         backoff: Callable[[int], float] | Duration = BACKOFF,
         shard: tuple[int, int] = (0, 1),
@@ -102,8 +104,8 @@ class ChangesWorker(Generic[M]):
         self._busy = threading.Lock()
         self._run = _Run(self)  # the one under way, or the next
 
+    @override
     def run(self) -> ChangesSummary:
-        """Work until stopped and return what was done; raise what cannot pass by itself."""
         if not self._busy.acquire(blocking=False):
             raise InvalidArgument("this worker is already running")
         try:
@@ -116,18 +118,18 @@ class ChangesWorker(Generic[M]):
     def _signals(self) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if self.signals else nullcontext()
 
+    @override
     def stop(self) -> None:
-        """Read nothing more; a second call abandons what is under way."""
         self._run.stop()
 
+    @override
     def lag(self) -> int:
-        """Return how many changes the feed has after the position up to which all is done."""
         run = self._run
         position = run.position if run.loaded else self.checkpoints.load(self.name)
         return max(0, self.feed.lag(position))
 
+    @override
     def dead_letters(self, limit: int = 100) -> list[DeadChange]:
-        """Return the changes given up, the oldest first."""
         return self.feed.graveyard.list(self.name, limit)
 
 

@@ -13,6 +13,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, TypeVar
 
+from typing_extensions import override
+
+from datapatterns._sync import contracts
 from datapatterns._sync.concurrency import (
     Event,
     Every,
@@ -21,12 +24,11 @@ from datapatterns._sync.concurrency import (
     Lock,
     stop_on_signals,
 )
-from datapatterns._sync.contracts import WorkQueue
 from datapatterns._sync.work_queue import (
     BaseQueue,
-    Bell,
     Delivery,
     Exchange,
+    WakeUp,
     rest,
 )
 from datapatterns.backoff import Backoff
@@ -42,7 +44,7 @@ _AGAIN = Backoff(base=0.1, cap=5.0)  # between tries to reach the backend
 _BEATS = 4  # renewals in the time of one lease: three may fail
 
 
-class Worker(Generic[M]):
+class Worker(contracts.Worker, Generic[M]):
     """Takes from a queue and calls a handler, `parallel` at a time, until it is stopped.
 
     1. Each of `parallel` lanes makes turns: one step of the queue settles its last job and takes
@@ -55,8 +57,8 @@ class Worker(Generic[M]):
        handler runs once, and a dead worker's items come back. A delivery whose lease lapsed all the
        same (the process was stopped, the backend away) is `lost`: the handler can see that, and
        its outcome changes nothing, since another worker has the item, or will have it.
-    4. With nothing to do one lane waits at the queue's bell, the others behind it. It looks again
-       at least every second, which takes back the items of dead workers.
+    4. With nothing to do one lane waits for the queue's wake-up, the others behind it. It looks
+       again at least every second, which takes back the items of dead workers.
     5. A step whose outcome is not known is sent again until it is: an ack is counted only then.
        While the backend is away, the worker goes on trying. Any error that cannot pass by itself is
        raised by `run`, after draining.
@@ -71,7 +73,7 @@ class Worker(Generic[M]):
 
     def __init__(
         self,
-        queue: WorkQueue[M],
+        queue: contracts.WorkQueue[M],
         handler: Callable[..., object],
         *,
         parallel: int = 1,
@@ -92,8 +94,8 @@ class Worker(Generic[M]):
         self._busy = threading.Lock()
         self._run = _Run(self)  # the one under way, or the next
 
+    @override
     def run(self) -> WorkSummary:
-        """Work until stopped and return what was done; raise what cannot pass by itself."""
         if not self._busy.acquire(blocking=False):
             raise InvalidArgument("this worker is already running")
         try:
@@ -106,8 +108,8 @@ class Worker(Generic[M]):
     def _signals(self) -> AbstractContextManager[None]:
         return stop_on_signals(self.stop) if self.signals else nullcontext()
 
+    @override
     def stop(self) -> None:
-        """Take nothing more; a second call abandons what is under way. Any thread may call it."""
         self._run.stop()
 
 
@@ -134,8 +136,8 @@ class _Run(Generic[M]):
         self._failure: BaseException | None = None
         self._asks: deque[_Ask[M]] = deque()
         self._turning = Lock()  # held while a step is on its way
-        self._waiting = Lock()  # held by the lane at the bell
-        self._bell: Bell | None = None
+        self._waiting = Lock()  # held by the lane that waits for items
+        self._wake_up: WakeUp | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
         self._active: dict[tuple[str, str], Delivery[M]] = {}
@@ -152,10 +154,13 @@ class _Run(Generic[M]):
         """Start the lanes, wait for the stop, drain, give back the rest."""
         beat = Every(self.queue.lease / _BEATS, self._renew)
         try:
-            with Handler(self.worker.handler) as handler, self.queue.bell() as bell:
-                self._bell = bell
+            with (
+                Handler(self.worker.handler) as handler,
+                self.queue.wake_up() as wake_up,
+            ):
+                self._wake_up = wake_up
                 with self._lanes, self._obeying, beat:
-                    lane = functools.partial(self._lane, handler, bell)
+                    lane = functools.partial(self._lane, handler, wake_up)
                     for number in range(self.worker.parallel):
                         self._lanes.submit(str(number), lane)
                     self._stopping.wait()
@@ -176,7 +181,7 @@ class _Run(Generic[M]):
 
     # --- a lane
 
-    def _lane(self, handler: Handler, bell: Bell) -> None:
+    def _lane(self, handler: Handler, wake_up: WakeUp) -> None:
         """Turn after turn: settle what was done, take the next, handle it."""
         verdict: Verdict | None = None
         while not self._abandoned.is_set():
@@ -186,15 +191,15 @@ class _Run(Generic[M]):
             ask = self._ask(verdict, taking)
             verdict, delivery = None, ask.delivery
             if delivery is None and taking:
-                delivery = self._wait(bell, ask.pause)
+                delivery = self._wait(wake_up, ask.pause)
             if delivery is not None:
                 verdict = self._handle(handler, delivery)
 
-    def _wait(self, bell: Bell, pause: float) -> Delivery[M] | None:
+    def _wait(self, wake_up: WakeUp, pause: float) -> Delivery[M] | None:
         """Wait for something to do, one lane at a time; None when stopped."""
         with self._waiting:
             while not self._stopping.is_set():
-                bell.wait(rest(pause))
+                wake_up.wait(rest(pause))
                 if self._stopping.is_set():
                     break
                 ask = self._ask(None, True)
@@ -349,8 +354,8 @@ class _Run(Generic[M]):
     def _obey(self) -> None:
         if self._stopping.is_set():
             self._lanes.close()
-            if self._bell is not None:
-                self._bell.ring()
+            if self._wake_up is not None:
+                self._wake_up.wake()
         if self._abandoned.is_set():
             self._lanes.abandon()
 

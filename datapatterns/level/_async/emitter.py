@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.listening import AsyncListening
+from datapatterns._async.listening import AsyncBaseEmitter
 from datapatterns.checks import check_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
@@ -13,7 +13,7 @@ from datapatterns.level.steps.emitter import Hub
 _TIMEOUT = 10.0  # seconds; nothing here waits
 
 
-class AsyncEmitter(AsyncListening):
+class AsyncEmitter(AsyncBaseEmitter):
     """Events between all who have the directory open, which is one process.
 
     Nothing is stored. A hub in the directory's engine, shared by all handles and both faces, puts

@@ -95,7 +95,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M], contracts.AsyncWorkQueue[M]):
 
     @override
     @asynccontextmanager
-    async def bell(self) -> AsyncGenerator[AsyncWakeUp]:
+    async def wake_up(self) -> AsyncGenerator[AsyncWakeUp]:
         """Give what is woken by commits that make something ready, and when the level closes."""
         woken = AsyncEvent()
         engine, gate = self._space.engine, self._space.gate
@@ -160,7 +160,7 @@ class AsyncWakeUp:
         await self._woken.wait(seconds)
         self._woken.clear()
 
-    async def ring(self) -> None:
+    async def wake(self) -> None:
         """Make the wait that is under way return."""
         self._woken.set()
 

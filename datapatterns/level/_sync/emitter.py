@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync.listening import Listening
+from datapatterns._sync.listening import BaseEmitter
 from datapatterns.checks import check_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
@@ -14,7 +14,7 @@ from datapatterns.level.steps.emitter import Hub
 _TIMEOUT = 10.0  # seconds; nothing here waits
 
 
-class Emitter(Listening):
+class Emitter(BaseEmitter):
     """Events between all who have the directory open, which is one process.
 
     Nothing is stored. A hub in the directory's engine, shared by all handles and both faces, puts

@@ -96,7 +96,7 @@ class WorkQueue(BaseQueue[M], contracts.WorkQueue[M]):
 
     @override
     @contextmanager
-    def bell(self) -> Generator[WakeUp]:
+    def wake_up(self) -> Generator[WakeUp]:
         """Give what is woken by commits that make something ready, and when the level closes."""
         woken = Event()
         engine, gate = self._space.engine, self._space.gate
@@ -161,7 +161,7 @@ class WakeUp:
         self._woken.wait(seconds)
         self._woken.clear()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Make the wait that is under way return."""
         self._woken.set()
 

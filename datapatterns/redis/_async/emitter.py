@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from redis.asyncio import RedisCluster
+from typing_extensions import override
 
-from datapatterns._async.listening import AsyncListening, Position
+from datapatterns._async.listening import AsyncBaseEmitter, Position
 from datapatterns.checks import Duration, check_count, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.redis._async.commands import write
@@ -19,7 +20,7 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 _LONGEST = 1_000_000_000  # entries that a history may be told to keep
 
 
-class AsyncEmitter(AsyncListening):
+class AsyncEmitter(AsyncBaseEmitter):
     """Events between processes: whatever is emitted after `on` has returned is heard.
 
     The first `on` opens one connection of the emitter's own, read in the background (here by a
@@ -77,9 +78,11 @@ class AsyncEmitter(AsyncListening):
         else:
             self._subscriber = AsyncSubscriber(client, self._channels, self._listeners, heartbeat)
 
+    @override
     async def _position(self) -> Position:
         return None if self._follower is None else await self._follower.position()
 
+    @override
     async def _begin(self, event: str, timeout: float, at: Position) -> None:
         check_open(self.redis)
         if self._follower is not None:
@@ -87,10 +90,12 @@ class AsyncEmitter(AsyncListening):
         if self._subscriber is not None:
             await self._subscriber.want(event, timeout)
 
+    @override
     def _end(self, event: str) -> None:
         if self._subscriber is not None:
             self._subscriber.unwant(event)
 
+    @override
     async def _send(self, event: str, data: bytes) -> None:
         if self._follower is not None:
             arguments = (self._history, self._keep, event.encode(), data)
@@ -108,6 +113,7 @@ class AsyncEmitter(AsyncListening):
                 self._sharded = False  # a cluster before Redis 7: its nodes pass on every message
         await write(self.redis, "PUBLISH", channel, data, key=channel)
 
+    @override
     async def _stop(self) -> None:
         for reader in (self._follower, self._subscriber):
             if reader is not None:

@@ -8,7 +8,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, TICK, AsyncBaseQueue
+from typing_extensions import override
+
+from datapatterns._async.work_queue import (
+    BACKOFF,
+    LEASE,
+    MAX_ATTEMPTS,
+    TICK,
+    AsyncBaseQueue,
+    AsyncWakeUp,
+)
 from datapatterns.checks import Duration, check_name, microseconds
 from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
 from datapatterns.pages import check_limit
@@ -105,12 +114,12 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
 
     # --- the steps
 
+    @override
     def request(self, verdicts: Sequence[Verdict] = (), take: int = 0) -> Request:
-        """Return a request, which has its effect once however often it is sent."""
         return self._seats.request(verdicts, take)
 
+    @override
     async def send(self, request: Request) -> Turn:
-        """Carry out the verdicts and take, in one round trip, and return what came of it."""
         token = f"{request.seat.id}:{request.number}"
         lease = round(self.lease * 1_000_000)
         args: list[Argument] = [token, lease, self.max_attempts, request.take]
@@ -119,6 +128,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
             args.append(verdict.text.encode())
         return _turn(await self._step("turn", self._turn_keys, args, request), token)
 
+    @override
     async def _enqueue(self, items: list[NewItem]) -> None:
         if len(items) > _MOST_ITEMS:
             raise TooLarge(f"push at most {_MOST_ITEMS:,} items at once")
@@ -161,24 +171,24 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
                 await asyncio.sleep(pause)
         raise lost or AssertionError("unreachable")
 
+    @override
     @asynccontextmanager
-    async def bell(self) -> AsyncGenerator[AsyncBell]:
-        """Give what rings when something may be ready."""
-        bell = AsyncBell(self.redis, self._wake)
+    async def wake_up(self) -> AsyncGenerator[AsyncBlockingPop]:
+        pop = AsyncBlockingPop(self.redis, self._wake)
         try:
-            yield bell
+            yield pop
         finally:
-            await bell.close()
+            await pop.close()
 
     # --- the rest of the queue
 
+    @override
     async def stats(self) -> QueueStats:
-        """Return how many items are where; what has fallen due counts as ready."""
         keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead)
         return QueueStats(*await SCRIPTS.read(self.redis, "work_queue_stats", keys))
 
+    @override
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """Return the dead letters, the oldest first."""
         keys, args = (self._jobs, self._dead), (check_limit(limit),)
         letters = await SCRIPTS.read(self.redis, "work_queue_dead", keys, args)
         return [self._letter(*letter) for letter in letters]
@@ -189,10 +199,11 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         item, text = self._items.show(data), error.decode()
         return DeadLetter(id.decode(), item, attempts, text, moment(pushed), moment(died))
 
+    @override
     async def requeue_dead(self, ids: Iterable[str] | None = None) -> int:
         """Queue these dead letters (default: all) afresh and return how many there were.
 
-        Done in steps of 1,000: letters that die meanwhile may be among them.
+        This takes steps of 1,000; items that become dead letters meanwhile may be among them.
         """
         keys = (self._jobs, self._ready, self._dead, self._wake)
         if ids is None:
@@ -202,10 +213,11 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         parts = [wanted[at : at + _CHUNK] for at in range(0, len(wanted), _CHUNK)]
         return await self._in_steps("requeue", keys, [(0, *part) for part in parts])
 
+    @override
     async def purge(self) -> int:
         """Remove every item that is not being worked on, and return how many there were.
 
-        Done in steps of 1,000: items pushed meanwhile may be among them.
+        This takes steps of 1,000; items that are pushed meanwhile may be among them.
         """
         keys = (self._jobs, self._ready, self._delayed, self._dead)
         stats = await self.stats()
@@ -225,16 +237,16 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
                 raise OutcomeUnknown("it was done in part", data={"done": done}) from error
         return done
 
+    @override
     async def pause(self) -> None:
-        """Hand out nothing, to nobody, until `resume`."""
         await self._step("pause", (self._jobs, self._ready, self._wake), ["1"])
 
+    @override
     async def resume(self) -> None:
-        """Hand out again."""
         await self._step("pause", (self._jobs, self._ready, self._wake), ["0"])
 
+    @override
     async def once(self, key: str, ttl: Duration) -> bool:
-        """Return True to the first caller with this key within `ttl` seconds, else False."""
         milliseconds = max(1, microseconds("ttl", ttl, positive=True) // 1_000)
         part = self._keys("once", check_name("a key", key))
         # A caller who never heard the answer to its first try must not lose to itself.
@@ -248,16 +260,17 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
             raise
 
 
-class AsyncBell:
-    """A connection of its own that blocks on the wake list; it connects when first waited for."""
+class AsyncBlockingPop(AsyncWakeUp):
+    """A connection of its own that blocks on the wake list; the first wait opens it."""
 
     def __init__(self, client: AsyncRedisClient, key: bytes) -> None:
         self._client, self._key = client, key
         self._connection: Any = None
         self._id = 0  # of the connection, to the server
 
+    @override
     async def wait(self, seconds: float) -> None:
-        """Return when a token comes, or after so many seconds; what fails is only a hint lost."""
+        """Return when a token comes, or after so many seconds; a failure only loses a hint."""
         try:
             with redis_errors():
                 connection = self._connection or await self._connect()
@@ -275,8 +288,8 @@ class AsyncBell:
         self._id = await connection.read_response(disable_decoding=True)
         return connection
 
-    async def ring(self) -> None:
-        """Make the wait that is under way return."""
+    @override
+    async def wake(self) -> None:
         if self._id:
             with suppress(DataError):
                 await write(self._client, "CLIENT", "UNBLOCK", self._id, key=self._key)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from redis import RedisCluster
+from typing_extensions import override
 
-from datapatterns._sync.listening import Listening, Position
+from datapatterns._sync.listening import BaseEmitter, Position
 from datapatterns.checks import Duration, check_count, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.redis._sync.commands import write
@@ -20,7 +21,7 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 _LONGEST = 1_000_000_000  # entries that a history may be told to keep
 
 
-class Emitter(Listening):
+class Emitter(BaseEmitter):
     """Events between processes: whatever is emitted after `on` has returned is heard.
 
     The first `on` opens one connection of the emitter's own, read in the background (here by a
@@ -78,9 +79,11 @@ class Emitter(Listening):
         else:
             self._subscriber = Subscriber(client, self._channels, self._listeners, heartbeat)
 
+    @override
     def _position(self) -> Position:
         return None if self._follower is None else self._follower.position()
 
+    @override
     def _begin(self, event: str, timeout: float, at: Position) -> None:
         check_open(self.redis)
         if self._follower is not None:
@@ -88,10 +91,12 @@ class Emitter(Listening):
         if self._subscriber is not None:
             self._subscriber.want(event, timeout)
 
+    @override
     def _end(self, event: str) -> None:
         if self._subscriber is not None:
             self._subscriber.unwant(event)
 
+    @override
     def _send(self, event: str, data: bytes) -> None:
         if self._follower is not None:
             arguments = (self._history, self._keep, event.encode(), data)
@@ -109,6 +114,7 @@ class Emitter(Listening):
                 self._sharded = False  # a cluster before Redis 7: its nodes pass on every message
         write(self.redis, "PUBLISH", channel, data, key=channel)
 
+    @override
     def _stop(self) -> None:
         for reader in (self._follower, self._subscriber):
             if reader is not None:
