@@ -20,8 +20,8 @@ import pytest
 from datapatterns import InvalidArgument
 from datapatterns.demo.mailroom import tour
 from datapatterns.demo.mailroom.client import Client
-from datapatterns.demo.mailroom.letters import Post
 from datapatterns.demo.mailroom.live import Live
+from datapatterns.demo.mailroom.mails import Post
 from datapatterns.demo.mailroom.office import Settings
 from datapatterns.demo.mailroom.server import Background, address, bind
 from datapatterns.demo.mailroom.sink import Sink

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from datapatterns.demo.mailroom.client import Client
-from datapatterns.demo.mailroom.letters import DOMAIN
+from datapatterns.demo.mailroom.mails import DOMAIN
 from datapatterns.demo.mailroom.stage import Stage
 from datapatterns.demo.tour import promise
 

@@ -24,7 +24,7 @@ from datapatterns import (
     OutcomeUnknown,
 )
 from datapatterns._async.contracts import AsyncDelivery, AsyncLease
-from datapatterns.demo.mailroom import letters
+from datapatterns.demo.mailroom import mails
 from datapatterns.demo.mailroom.models import SENT, Message, Welcome, now
 from datapatterns.demo.mailroom.office import Mailroom, Settings
 
@@ -55,9 +55,9 @@ def notifier(mailroom: Mailroom) -> AsyncChangesWorker[Message]:
         recipient = await mailroom.people.get(message.recipient)
         event, mark = "message.notified", dict[str, int | str]()
         try:
-            await mailroom.post.send(letters.notification(message, recipient))
+            await mailroom.post.send(mails.notification(message, recipient))
             mark["notified_at"] = now()
-        except letters.Undeliverable as error:  # refused for good: another attempt cannot help
+        except mails.Undeliverable as error:  # refused for good: another attempt cannot help
             event, mark["bounced"] = "message.bounced", str(error)
         await mailroom.messages.update(change.id, mark)
         await mailroom.tell(
@@ -75,8 +75,8 @@ def welcomer(mailroom: Mailroom) -> AsyncWorker[Welcome]:
     async def write(letter: Welcome, delivery: AsyncDelivery[Welcome]) -> None:
         about = {"username": letter.username, "attempt": delivery.attempt}
         try:
-            await mailroom.post.send(letters.welcome(letter))
-        except letters.Undeliverable as error:
+            await mailroom.post.send(mails.welcome(letter))
+        except mails.Undeliverable as error:
             await delivery.retry(error=str(error))
             await mailroom.tell("letter.refused", **about, reply=str(error))
         else:

@@ -25,8 +25,8 @@ def notification(message: Message, recipient: Person) -> EmailMessage:
 
     Its Message-ID is made of the message's id, so a receiver recognises a mail that is sent again.
     """
-    return _letter(
-        f"{message.id}",
+    return _mail(
+        message.id,
         recipient.email,
         f"New message: {message.subject}",
         f"Dear {recipient.name},\n\n{message.sender} wrote to you:\n\n{message.text}\n",
@@ -35,7 +35,7 @@ def notification(message: Message, recipient: Person) -> EmailMessage:
 
 def welcome(letter: Welcome) -> EmailMessage:
     """Return the letter to a person who has registered."""
-    return _letter(
+    return _mail(
         f"welcome.{letter.username}",
         letter.email,
         "Welcome to Mailroom",
@@ -43,7 +43,7 @@ def welcome(letter: Welcome) -> EmailMessage:
     )
 
 
-def _letter(id: str, to: str, subject: str, text: str) -> EmailMessage:
+def _mail(id: str, to: str, subject: str, text: str) -> EmailMessage:
     mail = EmailMessage()
     mail["From"] = _FROM
     mail["To"] = to
