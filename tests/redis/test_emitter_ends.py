@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
+import socket
 import threading
 import uuid
+from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import redis
 import redis.asyncio
 
-from datapatterns._sync.listening import Listeners
 from datapatterns.level import AsyncEmitter as AsyncLevelEmitter
 from datapatterns.level import AsyncLevel, Level
 from datapatterns.level import Emitter as LevelEmitter
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._sync.emitter import Emitter
-from datapatterns.redis._sync.subscriber import Subscriber
 from datapatterns.redis.channels import Channels
 from datapatterns.redis.keys import Keys
 from datapatterns.testing.servers.redis import HOST, RedisServer, wait_until
@@ -154,21 +154,75 @@ async def test_both_faces_on_level(tmp_path: Path) -> None:
     assert heard["other"] == []
 
 
+class ScriptedServer:
+    """A server that accepts every setting and sends only what the test lets it send."""
+
+    def __init__(self) -> None:
+        self.commands = ""  # all that it has received
+        self._listening = socket.create_server((HOST, 0))
+        self.port = self._listening.getsockname()[1]
+        self._connection: socket.socket | None = None
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        self._connection, _ = self._listening.accept()
+        with self._connection, suppress(OSError):
+            while data := self._connection.recv(65_536):
+                # While it connects, redis-py sends CLIENT SETINFO for its name and its version.
+                self._connection.sendall(b"+OK\r\n" * data.count(b"SETINFO"))
+                self.commands += data.decode()
+
+    def received(self, command: str) -> int:
+        """Return how often the command has arrived."""
+        return len(re.findall(rf"\r\n{command}\r\n", self.commands))
+
+    def send(self, kind: str, channel: bytes, last: bytes) -> None:
+        """Send a message of publish and subscribe."""
+        assert self._connection is not None
+        head = f"*3\r\n${len(kind)}\r\n{kind}\r\n${len(channel)}\r\n".encode()
+        self._connection.sendall(head + channel + b"\r\n" + last)
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        self._thread.join()
+
+
 def test_only_the_last_confirmation_counts() -> None:
-    """An event let go and wanted again is confirmed by the second reply, not by the first."""
-    posted: list[tuple[object, ...]] = []
-    client = redis.Redis()  # never connects
-    listeners = Listeners(1, lambda event: None)
-    subscriber = Subscriber(client, Channels(Keys.of("dp", "emitter", "x")), listeners, 5.0)
-    subscriber._connection = SimpleNamespace(post=lambda *command: posted.append(command))  # type: ignore[assignment]
-    subscriber._running = SimpleNamespace()  # type: ignore[assignment] - so that nothing is started
-    first = subscriber._join("news")
-    subscriber.unwant("news")
-    second = subscriber._join("news")
-    assert [command[0] for command in posted] == ["SUBSCRIBE", "UNSUBSCRIBE", "SUBSCRIBE"]
-    name = first.name
-    subscriber._take([b"subscribe", name, 1])
-    subscriber._take([b"unsubscribe", name, 0])
-    assert not second.settled.is_set()
-    subscriber._take([b"subscribe", name, 1])
-    assert second.settled.is_set()
+    """After `on`, `off` and `on` again, the second `on` returns at its own confirmation only."""
+    server = ScriptedServer()
+    heard: list[object] = []
+    with redis.Redis(host=HOST, port=server.port) as client:
+        events = Emitter(client, "x", heartbeat=60, timeout=60)
+        channels = Channels(Keys.of("dp", "emitter", "x"))
+        news, other = channels.prefix + b"news", channels.prefix + b"other"
+
+        def listen(event: str) -> threading.Thread:
+            thread = threading.Thread(target=events.on, args=(event, heard.append), daemon=True)
+            sent = server.received("SUBSCRIBE")
+            thread.start()
+            wait_until(lambda: server.received("SUBSCRIBE") > sent, what="SUBSCRIBE")
+            return thread
+
+        first = listen("other")
+        server.send("subscribe", other, b":1\r\n")
+        first.join()
+        former = listen("news")
+        events.off("news", heard.append)
+        wait_until(lambda: server.received("UNSUBSCRIBE") == 1, what="UNSUBSCRIBE")
+        former.join()
+        second = listen("news")
+        server.send("subscribe", news, b":2\r\n")
+        server.send("unsubscribe", news, b":1\r\n")
+        # Messages are read in their order: once this one is heard, those before it have been read.
+        server.send("message", other, b"$1\r\n1\r\n")
+        wait_until(lambda: heard == [1], what="the message")
+        assert second.is_alive()
+        server.send("subscribe", news, b":2\r\n")
+        second.join()
+        events.close()
+    server.close()
