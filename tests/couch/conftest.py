@@ -1,17 +1,17 @@
-"""The servers: a real CouchDB 3 where there is one, else express-pouchdb."""
+"""The server is a real CouchDB 3 if one is installed, else express-pouchdb."""
 
 from __future__ import annotations
 
 import pytest
 
-# Here as well as in the plugin, so that these tests run without it.
+# Imported here as well as in the plugin, so that these tests run without the plugin.
 from datapatterns.testing.plugin import (  # noqa: F401 - fixtures are found by their names
     couch_server,
     fault_proxy,
     start_couch,
 )
 
-# Tests of the conformance suite that the stand-in fails, and why; tests of our own carry marks.
+# Tests of the conformance suite that the stand-in fails, and why. Other tests carry marks.
 _NEEDS_COUCHDB = {
     # It ignores startkey_docid: pages through equal keys begin anew with each request.
     "TestPages": (
@@ -33,7 +33,7 @@ _NEEDS_COUCHDB = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what only a real CouchDB 3 can pass."""
+    """Mark the tests that only a real CouchDB 3 passes."""
     for item in items:
         if item.path.name == "test_conformance.py" and item.path.parent.parent.name == "couch":
             names = _NEEDS_COUCHDB.get(getattr(item.parent, "name", ""), ())

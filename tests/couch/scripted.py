@@ -1,4 +1,4 @@
-"""A server that answers a changes feed as CouchDB does, and fails as it is told."""
+"""A server that answers a changes feed as CouchDB does, and fails as scripted."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ HOST = "127.0.0.1"
 class ScriptedCouch:
     """A database of `rows` changes, of which a batch has at most `batch`.
 
-    `fault(n, path)`, if set, says what becomes of the n-th request (from 0): None, it is answered
-    well; a status; or one of the words "broken" (JSON), "cut" (the connection is closed) and "end"
-    (the feed ends in good order, at once). Requests for the database itself are counted as well.
+    `fault(n, path)` decides the answer to the n-th request (from 0): None for a success, a status,
+    or one of the words "broken" (JSON), "cut" (the connection is closed) and "end" (the feed ends
+    normally, at once). Requests for the database itself are counted as well.
     """
 
     def __init__(self, rows: int = 1000, batch: int = 100) -> None:
@@ -45,7 +45,7 @@ class ScriptedCouch:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Return the server's URL."""
         return f"http://admin:secret@{HOST}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -60,7 +60,7 @@ class ScriptedCouch:
 
 
 def row(n: int, **more: Any) -> dict[str, Any]:
-    """The n-th change."""
+    """Return the row of the n-th change."""
     rev = f"1-{n:032x}"
     doc = {"_id": f"doc{n}", "_rev": rev, "text": str(n)}
     return {"seq": f"{n}-x", "id": f"doc{n}", "changes": [{"rev": rev}], "doc": doc, **more}
@@ -83,10 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.couch.open -= 1
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_GET(self) -> None:
-        """Answer."""
+        """Answer the request."""
         parts = urlsplit(self.path)
         with self.couch.lock:
             number = self.couch.calls
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"update_seq": head, "instance_start_time": self.couch.instance})
 
     def do_POST(self) -> None:
-        """Answer, after reading what came."""
+        """Read the body, then answer the request."""
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.do_GET()
 
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
         beat = int(query["heartbeat"]) / 1000
         due = time.monotonic() + beat
         with suppress(OSError):
-            # Readable is what has been closed: a client says nothing more on such a connection.
+            # A readable connection was closed: a client sends nothing more on it.
             while (
                 not self.couch.closing.is_set() and not select([self.connection], [], [], 0.02)[0]
             ):
@@ -162,12 +162,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _json(value: object) -> str:
-    """Without spaces, as CouchDB writes it."""
+    """Return JSON without spaces, as CouchDB writes it."""
     return json.dumps(value, separators=(",", ":"))
 
 
 def _seq(row: dict[str, Any]) -> str:
-    return str(row["doc"]["text"])  # the row's own may be null
+    return str(row["doc"]["text"])  # the row's `seq` may be null
 
 
 def _last(rows: list[dict[str, Any]], query: dict[str, str]) -> str:

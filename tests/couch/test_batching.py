@@ -1,9 +1,10 @@
-"""Micro-batching: who shares a request with whom, and that nobody pays for another."""
+"""Micro-batching: which calls share a request, and that no call fails for another's fault."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ Outcome = dict[str, Any] | DataError | None
 
 
 class Fake:
-    """Documents without a server: it notes what is asked, and answers when it is let."""
+    """Raw documents without a server: records the requests, and answers while its gate is open."""
 
     def __init__(self) -> None:
         self.sizes = Sizes()
@@ -35,6 +36,7 @@ class Fake:
         self.stored: dict[str, Any] = {}
 
     async def _come(self, what: Any) -> None:
+        """Record the request and wait for the gate."""
         self.asked.append(what)
         await asyncio.sleep(0)  # as long as the shortest request takes
         await self.gate.wait()
@@ -42,13 +44,13 @@ class Fake:
             raise again(self.error)
 
     async def find(self, id: str) -> Outcome:
-        """What was stored when it was asked for."""
+        """Return what was stored when the request came."""
         found = self.stored.get(id)
         await self._come(id)
         return {"_id": id, "value": found}
 
     async def find_some(self, ids: Sequence[str]) -> list[Outcome]:
-        """The same for many."""
+        """Return what was stored when the request came, for many ids."""
         found = [{"_id": id, "value": self.stored.get(id)} for id in ids]
         await self._come(tuple(ids))
         return found
@@ -56,7 +58,7 @@ class Fake:
     revision, revisions = find, find_some
 
     async def write(self, id: str, data: bytes, *, new: bool) -> str:
-        """Store one, unless it is refused."""
+        """Store a document, unless it is to be refused."""
         await self._come(id)
         if id in self.refuses:
             raise InvalidArgument("refused")
@@ -64,7 +66,7 @@ class Fake:
         return f"1-{id}"
 
     async def write_some(self, items: Sequence[Any], *, new: Sequence[bool]) -> list[Any]:
-        """Store all, or refuse all."""
+        """Store all documents, or refuse all if one is to be refused."""
         await self._come(tuple(id for id, _ in items))
         if self.refuses & {id for id, _ in items}:
             raise TooLarge("all of it")
@@ -77,19 +79,19 @@ class Fake:
 
 @pytest.fixture
 async def fake() -> Fake:
-    """Documents without a server."""
+    """Raw documents without a server."""
     return Fake()
 
 
 @pytest.fixture
 async def batcher(fake: Fake) -> AsyncBatcher:
-    """Batching over them."""
+    """A batcher over these documents."""
     documents: Any = fake
     return AsyncBatcher(documents)
 
 
 async def start(*calls: Any) -> list[asyncio.Task[Any]]:
-    """Begin the calls, one after the other, so far that each waits."""
+    """Start the calls, one after the other, each until it waits."""
     tasks: list[asyncio.Task[Any]] = []
     for call in calls:
         tasks.append(asyncio.ensure_future(call))
@@ -99,7 +101,7 @@ async def start(*calls: Any) -> list[asyncio.Task[Any]]:
 
 
 async def test_what_comes_meanwhile_goes_together(fake: Fake, batcher: AsyncBatcher) -> None:
-    """The first two go at once and alone; all that come before the answers share two requests."""
+    """The first two gets are sent alone; those that come before the answers share two requests."""
     fake.gate.clear()
     ids = ["a", "b", "c", "d", "c", "a", "e"]
     tasks = await start(*[batcher.find(id) for id in ids])
@@ -115,7 +117,7 @@ async def test_what_comes_meanwhile_goes_together(fake: Fake, batcher: AsyncBatc
 async def test_identical_gets_share_one_but_not_the_object(
     fake: Fake, batcher: AsyncBatcher
 ) -> None:
-    """Each caller may change what it got."""
+    """Equal gets share one answer, and each caller gets a copy that it may change."""
     fake.gate.clear()
     fake.stored["b"] = []
     tasks = await start(*[batcher.find(id) for id in ("a", "a", "b", "b")])
@@ -126,7 +128,7 @@ async def test_identical_gets_share_one_but_not_the_object(
 
 
 async def test_a_get_never_joins_one_that_is_under_way(fake: Fake, batcher: AsyncBatcher) -> None:
-    """Its answer may be older than a write that the caller has seen succeed."""
+    """A get is sent after its call, as an answer under way may be older than a known write."""
     fake.gate.clear()
     [early] = await start(batcher.find("a"))
     fake.stored["a"] = "new"
@@ -136,7 +138,9 @@ async def test_a_get_never_joins_one_that_is_under_way(fake: Fake, batcher: Asyn
     assert (await late)["value"] == "new"
 
 
-async def test_who_asks_again_joins_the_next_request(fake: Fake, batcher: AsyncBatcher) -> None:
+async def test_callers_that_ask_again_join_the_next_request(
+    fake: Fake, batcher: AsyncBatcher
+) -> None:
     """A hundred loops of gets settle to two or three requests a round, without any delay."""
 
     async def loop(n: int) -> None:
@@ -152,7 +156,7 @@ async def test_who_asks_again_joins_the_next_request(fake: Fake, batcher: AsyncB
 async def test_cancelling_one_cancels_nobody_else(
     fake: Fake, batcher: AsyncBatcher, victims: list[int]
 ) -> None:
-    """Whoever is cancelled, first, waiting or all, the others and later callers are answered."""
+    """After cancelling first, waiting or all calls, the others and later ones are answered."""
     fake.gate.clear()
     tasks = await start(*[batcher.find(str(n)) for n in range(5)])
     for victim in victims:
@@ -164,11 +168,11 @@ async def test_cancelling_one_cancels_nobody_else(
         assert isinstance(outcome, asyncio.CancelledError) == (n in victims)
     assert await batcher.find("x") == {"_id": "x", "value": None}
     asked = {id for ids in fake.asked[2:] for id in ([ids] if isinstance(ids, str) else ids)}
-    assert not asked & {str(victim) for victim in victims}, "a request for nobody"
+    assert not asked & {str(victim) for victim in victims}, "a request for cancelled calls"
 
 
 async def test_cancelled_while_its_batch_is_under_way(fake: Fake, batcher: AsyncBatcher) -> None:
-    """The request belongs to nobody: the others get their answers, a write is done."""
+    """Cancelling a call leaves its request to the others, and the write takes effect."""
     fake.gate.clear()
     tasks = await start(*[batcher.write(id, b"{}", new=True) for id in "abc"])
     fake.gate.set()
@@ -183,7 +187,7 @@ async def test_cancelled_while_its_batch_is_under_way(fake: Fake, batcher: Async
 
 
 async def test_writes_of_one_id_never_share_a_request(fake: Fake, batcher: AsyncBatcher) -> None:
-    """They go in the order of their coming, one a request; those of others fill these up."""
+    """Writes of one id go in order, one in each request, together with writes of other ids."""
     fake.gate.clear()
     sent = [("a", 0), ("a", 1), ("b", 2), ("a", 3), ("c", 4), ("b", 5)]
     calls = [batcher.write(id, dumps(n), new=False) for id, n in sent]
@@ -195,7 +199,7 @@ async def test_writes_of_one_id_never_share_a_request(fake: Fake, batcher: Async
 
 
 async def test_a_refused_request_is_sent_one_by_one(fake: Fake, batcher: AsyncBatcher) -> None:
-    """Only the member at fault fails."""
+    """If a request is refused as a whole, only the faulty write fails."""
     fake.gate.clear()
     fake.refuses = {"bad"}
     ids = ["first", "a", "bad", "b"]
@@ -207,7 +211,7 @@ async def test_a_refused_request_is_sent_one_by_one(fake: Fake, batcher: AsyncBa
 
 
 async def test_each_has_its_own_error(fake: Fake, batcher: AsyncBatcher) -> None:
-    """What fails for all is raised in each, as an error of its own, once for each request."""
+    """An error of a whole request is raised in each call as a copy with its details."""
     fake.gate.clear()
     fake.error = Unavailable("gone", retry_after=5)
     fake.error.__cause__ = cause = OSError("why")
@@ -222,7 +226,7 @@ async def test_each_has_its_own_error(fake: Fake, batcher: AsyncBatcher) -> None
 
 
 async def test_nothing_is_left_behind(fake: Fake, batcher: AsyncBatcher) -> None:
-    """When all are answered no task remains, and no turn is remembered."""
+    """When all calls are answered, no task and no lock is left."""
     before = asyncio.all_tasks()
     await asyncio.gather(*[batcher.find(str(n)) for n in range(50)])
     async with batcher.lock("a"):
@@ -233,7 +237,7 @@ async def test_nothing_is_left_behind(fake: Fake, batcher: AsyncBatcher) -> None
 
 
 async def test_a_request_has_so_many_and_so_much(fake: Fake, batcher: AsyncBatcher) -> None:
-    """At most 500 documents; and what was large before is asked for in smaller portions."""
+    """A request has at most 500 documents and 4 MB, by the sizes seen so far for gets."""
     await asyncio.gather(*[batcher.write(str(n), b"{}", new=True) for n in range(1_102)])
     assert [len(ids) for ids in fake.asked[1:]] == [MOST, MOST, 101]
     fake.asked.clear()
@@ -247,7 +251,7 @@ async def test_a_request_has_so_many_and_so_much(fake: Fake, batcher: AsyncBatch
 
 
 def test_sizes_and_parts() -> None:
-    """Documents seen large make requests small at once; small ones make them larger slowly."""
+    """Large documents make requests small at once; small documents make them larger slowly."""
     sizes = Sizes()
     sizes.saw(0, 0)
     assert 0 < sizes.at_once <= MOST
@@ -267,7 +271,7 @@ def test_sizes_and_parts() -> None:
 
 
 async def test_each_loop_has_its_own(fake: Fake, batcher: AsyncBatcher) -> None:
-    """A loop in another thread shares no request with this one."""
+    """Calls in an event loop of another thread share no request with this loop's calls."""
     fake.gate.clear()
     [here] = await start(batcher.find("a"))
     done = threading.Event()
@@ -296,14 +300,14 @@ async def test_each_loop_has_its_own(fake: Fake, batcher: AsyncBatcher) -> None:
 async def items(couch_server: couch_at_hand.Couch) -> AsyncIterator[AsyncRepository[Item]]:
     """A repository on a new database, over at most ten connections."""
     async with AsyncCouch(couch_server.url, max_connections=10) as couch:
-        repository = AsyncRepository(couch, f"batching-{id(couch):x}", Item)
+        repository = AsyncRepository(couch, f"batching-{uuid.uuid4().hex[:12]}", Item)
         await repository.ensure()
         yield repository
         await repository.database.destroy()
 
 
 async def test_many_callers_have_their_outcomes(items: AsyncRepository[Item]) -> None:
-    """Creates, gets and updates of a hundred tasks: each gets what it asked for."""
+    """Creates, gets and updates of a hundred tasks give each task its own outcome."""
     made = await asyncio.gather(*[items.create(Item(id=str(n), value=n)) for n in range(100)])
     assert [one.value for one in made] == list(range(100))
     calls = [items.create(Item(id=str(n), value="again")) for n in range(95, 105)]
@@ -323,9 +327,9 @@ async def test_many_callers_have_their_outcomes(items: AsyncRepository[Item]) ->
 
 @pytest.mark.couchdb3  # the stand-in runs no validate_doc_update
 async def test_the_server_refuses_one_of_many(couch_server: couch_at_hand.Couch) -> None:
-    """What the server would refuse all for fails for its own caller only."""
+    """A document that the server refuses fails for its own caller only."""
     async with AsyncCouch(couch_server.url) as couch:
-        database = couch.database(f"refused-{id(couch):x}")
+        database = couch.database(f"refused-{uuid.uuid4().hex[:12]}")
         await database.create()
         rule = "function (n) { if (n.value === 'bad') throw({forbidden: 'no'}); }"
         await database.put("_design/rule", {"validate_doc_update": rule})
@@ -337,7 +341,7 @@ async def test_the_server_refuses_one_of_many(couch_server: couch_at_hand.Couch)
 
 
 async def test_after_many_cancelled_calls_all_are_answered(items: AsyncRepository[Item]) -> None:
-    """Thirty tasks cancelled in the middle leave the ten connections as good as new."""
+    """After thirty cancelled tasks, forty calls over the ten connections are answered."""
     await items.create_many([Item(id=str(n), value=n) for n in range(40)])
     for pause in (0.0, 0.002, 0.01):
         tasks = [asyncio.ensure_future(items.get(str(n))) for n in range(15)]
@@ -346,6 +350,6 @@ async def test_after_many_cancelled_calls_all_are_answered(items: AsyncRepositor
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             calls = [items.get(str(n)) if n % 2 else items.list(limit=n + 1) for n in range(40)]
             assert len(await asyncio.gather(*calls)) == 40

@@ -16,12 +16,13 @@ PROGRAM = Path(__file__).parent / "programs" / "ensure.py"
 
 
 @pytest.mark.couchdb3
+@pytest.mark.timeout(600)
 def test_twenty_processes_with_two_versions(couch_server: Server) -> None:
     """All of them succeed, and the database ends on one of the two versions."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     done = subprocess.run(
         [sys.executable, "-W", "error", str(PROGRAM), couch_server.url, name],
-        capture_output=True, text=True, timeout=100,
+        capture_output=True, text=True, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with Couch(couch_server.url) as couch:

@@ -1,6 +1,6 @@
-"""The changes feed under a hundred faults, its worker under kills, its memory under a slow reader.
+"""The changes feed under a hundred faults, its worker under kills, its memory with a slow consumer.
 
-They run each face as a program would, on a real CouchDB.
+Each face runs as in a program, on a real CouchDB.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ HEARTBEAT = b"1\r\n\n\r\n"
 FAULTS = 110
 KILLS = 6
 COUNT = 400  # changes of the killed worker
+PATIENCE = 60.0  # seconds until something that should have happened counts as missing
 
 
 class Writer:
@@ -48,9 +49,9 @@ class Writer:
         self.end()
 
     def end(self) -> None:
-        """Write no more."""
+        """Stop writing."""
         self._over.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
 
     def _write(self) -> None:
         while not self._over.wait(0.01):
@@ -60,7 +61,7 @@ class Writer:
 
 
 class Seen:
-    """What a feed hands out, in either face, on a thread of its own."""
+    """Records what a feed of either face hands out, on a thread of its own."""
 
     def __init__(self, face: str, url: str, name: str) -> None:
         self.ids: list[str] = []
@@ -77,7 +78,7 @@ class Seen:
     def __exit__(self, *error: object) -> None:
         if self._feed is not None:
             self._feed.stop()
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -105,41 +106,41 @@ class Seen:
 
 
 def reset_in_mid_line(proxy: FaultProxy) -> None:
-    """The next reply breaks off somewhere, and what is open breaks now."""
+    """Break the open connections now, and the next reply somewhere in its body."""
     how: Any = random.choice(["reset", "close"])
     proxy.cut_reply(b"_changes", after=random.randrange(1, 3000), how=how)
     proxy.reset()
 
 
 def go_silent(proxy: FaultProxy) -> None:
-    """The next reply stops somewhere, with its connection open."""
+    """Break the open connections; the next reply stops somewhere and its connection stays open."""
     proxy.cut_reply(b"_changes", after=random.randrange(1, 3000), how="silence")
     proxy.reset()
 
 
 def drip(proxy: FaultProxy) -> None:
-    """Bytes come in threes."""
+    """Pass three bytes at a time on, for a moment."""
     proxy.drip = (3, 0.0)
     time.sleep(0.2)
     proxy.drip = (0, 0.0)
 
 
 def swallow(proxy: FaultProxy) -> None:
-    """Heartbeats do not arrive."""
+    """Drop heartbeats for a moment."""
     proxy.swallow = HEARTBEAT
     time.sleep(0.3)
     proxy.swallow = b""
 
 
 def refuse(proxy: FaultProxy) -> None:
-    """Nobody listens for a moment."""
+    """Refuse connections for a moment."""
     proxy.refuse()
     time.sleep(random.random() * 0.3)
     proxy.listen()
 
 
 def vanish(proxy: FaultProxy) -> None:
-    """All that is open dies without a word, and a moment long what is new as well."""
+    """Silence the open connections for good, and new ones for a moment."""
     proxy.black_hole()
     time.sleep(random.random() * 0.2)
     proxy.black_hole(False)
@@ -154,7 +155,7 @@ KINDS: list[Callable[[FaultProxy], None]] = [
 
 @pytest.fixture
 def name(couch_server: Any) -> Iterator[tuple[Couch, str]]:
-    """A server's client, and a new database."""
+    """A client of the server, and the name of a new database."""
     with Couch(couch_server.url) as couch:
         database = couch.database(f"campaign-{os.urandom(4).hex()}")
         database.create()
@@ -163,7 +164,7 @@ def name(couch_server: Any) -> Iterator[tuple[Couch, str]]:
 
 
 @pytest.mark.parametrize("face", ["sync", "async"])
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_hundred_faults_skip_nothing(
     couch_server: Any,
     name: tuple[Couch, str],
@@ -171,7 +172,7 @@ def test_a_hundred_faults_skip_nothing(
     figures: Callable[..., None],
     face: str,
 ) -> None:
-    """While documents are written, connections break in every way: each document is seen."""
+    """While documents are written, connections break in many ways; each document is handed out."""
     couch, database = name
     parts = urlsplit(couch_server.url)
     proxy = fault_proxy(str(parts.hostname), parts.port or 80)
@@ -180,10 +181,10 @@ def test_a_hundred_faults_skip_nothing(
         for number in range(FAULTS):
             before = len(seen.ids)
             KINDS[number % len(KINDS)](proxy)
-            wait_for(lambda n=before: len(seen.ids) > n + 2 or seen.error, 30)
+            wait_for(lambda n=before: len(seen.ids) > n + 2 or seen.error)
         writer.end()
         proxy.forget_losses()
-        wait_for(lambda: len(set(seen.ids)) >= len(writer.written) or seen.error, 30)
+        wait_for(lambda: len(set(seen.ids)) >= len(writer.written) or seen.error)
     assert seen.error is None
     skipped = set(writer.written) - set(seen.ids)
     figures(
@@ -199,14 +200,15 @@ def test_a_hundred_faults_skip_nothing(
     assert seen.events.count("retry") >= FAULTS // 2
 
 
-def wait_for(ready: Callable[[], object], seconds: float) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + seconds
+def wait_for(ready: Callable[[], object]) -> None:
+    """Wait until `ready()` is true; fail after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
     while not ready():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("face", ["sync", "async"])
 def test_a_worker_killed_at_random_skips_nothing(
     couch_server: Any,
@@ -215,7 +217,7 @@ def test_a_worker_killed_at_random_skips_nothing(
     figures: Callable[..., None],
     face: str,
 ) -> None:
-    """SIGKILL between effect and checkpoint: every change takes effect at least once."""
+    """After SIGKILL between effect and checkpoint every change takes effect at least once."""
     couch, database = name
     ids = [f"doc{n:03}" for n in range(COUNT)]
     couch.database(database).bulk({"_id": id} for id in ids)
@@ -230,7 +232,7 @@ def test_a_worker_killed_at_random_skips_nothing(
             time.sleep(random.random() * 0.15)
             kills += process.poll() is None
             process.kill()
-    done = subprocess.run([*command, "through"], timeout=60, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([*command, "through"], timeout=300, check=True, stdout=subprocess.DEVNULL)
     assert done.returncode == 0
     handled = effects.read_text().split()
     figures(
@@ -243,11 +245,12 @@ def test_a_worker_killed_at_random_skips_nothing(
     assert set(handled) == set(ids)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="asks Linux for its memory")
 def test_memory_is_bounded_under_a_slow_consumer(
     couch_server: Any, name: tuple[Couch, str], figures: Callable[..., None]
 ) -> None:
-    """30,000 changes, some 40 MB, wait while each takes its time: at most 10 MB are held."""
+    """With 30,000 changes, about 40 MB, ahead of a slow consumer, at most 10 MB are held."""
     couch, database = name
     for start in range(0, 30_000, 10_000):
         couch.database(database).bulk(
@@ -255,7 +258,7 @@ def test_memory_is_bounded_under_a_slow_consumer(
         )
     for face in ("sync", "async"):
         command = [sys.executable, str(PROGRAM), f"slow-{face}", couch_server.url, database]
-        done = subprocess.run(command, timeout=60, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, timeout=240, check=True, capture_output=True, text=True)
         grown, handled = map(int, done.stdout.split())
         figures(f"changes feed, slow consumer, {face}", handled=handled, grown_kb=grown)
         assert handled > 50

@@ -1,4 +1,4 @@
-"""Pages over a server in Python that orders rows as CouchDB does: every shape, in no time."""
+"""Pages over a server in Python that orders rows as CouchDB does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDLESS = 500  # pages
 
 
 class Server:
-    """A view in the order of (key, id); `~` in a key weighs nothing, as U+200B does in Unicode."""
+    """A view in the order of (key, id); `~` in a key is ignored, as U+200B is in Unicode order."""
 
     def __init__(self, emitted: list[tuple[str, str]]) -> None:
         self.rows: list[Row] = []
@@ -28,17 +28,17 @@ class Server:
             self.emit(key, id)
 
     def emit(self, key: str, id: str) -> None:
-        """One row more; what a document emits under one key stays together, and in its order."""
+        """Add a row; the rows of one document and key stay together, in their order."""
         self.rows.append({"key": key, "id": id, "value": self.emitted})
         self.emitted += 1
-        self.rows.sort(key=lambda row: (*place(row), row["key"]))
+        self.rows.sort(key=lambda row: (*position(row), row["key"]))
 
     def remove(self, id: str) -> None:
-        """The document goes."""
+        """Remove the document's rows."""
         self.rows = [row for row in self.rows if row["id"] != id]
 
     def ask(self, body: Row) -> list[Row]:
-        """The rows, groups in reverse if it is descending, each in its own order."""
+        """Return the rows; descending reverses the groups, and keeps the order in each group."""
         self.asked.append(body)
         rows = self.rows
         if body.get("descending"):
@@ -50,9 +50,9 @@ class Server:
 
     @staticmethod
     def within(row: Row, body: Row) -> bool:
-        """Whether it lies between the ends."""
+        """Return whether the row lies between the ends."""
         down = bool(body.get("descending"))
-        key, id = place(row)
+        key, id = position(row)
         if "startkey" in body:
             start = weighed(body["startkey"])
             if key != start and (key < start) != down:
@@ -69,17 +69,17 @@ class Server:
 
 
 def weighed(key: str) -> str:
-    """The key as it is compared."""
+    """Return the key as it is compared."""
     return key.replace("~", "")
 
 
-def place(row: Row) -> tuple[str, str]:
-    """Where the row stands."""
+def position(row: Row) -> tuple[str, str]:
+    """Return what the row is sorted by."""
     return weighed(row["key"]), row["id"]
 
 
 def read(server: Server, bounds: Range, limit: int, after: str | None) -> Page[Row]:
-    """One page."""
+    """Return one page."""
     reader = PageReader("view", bounds, limit=limit, after=after)
     while not reader.done:
         reader.take(server.ask(reader.body()))
@@ -87,12 +87,12 @@ def read(server: Server, bounds: Range, limit: int, after: str | None) -> Page[R
 
 
 def forth(server: Server, bounds: Range, limit: int) -> list[Page[Row]]:
-    """All pages in order."""
+    """Return all pages in order."""
     return forth_from(server, bounds, limit, read(server, bounds, limit, None))
 
 
 def back(server: Server, bounds: Range, limit: int, last: Page[Row]) -> list[Page[Row]]:
-    """The pages from that one back, in order again."""
+    """Return that page and all before it, in order."""
     pages = [last]
     while pages[0].previous is not None:
         assert len(pages) < ENDLESS
@@ -101,7 +101,7 @@ def back(server: Server, bounds: Range, limit: int, last: Page[Row]) -> list[Pag
 
 
 def flat(pages: list[Page[Row]]) -> list[Row]:
-    """Their rows."""
+    """Return the rows of the pages."""
     return [row for page in pages for row in page]
 
 
@@ -134,7 +134,7 @@ def test_pages_forth_and_back(
 
 
 def forth_from(server: Server, bounds: Range, limit: int, page: Page[Row]) -> list[Page[Row]]:
-    """That page and all after it."""
+    """Return that page and all after it."""
     pages = [page]
     while pages[-1].next is not None:
         assert len(pages) < ENDLESS
@@ -152,7 +152,7 @@ changes = st.lists(
 def test_changes_elsewhere(
     emitted: list[tuple[str, str]], limit: int, descending: bool, changes: list[tuple[str, str]]
 ) -> None:
-    """Documents that come and go between pages take no other row away and double none."""
+    """Documents that come and go between pages hide or repeat no other row."""
     server, bounds = Server(emitted), Range(descending=descending)
     steady = {row["id"] for row in server.rows}
     page = read(server, bounds, limit, None)
@@ -171,7 +171,7 @@ def test_changes_elsewhere(
 
 
 def test_one_request_a_page() -> None:
-    """A page is one request that skips nothing and asks for two rows more at the most."""
+    """A page is one request without `skip`, for at most two rows more."""
     server = Server([(key, id) for key in "abcdefgh" for id in "xyz"])
     pages = forth(server, Range(), 4)
     back(server, Range(), 4, pages[-1])
@@ -180,7 +180,7 @@ def test_one_request_a_page() -> None:
 
 
 def test_one_document_with_many_rows_of_one_key() -> None:
-    """A group larger than a page is read in a few requests, whatever the page is within it."""
+    """A group larger than a page is read in a few requests, at any position in the group."""
     server = Server([("a", "w"), *[("a", "x")] * 200, ("b", "y")])
     pages = forth(server, Range(), 7)
     assert flat(pages) == server.ask({"limit": 1_000})
@@ -189,7 +189,7 @@ def test_one_document_with_many_rows_of_one_key() -> None:
 
 
 def test_group_that_lost_rows() -> None:
-    """A document that emits less than when the cursor was made pushes no other row out."""
+    """A document that emits fewer rows than before hides no other row."""
     server = Server([*[("a", "x")] * 3, ("a", "y"), ("b", "z")])
     page = read(server, Range(), 2, None)
     server.remove("x")
@@ -200,8 +200,8 @@ def test_group_that_lost_rows() -> None:
 @pytest.mark.parametrize(
     "boundary", [b"", b"1", b"[]", b'["a","x"]', b'["a",1,0]', b'["a","x",-1]', b'["a","x","0"]']
 )
-def test_cursor_with_a_strange_place(boundary: bytes) -> None:
-    """A cursor of ours that holds something else is InvalidArgument."""
+def test_cursor_with_a_strange_boundary(boundary: bytes) -> None:
+    """A cursor that holds no boundary is InvalidArgument."""
     cursor = make_cursor(f"view {dumps(Range().ends()).decode()}", boundary, back=False)
     with pytest.raises(InvalidArgument):
         PageReader("view", Range(), limit=1, after=cursor)
@@ -209,7 +209,7 @@ def test_cursor_with_a_strange_place(boundary: bytes) -> None:
 
 @pytest.mark.parametrize("other", [Range("a"), Range(descending=True), Range(None), Range(end="z")])
 def test_cursor_of_another_range(other: Range) -> None:
-    """A cursor is good for its own range only."""
+    """A cursor is valid for its own range only."""
     cursor = read(Server([("a", "x")] * 3), Range(), 1, None).next
     with pytest.raises(InvalidArgument):
         PageReader("view", other, limit=1, after=cursor)

@@ -20,17 +20,17 @@ from datapatterns.tuples import collate
 
 
 def as_couchdb_orders(value: Any) -> Any:
-    """Numbers are floats, and control characters count for nothing."""
+    """Return a sort key by CouchDB's rules: numbers as doubles, NUL characters ignored."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     return collate(value.replace("\x00", "") if isinstance(value, str) else value)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # so that a failure is made short before it is shown
+@pytest.mark.timeout(600)  # time for Hypothesis to shorten a failing example
 @pytest.mark.couchdb3
 def test_the_repository_agrees_with_a_dictionary(couch_server: couch_at_hand.Couch) -> None:
-    """Whatever is done in whichever order, documents, indexes and pages are as they should be."""
+    """After random steps, documents, indexes and pages agree with a dictionary."""
 
     class Machine(RepositoryMachine):
         indexes = (BY_VALUE, BY_BOTH)

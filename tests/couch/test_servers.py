@@ -1,4 +1,4 @@
-"""The servers that the other tests build on: start, kill, restart, two at once."""
+"""The servers that the other tests use: start, kill, restart, two at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Kind = Callable[..., CouchServer | PouchServer]
 
 @pytest.fixture(scope="module", params=["couchdb", "express-pouchdb"])
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """Each kind that is here; nothing is said of the other one."""
+    """Each kind of server that is installed."""
     if request.param == "couchdb":
         if find_couchdb() is None:
             pytest.skip("needs a real CouchDB 3; none is installed")
@@ -50,13 +50,13 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture(scope="module")
 def server(kind: Kind) -> Iterator[CouchServer | PouchServer]:
-    """One that runs; a test that ends it starts it again."""
+    """A running server; a test that ends it starts it again."""
     with kind() as server:
         yield server
 
 
 def test_killed_and_started_again(server: CouchServer | PouchServer) -> None:
-    """SIGKILL loses nothing that was answered; port, data and identity are the same afterwards."""
+    """After SIGKILL and a new start, port, data and identity are unchanged."""
     url, first, welcome = server.url, server.pid, request(server.url)
     request(url, "/mail", method="PUT")
     server.kill()
@@ -71,18 +71,18 @@ def test_killed_and_started_again(server: CouchServer | PouchServer) -> None:
 
 
 def test_stopped_and_moved(server: CouchServer | PouchServer) -> None:
-    """After a stop it starts on another port as well, with its data."""
+    """A stopped server can be started on another port, with its data."""
     request(server.url, "/moved", method="PUT")
     old = server.port
     server.stop()
-    server.stop()  # nothing to do
+    server.stop()  # does nothing
     server.move()
     assert server.port != old
     assert request(server.url, "/moved")["db_name"] == "moved"
 
 
 def test_two_at_once(kind: Kind, server: CouchServer | PouchServer) -> None:
-    """Two servers share nothing, and the one that is closed leaves nothing behind."""
+    """Two servers share no data, and a closed one leaves no folder behind."""
     request(server.url, "/ours", method="PUT")
     with kind() as other:
         assert other.folder.exists()
@@ -92,7 +92,7 @@ def test_two_at_once(kind: Kind, server: CouchServer | PouchServer) -> None:
 
 
 def test_password(server: CouchServer | PouchServer) -> None:
-    """Nobody makes a database without the admin's password, and a wrong one locks nobody out."""
+    """Without the admin's password nobody creates a database; wrong ones lock no one out."""
     for stranger in (f"http://{HOST}:{server.port}", f"http://admin:wrong@{HOST}:{server.port}"):
         for _ in range(6):
             with pytest.raises(OSError, match="401"):
@@ -101,7 +101,7 @@ def test_password(server: CouchServer | PouchServer) -> None:
 
 
 def test_paused(server: CouchServer | PouchServer) -> None:
-    """A paused server takes connections and answers nothing until it goes on."""
+    """A paused server accepts connections and answers nothing until it is resumed."""
     server.pause()
     with pytest.raises(TimeoutError):
         request(server.url, timeout=0.2)
@@ -110,7 +110,7 @@ def test_paused(server: CouchServer | PouchServer) -> None:
 
 
 def test_taken_port(kind: Kind) -> None:
-    """On a port that is taken it fails and says why."""
+    """A server on a port in use fails and says why."""
     with socket.create_server((HOST, 0)) as taken:
         server = kind(port=taken.getsockname()[1])
         try:
@@ -121,7 +121,7 @@ def test_taken_port(kind: Kind) -> None:
 
 
 def test_version(server: CouchServer | PouchServer) -> None:
-    """The version known before the start is that of the server that runs."""
+    """The version known before the start is that of the running server."""
     assert server.version.split()[1] == request(server.url)["version"]
     assert server.real == ("couchdb" in request(server.url))
 
@@ -129,7 +129,7 @@ def test_version(server: CouchServer | PouchServer) -> None:
 @pytest.mark.couchdb3
 @pytest.mark.skipif(find_couchdb() is None, reason="needs a real CouchDB 3 that is installed")
 def test_settings() -> None:
-    """Settings of a test's own are in force."""
+    """A test's own settings take effect."""
     with CouchServer(settings={"chttpd": {"require_valid_user": "true"}}) as server:
         settings = request(server.url, "/_node/_local/_config/chttpd")
         assert settings["require_valid_user"] == "true"
@@ -137,7 +137,7 @@ def test_settings() -> None:
 
 
 def test_server_of_the_run(couch_server: Couch, start_couch: Callable[[], Couch]) -> None:
-    """The run's server and one more of the same kind answer, and are what they say."""
+    """The run's server and a second one of the same kind answer, and know what they are."""
     assert couch_server.real == ("couchdb" in request(couch_server.url))
     if isinstance(couch_server, GivenCouch):
         pytest.skip("the server at the URL is alone")
@@ -147,7 +147,7 @@ def test_server_of_the_run(couch_server: Couch, start_couch: Callable[[], Couch]
 
 
 def test_skips_are_told(server: CouchServer | PouchServer, tmp_path: Path) -> None:
-    """A test marked `couchdb3` runs on the real one only, and the run says why it did not."""
+    """A test marked `couchdb3` runs on a real CouchDB only; else the run says why it did not."""
     test = tmp_path / "test_marked.py"
     test.write_text(
         "import pytest\n"
@@ -167,7 +167,7 @@ def test_skips_are_told(server: CouchServer | PouchServer, tmp_path: Path) -> No
 def test_heartbeats_can_be_swallowed(
     server: CouchServer | PouchServer, fault_proxy: Callable[[str, int], FaultProxy]
 ) -> None:
-    """Heartbeats come in the form that the proxy can leave out, row for row otherwise."""
+    """The proxy drops heartbeats and passes rows on."""
     request(server.url, "/beats", method="PUT")
     proxy = fault_proxy(HOST, server.port)
     proxy.swallow = HEARTBEAT
@@ -182,7 +182,7 @@ def test_heartbeats_can_be_swallowed(
 
 
 def test_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With nothing installed there is none; a URL where nobody answers is an error without it."""
+    """Without an installation there is no server; a URL without an answer is an error."""
     monkeypatch.setattr(couch_at_hand, "find_couchdb", lambda: None)
     for name in (couch_at_hand.COUCHDB_URL, couch_at_hand.COUCHDB_CONTAINER):
         monkeypatch.delenv(name, raising=False)
@@ -198,7 +198,7 @@ def test_choice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_given(
     server: CouchServer | PouchServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A server at the URL comes first; it is used, and never ended."""
+    """A server at the given URL is preferred, and is never ended."""
     monkeypatch.setenv(couch_at_hand.COUCHDB_URL, server.url + "/")
     at_hand = CouchAtHand.look(tmp_path)
     assert at_hand is not None
@@ -212,13 +212,13 @@ def test_given(
 
 
 def test_versions(tmp_path: Path) -> None:
-    """An installation tells its version without being started."""
+    """The version of an installation is known without starting it."""
     (tmp_path / "lib" / "couch-3.4.2").mkdir(parents=True)
     (tmp_path / "lib" / "couch_log-3.4.2").mkdir()
     assert version_of_couchdb(tmp_path / "bin" / "couchdb") == "couchdb 3.4.2"
 
 
 def test_lock_names_no_registry() -> None:
-    """The lock of the stand-in works behind any mirror."""
+    """The stand-in's lock file names no registry."""
     lock = json.loads((STANDIN / "package-lock.json").read_bytes())
     assert not any("resolved" in package for package in lock["packages"].values())

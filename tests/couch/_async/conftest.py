@@ -1,4 +1,4 @@
-"""The server, and the kinds of client over which the CouchDB patterns are tested."""
+"""The clients over which the CouchDB patterns are tested."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLIENTS = {
 
 
 class AsyncLent(AsyncBackend):
-    """A backend over a client that somebody else opened and closes."""
+    """A backend over a lent HTTP client."""
 
     def __init__(self, client: Any, namespace: str) -> None:
         self.couch = AsyncCouch(client)
@@ -40,7 +40,7 @@ class AsyncLent(AsyncBackend):
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace that nobody else uses."""
+    """A namespace of the test's own."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
@@ -93,7 +93,7 @@ async def target(
     namespace: str,
     lend: Callable[..., Any],
 ) -> AsyncIterator[AsyncCouchTarget]:
-    """A store on a namespace that nothing has been written to, over each kind of client."""
+    """A store with an empty namespace, over each kind of client."""
     kind = os.environ.get("DATAPATTERNS_COUCH_CLIENT", request.param)  # for all of the suite
     if kind == "url":
         store = AsyncCouchTarget.from_url(f"couch+{couch_server.url}", namespace=namespace)
@@ -107,7 +107,7 @@ async def target(
 
 @pytest.fixture
 async def couch(couch_server: couch_at_hand.Couch) -> AsyncIterator[AsyncCouch]:
-    """The server, over a client of its own."""
+    """A client of the server."""
     async with AsyncCouch(couch_server.url) as couch:
         yield couch
 

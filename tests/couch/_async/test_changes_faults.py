@@ -1,4 +1,4 @@
-"""The changes feed on a real CouchDB: connections that break in every way, and servers too."""
+"""The changes feed on a real CouchDB whose connections, databases and processes break."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from datapatterns.testing.faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.couchdb3
 
-PATIENCE = 30.0
+PATIENCE = 60.0  # seconds until something that should have happened counts as missing
+SOON = 10.0  # seconds: much more than stopping takes, much less than a heartbeat of 30 s
 HEARTBEAT = b"1\r\n\n\r\n"
 MakeProxy = Callable[[str, int], FaultProxy]
 
@@ -39,14 +40,14 @@ class Note(Document):
 
 
 def behind(make: MakeProxy, url: str) -> tuple[FaultProxy, str]:
-    """A proxy in front of the server at the URL, and the URL that leads through it."""
+    """Return a proxy in front of the server at the URL, and the URL that leads through it."""
     parts = urlsplit(url)
     proxy = make(str(parts.hostname), parts.port or 80)
     return proxy, f"http://{parts.username}:{parts.password}@127.0.0.1:{proxy.port}"
 
 
 class AsyncFollower:
-    """Follows a feed beside the test."""
+    """Follows a feed in another task or thread."""
 
     def __init__(self, feed: AsyncChangesFeed[Any], since: str | None = None) -> None:
         self.feed, self.since = feed, since
@@ -57,7 +58,7 @@ class AsyncFollower:
         feed.on_event(lambda name, details: self.events.append(name))
 
     async def run(self) -> None:
-        """Note what comes, until it is stopped or fails."""
+        """Record the changes until the feed is stopped or fails."""
         try:
             async with ending(self.feed.follow(self.since)) as changes:
                 async for change in changes:
@@ -67,7 +68,7 @@ class AsyncFollower:
         self.over = True
 
     async def until(self, ready: Callable[[], object]) -> None:
-        """Wait until it is so; stop the feed if that takes too long."""
+        """Wait until `ready()` is true; stop the feed and fail after PATIENCE seconds."""
         deadline = time.monotonic() + PATIENCE
         while not ready():
             if (self.over and not self.error) or time.monotonic() > deadline:
@@ -95,7 +96,7 @@ async def put(database: AsyncDatabase, *ids: str, text: str = "") -> None:
 async def test_a_reset_in_the_middle_of_a_line(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase
 ) -> None:
-    """The row is asked for again, in a batch as in the continuous feed."""
+    """A row that was cut off comes again, in a batch and in the continuous feed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     await put(database, "a", "b", "c", text="x" * 500)
     proxy.cut_reply(b"feed=normal", after=1200)
@@ -114,7 +115,7 @@ async def test_a_reset_in_the_middle_of_a_line(
 async def test_the_first_reply_under_now_is_dropped(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase
 ) -> None:
-    """The position was resolved before: what is written meanwhile is heard."""
+    """`now` is resolved before the first reply, so a change during its loss is not missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     await put(database, "before")
     proxy.lose_reply(b"/_changes")
@@ -133,9 +134,9 @@ async def test_the_first_reply_under_now_is_dropped(
 async def test_a_connection_that_dies_in_silence(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase, fault: str
 ) -> None:
-    """No heartbeat for its time and a second: it is given up for a new one."""
+    """A connection without heartbeats is replaced by a new one, and no change is missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
-    first = ["a"] if fault == "half open" else []  # it would be delivered, and end the silence
+    first = ["a"] if fault == "half open" else []  # else it would arrive and end the silence
     async with AsyncCouch(url) as couch:
         feed = AsyncChangesFeed[Any](couch, database.name, heartbeat=0.2)
         follower = AsyncFollower(feed)
@@ -157,7 +158,7 @@ async def test_a_connection_that_dies_in_silence(
 async def test_bytes_that_drip(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase
 ) -> None:
-    """One at a time, within characters too; U+2028 and U+0085 are no ends of lines."""
+    """Single bytes, parts of characters too, are put together; U+2028 does not end a line."""
     proxy, url = behind(fault_proxy, couch_server.url)
     text = "\u2028 \u2029 \x85 \x0b \x1e \r\n \N{GRINNING FACE} é 中"
     proxy.drip = (1, 0.0)
@@ -178,7 +179,7 @@ async def test_bytes_that_drip(
 async def test_nobody_listens_for_a_while(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase
 ) -> None:
-    """Refused connections pass like anything else."""
+    """Refused connections are tried again until the server listens, and no change is missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     async with AsyncCouch(url) as couch:
         follower = AsyncFollower(AsyncChangesFeed[Any](couch, database.name))
@@ -194,10 +195,10 @@ async def test_nobody_listens_for_a_while(
 
 
 @pytest.mark.parametrize("state", ["connecting", "black hole", "waiting", "paused"])
-async def test_stop_takes_no_second(
+async def test_stop_interrupts_every_wait(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase, state: str
 ) -> None:
-    """Whatever the feed waits for; and no connection is left."""
+    """`stop` ends the feed whatever it waits for, and leaves no connection."""
     proxy, url = behind(fault_proxy, couch_server.url)
     if state == "connecting":
         proxy.refuse()
@@ -216,14 +217,14 @@ async def test_stop_takes_no_second(
                     feed.pause()
                     await put(database, "a")
                 await AsyncEvent().wait(0.1)
-            assert await follower.stop() < 1.0
+            assert await follower.stop() < SOON
         assert not follower.seen
         await follower_gone(proxy)
 
 
 async def follower_gone(proxy: FaultProxy) -> None:
     """Wait until no connection is open, and no thread of ours is left."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while proxy.open or any(t.name.startswith("datapatterns") for t in threading.enumerate()):
         assert time.monotonic() < deadline
         await AsyncEvent().wait(0.01)
@@ -232,7 +233,7 @@ async def follower_gone(proxy: FaultProxy) -> None:
 async def test_a_long_pause_lets_the_connection_go(
     fault_proxy: MakeProxy, couch_server: Any, database: AsyncDatabase
 ) -> None:
-    """After a heartbeat's time; nothing that is written meanwhile is lost."""
+    """A pause longer than a heartbeat closes the connection, and no change is missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     async with AsyncCouch(url) as couch:
         feed = AsyncChangesFeed[Any](couch, database.name, heartbeat=0.3)
@@ -251,7 +252,7 @@ async def test_a_long_pause_lets_the_connection_go(
 
 
 async def test_a_deleted_database(couch: AsyncCouch, database: AsyncDatabase) -> None:
-    """NotFound, with the position that was reached; and it is not made again by who looks."""
+    """A deleted database is NotFound with the position reached, and is not created again."""
     await put(database, "a", "b")
     position = str((await database.info())["update_seq"])
     feed = AsyncChangesFeed[Any](couch, database.name)
@@ -270,13 +271,13 @@ async def test_a_deleted_database(couch: AsyncCouch, database: AsyncDatabase) ->
 async def test_a_database_deleted_and_made_again(
     couch: AsyncCouch, database: AsyncDatabase, policy: Any
 ) -> None:
-    """It is read from its beginning, or that is an error."""
+    """A database that was created again is read from its beginning, or raises NotFound."""
     await put(database, "a", "b")
     feed = AsyncChangesFeed[Any](couch, database.name, on_recreated=policy)
     follower = AsyncFollower(feed)
     async with meanwhile(follower.run):
         await follower.until(lambda: "caught_up" in follower.events)
-        feed.pause()  # so that it does not look in between
+        feed.pause()  # so that it does not see the database absent
         await until_another_second(database)
         await database.destroy()
         await database.create()
@@ -295,7 +296,7 @@ async def test_a_database_deleted_and_made_again(
 
 
 async def until_another_second(database: AsyncDatabase) -> None:
-    """CouchDB tells in seconds when a database was made."""
+    """Wait for the next second, since CouchDB gives times of creation in seconds."""
     made = int((await database.info())["instance_start_time"])
     while int(time.time()) <= made:
         await AsyncEvent().wait(0.05)
@@ -304,7 +305,7 @@ async def until_another_second(database: AsyncDatabase) -> None:
 async def test_a_selector_is_applied_by_the_server(
     couch: AsyncCouch, database: AsyncDatabase
 ) -> None:
-    """What it rejects moves the position all the same, in a batch and later."""
+    """Changes that the selector rejects move the position, in a batch and in the live feed."""
     for n in range(10):
         await database.put(f"n{n}", {"n": n})
     feed = AsyncChangesFeed[Any](couch, database.name, filter={"n": {"$gte": 7}}, heartbeat=0.1)
@@ -326,7 +327,7 @@ async def test_a_selector_is_applied_by_the_server(
 
 
 async def test_design_documents_are_passed_over(couch: AsyncCouch, database: AsyncDatabase) -> None:
-    """They are no documents of the collection, but they move the position."""
+    """Design documents are not handed out, but they move the position."""
     await put(database, "a")
     await database.put("_design/x", {"views": {}})
     feed = AsyncChangesFeed[Any](couch, database.name)
@@ -338,7 +339,7 @@ async def test_design_documents_are_passed_over(couch: AsyncCouch, database: Asy
 
 
 async def test_a_missing_database(couch: AsyncCouch, namespace: str) -> None:
-    """It is made at first use, or with `ensure=False` it is NotFound."""
+    """A missing database is created at first use, or with `ensure=False` is NotFound."""
     strict = AsyncChangesFeed[Any](couch, namespace, ensure=False)
     for call in (strict.read, strict.now, strict.lag):
         with pytest.raises(NotFound):
@@ -353,7 +354,7 @@ async def test_a_missing_database(couch: AsyncCouch, namespace: str) -> None:
 async def test_checkpoints_belong_to_their_database_and_selector(
     couch: AsyncCouch, database: AsyncDatabase
 ) -> None:
-    """One of another selector, or of a database of that name made earlier, is none."""
+    """A checkpoint of another selector, or of an earlier database, does not count."""
     await put(database, "a")
     feed = AsyncChangesFeed[Any](couch, database.name)
     position = await feed.now()
@@ -374,7 +375,7 @@ async def test_checkpoints_belong_to_their_database_and_selector(
 async def test_of_two_workers_of_one_name_the_later_goes_on(
     couch: AsyncCouch, database: AsyncDatabase
 ) -> None:
-    """The former one's next save is a Conflict, and ends its run; loading alone takes nothing."""
+    """The earlier worker's next save is a Conflict; loading alone does not take over."""
     await put(database, "a")
     one, two = (AsyncChangesFeed[Any](couch, database.name).checkpoints for _ in range(2))
     await one.save("w", "1-first")
@@ -394,7 +395,7 @@ async def test_of_two_workers_of_one_name_the_later_goes_on(
 async def test_dead_letters_are_listed_oldest_first(
     couch: AsyncCouch, database: AsyncDatabase, name: str
 ) -> None:
-    """Each position once, whatever the worker's name; and no feed hears of them."""
+    """Each position is listed once, for any worker's name, and appears in no feed."""
     feed = AsyncChangesFeed[Any](couch, database.name)
     letters = [DeadChange(f"id{n}", f"{n}-{'x' * n}", 5, "no") for n in (5, 3, 9, 1)]
     for letter in letters:
@@ -413,7 +414,7 @@ async def test_dead_letters_are_listed_oldest_first(
 async def test_documents_that_do_not_fit_are_told_by_looking(
     couch: AsyncCouch, database: AsyncDatabase
 ) -> None:
-    """A document is validated when it is looked at, each time with the same result."""
+    """A document is validated when it is read, each time with the same result."""
     await database.put("a", {"text": ["no", "text"], "_attachments": {"f": {"data": "aGk="}}})
     (change,) = await AsyncChangesFeed[Note](couch, database.name, Note).read()
     for _ in range(2):
@@ -427,7 +428,7 @@ async def test_documents_that_do_not_fit_are_told_by_looking(
 async def test_the_server_moves_to_another_port(
     start_couch: Callable[[], Any], namespace: str
 ) -> None:
-    """Killed and started again, at the same port and at another, which the function tells."""
+    """A killed server that starts again, on the same or another port, is found again."""
     server = start_couch()
     feed = AsyncChangesFeed[Any](lambda: server.url, namespace, heartbeat=2.0)
     follower = AsyncFollower(feed)

@@ -1,4 +1,4 @@
-"""Databases and design documents are made as they shall be, by however many at once."""
+"""Databases and design documents are created and updated, by any number of callers at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def design(value: object = 1, **more: Any) -> DesignDocument:
 
 
 async def test_ensure_again(couch: AsyncCouch, namespace: str) -> None:
-    """What is there as it shall be is not written again; what differs is."""
+    """A design document is written again only if it differs."""
     database = couch.database(namespace)
     await couch.ensure([namespace], {namespace: [design()]})
     first = await database.get("_design/numbers")
@@ -36,7 +36,7 @@ async def test_ensure_again(couch: AsyncCouch, namespace: str) -> None:
 
 
 async def test_fields_of_others(couch: AsyncCouch, database: AsyncDatabase) -> None:
-    """Only our fields are compared and written, whatever their order; the others stay."""
+    """Only the given fields are compared and written, in any order; other fields stay."""
     reordered = {
         "views": {"by_n": {"reduce": "_count", "map": EMIT % 1}},
         "language": "javascript",
@@ -66,7 +66,7 @@ async def test_all_that_a_design_may_hold(couch: AsyncCouch, database: AsyncData
 
 @pytest.mark.parametrize("wait_built", [False, pytest.param(True, marks=pytest.mark.couchdb3)])
 async def test_many_at_once(couch: AsyncCouch, namespace: str, wait_built: bool) -> None:
-    """Twenty who start at once with two versions all succeed, and it ends on one of them."""
+    """Twenty callers with two versions all succeed, and the database ends with one of these."""
 
     async def ensure(version: int) -> None:
         designs = {namespace: [design(version)]}
@@ -82,7 +82,7 @@ async def test_many_at_once(couch: AsyncCouch, namespace: str, wait_built: bool)
 
 @pytest.mark.couchdb3
 async def test_readers_do_not_wait(couch: AsyncCouch, database: AsyncDatabase) -> None:
-    """While a new index is built readers get whole answers of the old one, without delay."""
+    """While a new index is built, readers get complete answers from the old one, without delay."""
     await database.bulk([{"_id": str(n), "n": n} for n in range(700)])
     await couch.ensure(designs={database.name: [design(1)]}, wait_built=True)
     slow = "(function () { var i = 0; while (i < 30000) { i += 1; } return 2; }())"
@@ -124,7 +124,7 @@ async def test_readers_do_not_wait(couch: AsyncCouch, database: AsyncDatabase) -
 
 @pytest.mark.couchdb3
 async def test_left_by_a_killed_process(couch: AsyncCouch, database: AsyncDatabase) -> None:
-    """The second name that a killed process left behind is used and removed."""
+    """The second design document that a killed process left behind is used and removed."""
     aside = design().aside()
     await couch.ensure(designs={database.name: [aside]})
     await couch.ensure(designs={database.name: [design()]}, wait_built=True)
@@ -178,7 +178,7 @@ async def test_unknown_reducer(couch: AsyncCouch, database: AsyncDatabase) -> No
 async def test_malformed_arguments(
     couch: AsyncCouch, namespace: str, databases: Any, designs: Any
 ) -> None:
-    """What cannot be is InvalidArgument before anything is made."""
+    """Malformed arguments raise InvalidArgument before anything is created."""
     names = databases if isinstance(databases, str) else [namespace, *databases]
     with pytest.raises(InvalidArgument):
         await couch.ensure(names, designs)
@@ -202,20 +202,20 @@ async def test_malformed_arguments(
     ],
 )
 async def test_malformed_designs(make: Any) -> None:
-    """A design document that cannot be is InvalidArgument when it is made."""
+    """A malformed DesignDocument raises InvalidArgument when it is made."""
     with pytest.raises(InvalidArgument):
         make()
 
 
 async def test_no_database(couch: AsyncCouch, namespace: str) -> None:
-    """A database that goes away while its designs are stored is NotFound."""
+    """Storing designs in a database that does not exist raises NotFound."""
     for wait_built in (False, True):
         with pytest.raises(NotFound):
             await ensure_designs(couch.database(namespace), [design()], wait_built=wait_built)
 
 
 def scripted(*replies: Any) -> tuple[AsyncCouch, list[str]]:
-    """A server that answers so, one reply a request, and the list of what it was asked."""
+    """Return a server that gives these replies, one a request, and the list of its requests."""
     waiting, asked = list(replies), list[str]()
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -237,7 +237,7 @@ INFO = (200, {"db_name": "db"})
 
 
 async def test_creators_of_an_old_server() -> None:
-    """A 500 for creating a database, as up to 3.0 with two creators at once: looked at again."""
+    """After the 500 that two creators at once get up to 3.0, the database is read again."""
     crossed = (500, {"error": "error", "reason": "conflict"})
     couch, asked = scripted(ABSENT, crossed, INFO)
     await couch.ensure(["db"])
@@ -250,7 +250,7 @@ async def test_creators_of_an_old_server() -> None:
 
 
 async def test_lost_replies() -> None:
-    """A write whose reply is lost is looked at, and only written again if it is not there."""
+    """After a lost reply the document is read, and written again only if it is not stored."""
     lost = httpx2.ReadError("lost")
     stored = (200, {"_id": "_design/numbers", "_rev": "1-x", **design().stored()})
     couch, asked = scripted(ABSENT, lost, INFO, MISSING, lost, stored)
@@ -261,7 +261,7 @@ async def test_lost_replies() -> None:
 
 
 async def test_no_end_of_conflicts() -> None:
-    """Who never gets through gives up with a Conflict; a server that is away is Unavailable."""
+    """After a hundred conflicts ensure raises Conflict; an unreachable server is Unavailable."""
     couch, _ = scripted(INFO, *[MISSING, CONFLICT] * 100)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("datapatterns.couch._async.ensure._backoff", lambda attempt: 0.0)

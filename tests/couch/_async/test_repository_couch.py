@@ -1,4 +1,4 @@
-"""The repository on CouchDB: attachments, names, revisions of others, and who else writes."""
+"""The repository on CouchDB: attachments, names, foreign revisions, and other writers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of(database: AsyncDatabase, model: Any, *indexes: Index, **options: Any) -> 
 
 
 async def test_attachments_survive_an_update(database: AsyncDatabase) -> None:
-    """Also one through the repository that had just updated it; `replace` stores no attachments."""
+    """Attachments survive updates, also in a row; `replace` stores no attachments."""
     people = of(database, Person)
     text = {"content_type": "text/plain", "data": base64.b64encode(b"hello").decode()}
     await database.put("ann", {"name": "Ann", "age": 1, "_attachments": {"a b.txt": text}})
@@ -47,7 +47,7 @@ async def test_attachments_survive_an_update(database: AsyncDatabase) -> None:
 
 
 async def test_fields_that_begin_with_an_underscore(database: AsyncDatabase) -> None:
-    """They belong to CouchDB and are refused; below the top they are like any other."""
+    """Top-level fields that begin with an underscore are refused; nested ones are stored."""
     documents = of(database, Open)
     for name in ("_x", "_deleted", "_attachments", "_id", "_rev"):
         document = Open.model_validate({"id": "a", name: True})
@@ -61,7 +61,7 @@ async def test_fields_that_begin_with_an_underscore(database: AsyncDatabase) -> 
 
 
 async def test_strange_field_names_in_an_index(database: AsyncDatabase) -> None:
-    """A field's name is data in the map function, whatever it holds."""
+    """A field's name is data in the map function, whatever characters it has."""
     indexes = [Index(f"i{n}", f"value.{name}") for n, name in enumerate(STRANGE)]
     items = of(database, Item, *indexes)
     await items.create_many(
@@ -74,7 +74,7 @@ async def test_strange_field_names_in_an_index(database: AsyncDatabase) -> None:
 
 
 async def test_no_such_field_where_javascript_has_one(database: AsyncDatabase) -> None:
-    """What every object or text has in JavaScript is no field of a document."""
+    """Properties of JavaScript's objects and strings are not fields of a document."""
     names = ("constructor", "value.length", "value.0", "__proto__", "toString")
     items = of(database, Open, *[Index(name, name) for name in names])
     stored: list[dict[str, Any]] = [{"id": "a", "value": "text"}, {"id": "b", "value": [1]}]
@@ -86,7 +86,7 @@ async def test_no_such_field_where_javascript_has_one(database: AsyncDatabase) -
 async def test_many_programs_update_one_document(
     couch_server: couch_at_hand.Couch, database: AsyncDatabase
 ) -> None:
-    """Thirty writers over six clients all succeed, and every field is as its writer left it."""
+    """Thirty writers over six clients all succeed, and every field has its writer's value."""
     await of(database, Wide).create(Wide(id="a"))
     clients = [AsyncCouch(couch_server.url) for _ in range(6)]
     try:
@@ -105,7 +105,7 @@ async def test_many_programs_update_one_document(
 
 
 async def test_attempts_come_to_an_end(database: AsyncDatabase) -> None:
-    """An update whose document others change every time is Conflict (contention)."""
+    """An update that other writers overtake at every attempt is Conflict (contention)."""
     people = of(database, Person)
     await people.create(Person(id="ann"))
     write = people._batcher.write
@@ -123,7 +123,7 @@ async def test_attempts_come_to_an_end(database: AsyncDatabase) -> None:
 
 @pytest.mark.couchdb3
 async def test_revisions_of_other_makes(database: AsyncDatabase) -> None:
-    """A replicated revision is as good as any; an invented one never brings a document to life."""
+    """A replicated revision is accepted; an invented one never creates a document."""
     people = of(database, Person)
     await database.bulk([{"_id": "ann", "_rev": "1-abc", "age": 1}], new_edits=False)
     ann = await people.get("ann")
@@ -139,7 +139,7 @@ async def test_revisions_of_other_makes(database: AsyncDatabase) -> None:
 
 
 async def test_design_documents_are_not_listed(database: AsyncDatabase) -> None:
-    """Pages by id and counts leave them out, wherever they lie and however many there are."""
+    """Pages by id and counts leave design documents out, wherever they lie among the ids."""
     indexes = [Index(f"i{n}", "value") for n in range(7)]
     items = of(database, Item, *indexes)
     ids = ["A", "Z", "^", "a", "b", "z"]
@@ -160,7 +160,7 @@ async def test_design_documents_are_not_listed(database: AsyncDatabase) -> None:
 
 @pytest.mark.couchdb3
 async def test_keys_that_collate_as_equal(database: AsyncDatabase) -> None:
-    """They stand among each other by id, pages go through them, and they are counted as one."""
+    """Keys that are equal in Unicode order are sorted by id, paged once each, counted as one."""
     items = of(database, Item, BY_VALUE)
     values = ["ab", "a\x00b", "ab", "a\x01b", "ab", "a\x00b"]
     await items.create_many(Item(id=str(n), value=value) for n, value in enumerate(values))
@@ -177,7 +177,7 @@ async def test_keys_that_collate_as_equal(database: AsyncDatabase) -> None:
 
 @pytest.mark.couchdb3
 async def test_numbers_beyond_a_double(database: AsyncDatabase) -> None:
-    """They are found by the double that they come nearest to, and stored as they are."""
+    """Larger whole numbers are found by the nearest double, and stored exactly."""
     items = of(database, Item, BY_VALUE)
     await items.create_many([Item(id="a", value=2**53 + 1), Item(id="b", value=2**53)])
     for value in (2**53, 2**53 + 1):
@@ -188,7 +188,7 @@ async def test_numbers_beyond_a_double(database: AsyncDatabase) -> None:
 
 
 async def test_two_declarations_of_an_index(database: AsyncDatabase) -> None:
-    """Programs that declare an index differently do not undo each other's."""
+    """Two programs that declare an index differently do not overwrite each other's."""
     old = of(database, Person, Index("by", "age"))
     new = of(database, Person, Index("by", "city", "age"))
     await old.create(Person(id="ann", age=1, city="Oslo"))
@@ -203,7 +203,7 @@ async def test_two_declarations_of_an_index(database: AsyncDatabase) -> None:
 
 
 async def test_without_ensure(couch: AsyncCouch, namespace: str) -> None:
-    """Where nobody has prepared the database nothing is made, and that is NotFound."""
+    """With `ensure=False` a missing database is NotFound and is not created."""
     database = couch.database(namespace)
     people = of(database, Person, BY_AGE, ensure=False)
     for call in (people.get, people.find, people.exists, people.destroy):
@@ -223,7 +223,7 @@ async def test_without_ensure(couch: AsyncCouch, namespace: str) -> None:
 
 @pytest.mark.couchdb3
 async def test_a_partitioned_database(couch: AsyncCouch, namespace: str) -> None:
-    """Ids are `partition:id`, others are refused, and an index is over all partitions."""
+    """In a partitioned database only `partition:id` is accepted; indexes are over all."""
     database = couch.database(namespace, partitioned=True)
     people = of(database, Person, BY_AGE, partitioned=True)
     await people.create(Person(id="oslo:ann", age=1))
@@ -236,7 +236,7 @@ async def test_a_partitioned_database(couch: AsyncCouch, namespace: str) -> None
 
 
 async def test_what_others_stored_under_our_names(database: AsyncDatabase) -> None:
-    """A document whose `id` is no text does not fit; its raw fields come with its real id."""
+    """A stored field `id` that is no string is DecodeFailed; `get_raw` gives the real id."""
     people = of(database, Person)
     await database.put("ann", {"id": 5, "name": "Ann"})
     with pytest.raises(DecodeFailed):

@@ -1,4 +1,4 @@
-"""Conflicting revisions: found, read, and merged without losing any."""
+"""Conflicting revisions are found, read, and merged, and none is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text(content: bytes) -> dict[str, str]:
 
 
 async def diverge(database: AsyncDatabase, id: str, *versions: dict[str, Any]) -> None:
-    """Store these as revisions of one document, as replication from as many places would."""
+    """Store these as revisions of one document, as replication from several servers does."""
     await database.bulk(
         [{"_id": id, "_rev": f"2-{n:032x}", **version} for n, version in enumerate(versions)],
         new_edits=False,
@@ -42,12 +42,12 @@ def of(database: AsyncDatabase, merge: Any = oldest) -> AsyncConflictResolver[Pe
 
 
 async def open_revisions(database: AsyncDatabase, id: str) -> int:
-    """How many there are."""
+    """Return how many open revisions the document has."""
     return 1 + len((await database.get(id, conflicts=True)).get("_conflicts", []))
 
 
 async def test_rivals_become_one(database: AsyncDatabase) -> None:
-    """The merged document is what all read; fields and attachments of any revision are in it."""
+    """The merged document has fields and attachments of all revisions, and no rivals are left."""
     versions = (
         {"name": "a", "age": 1, "shoe": 4, "_attachments": {"a": text(b"a"), "b": text(b"old")}},
         {"name": "b", "age": 9, "hat": 5, "shoe": 6, "_attachments": {"c": text(b"c")}},
@@ -67,7 +67,7 @@ async def test_rivals_become_one(database: AsyncDatabase) -> None:
 
 
 async def test_all_that_have_rivals(database: AsyncDatabase) -> None:
-    """They are found by pages, and resolved; the others are left as they are."""
+    """Documents with rivals are found in pages and resolved; other documents stay unchanged."""
     resolver = of(database)
     assert await resolver.resolve_all() == 0
     await database.put("plain", {"name": "x"})
@@ -83,7 +83,7 @@ async def test_all_that_have_rivals(database: AsyncDatabase) -> None:
 
 
 async def test_many_resolvers_at_once(database: AsyncDatabase) -> None:
-    """Several of them beside writers end with one revision, which has everything."""
+    """Several resolvers beside writers end with one revision that has all values."""
     await diverge(database, "ann", *[{"name": str(n), "age": n} for n in range(6)])
 
     async def act(n: int) -> Any:
@@ -104,7 +104,7 @@ async def test_many_resolvers_at_once(database: AsyncDatabase) -> None:
 async def test_a_crash_in_between_loses_nothing(
     database: AsyncDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ended after the merged document was written, the rivals are there to be merged again."""
+    """After a crash between the write and the deletions, the rivals are merged the next time."""
     await diverge(database, "ann", {"name": "a"}, {"name": "b"}, {"name": "c"})
     resolver = of(database)
 
@@ -121,7 +121,7 @@ async def test_a_crash_in_between_loses_nothing(
 
 
 async def test_what_cannot_be_resolved(database: AsyncDatabase) -> None:
-    """Nothing there, a revision that does not fit, a merge that fails: nothing is changed."""
+    """An absent document, a bad revision or a failing merge raises and changes nothing."""
     with pytest.raises(NotFound):
         await of(database).resolve("nobody")
     await diverge(database, "ann", {"age": 1}, {"age": "x"})

@@ -49,7 +49,7 @@ async def keyed(couch: AsyncCouch, database: AsyncDatabase) -> AsyncDatabase:
 
 
 async def fill(database: AsyncDatabase, *documents: dict[str, Any]) -> None:
-    """Store them."""
+    """Store documents under ids in their order."""
     named = [{"_id": f"doc {at:03}", **document} for at, document in enumerate(documents)]
     assert all(isinstance(rev, str) for rev in await database.bulk(named))
 
@@ -57,7 +57,7 @@ async def fill(database: AsyncDatabase, *documents: dict[str, Any]) -> None:
 async def pages(
     database: AsyncDatabase, view: str, *, back: bool = False, **options: Any
 ) -> list[Page[Row]]:
-    """All pages in order; `back`: as found from the last one on."""
+    """Return all pages in order, read forwards, or with `back` from the last one backwards."""
     found = [await database.view("keys", view, **options)]
     while found[-1].next is not None:
         assert len(found) < ENDLESS
@@ -72,12 +72,12 @@ async def pages(
 
 
 def flat(pages: list[Page[Row]]) -> list[Row]:
-    """Their rows."""
+    """Return the rows of the pages."""
     return [row for page in pages for row in page]
 
 
 async def check_pages(database: AsyncDatabase, view: str, limits: list[int]) -> None:
-    """Pages of these sizes give what one query does, forwards, backwards and descending."""
+    """Check that pages of these sizes give the rows of one query, in every direction."""
     for descending in (False, True):
         every = await database.rows("keys", view, Query(descending=descending))
         assert every
@@ -90,32 +90,32 @@ async def check_pages(database: AsyncDatabase, view: str, limits: list[int]) -> 
 
 
 async def test_hostile_keys(keyed: AsyncDatabase) -> None:
-    """Every kind of key, twice each, comes once and in order, in pages of any size."""
+    """Rows of every kind of key, two each, come once and in order, in pages of any size."""
     await fill(keyed, *[{"key": key, "n": n} for n in range(2) for key in HOSTILE])
     await check_pages(keyed, "by_key", [5, 63, 64, 65])
 
 
 async def test_one_document_with_all_keys(keyed: AsyncDatabase) -> None:
-    """Keys that one document emits, of which some are equal in Unicode order, come once each."""
+    """All rows of one document come once, also with keys that are equal in Unicode order."""
     await fill(keyed, {"keys": HOSTILE}, {"keys": HOSTILE[8:16] * 2}, {"keys": ["a"] * 5})
     await check_pages(keyed, "every", [2, 5])
 
 
 async def test_equal_keys(keyed: AsyncDatabase) -> None:
-    """Equal keys come once for each document, be they null or anything else."""
+    """Equal keys, null too, come once for each document."""
     await fill(keyed, *[{"key": "same", "n": n} for n in range(9)])
     await check_pages(keyed, "by_key", [2, 9])
     await check_pages(keyed, "null", [4, 10])
 
 
 async def test_one_document_with_one_key(keyed: AsyncDatabase) -> None:
-    """A document that emits a key many times, more often than a page is long, loses none."""
+    """No row is lost of a document that emits one key more often than a page is long."""
     await fill(keyed, {"keys": [1]}, {"keys": [1] * 25 + [2] * 3}, {"keys": [1, 2] * 3})
     await check_pages(keyed, "every", [3, 10, 100])
 
 
 async def test_changes_between_pages(keyed: AsyncDatabase) -> None:
-    """What comes and goes elsewhere moves nothing, not even where the cursor points."""
+    """Inserted and removed rows do not move the others, not even next to the cursor."""
     await fill(keyed, *[{"key": key, "n": 0} for key in range(10)])
     first = await keyed.view("keys", "by_key", limit=3)
     for id in ("doc 001", "doc 003"):  # a row that was read, and the one that the cursor is at
@@ -131,7 +131,7 @@ async def test_changes_between_pages(keyed: AsyncDatabase) -> None:
 
 
 async def test_emptied_page(keyed: AsyncDatabase) -> None:
-    """A page whose rows are gone has the way back that led to it."""
+    """A page whose rows were removed has the cursor that leads back."""
     await fill(keyed, *[{"key": key, "n": 0} for key in range(3)])
     first = await keyed.view("keys", "by_key", limit=2)
     await keyed.delete("doc 002", str((await keyed.get("doc 002"))["_rev"]))
@@ -157,7 +157,7 @@ async def test_emptied_page(keyed: AsyncDatabase) -> None:
     ],
 )
 async def test_ranges(keyed: AsyncDatabase, options: dict[str, Any], found: list[int]) -> None:
-    """The start is in and the end is out, in the direction of reading, on every page."""
+    """The start is included and the end excluded, in the direction of reading, on every page."""
     await fill(keyed, *[{"key": key, "n": 0} for key in range(5)])
     for limit in (1, 2, 9):
         for back in (False, True):
@@ -183,7 +183,7 @@ async def test_prefixes(keyed: AsyncDatabase) -> None:
 async def test_cost_of_a_page(
     keyed: AsyncDatabase, lend: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page at any depth is one request, which skips nothing and asks for two rows too many."""
+    """A page at any depth is one request without `skip`, for at most two rows more."""
     await fill(keyed, *[{"key": n % 3, "n": n} for n in range(60)])
     bodies: list[dict[str, Any]] = []
     read = AsyncCouch.read
@@ -203,7 +203,7 @@ async def test_cost_of_a_page(
 
 
 async def test_rows_of_many_kinds(keyed: AsyncDatabase) -> None:
-    """Keys, several queries at once, documents, reduced rows and groups come as asked for."""
+    """Keys, several queries at once, documents, reduced rows and groups are as asked for."""
     await fill(keyed, *[{"key": [n % 2, n], "n": n} for n in range(4)], {"key": None, "n": 9})
     null = [Row(None, "doc 004", 9)]
     assert await keyed.rows("keys", "by_key", Query(keys=[None])) == null
@@ -233,7 +233,7 @@ async def test_rows_of_many_kinds(keyed: AsyncDatabase) -> None:
 
 
 async def test_strange_names(couch: AsyncCouch, keyed: AsyncDatabase) -> None:
-    """Names of designs and views hold anything, and reach nothing but what they name."""
+    """Names of designs and views may have any characters, and lead nowhere else."""
     await fill(keyed, {"key": 1, "n": 2})
     name = next(name for name in DESIGN.views if name.startswith("name"))
     assert (await keyed.view("keys", name)).items == [Row(1, "doc 000", 2)]
@@ -269,7 +269,7 @@ async def test_nothing_there(couch: AsyncCouch, keyed: AsyncDatabase) -> None:
     ],
 )  # fmt: skip
 async def test_malformed_arguments(keyed: AsyncDatabase, options: dict[str, Any]) -> None:
-    """What makes no query is InvalidArgument."""
+    """Malformed arguments of a view are InvalidArgument."""
     with pytest.raises(InvalidArgument):
         await keyed.view("keys", "by_key", **options)
 
@@ -278,7 +278,7 @@ async def test_malformed_arguments(keyed: AsyncDatabase, options: dict[str, Any]
     {"keys": [1], "start": 1}, {"keys": "ab"}, {"limit": -1}, {"limit": True}, {"keys": [{1}]},
 ])  # fmt: skip
 async def test_malformed_queries(keyed: AsyncDatabase, query: dict[str, Any]) -> None:
-    """What makes no query is InvalidArgument here as well."""
+    """A malformed Query is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         await keyed.rows("keys", "by_key", Query(**query))
 
@@ -319,7 +319,7 @@ async def test_cursors_of_others(couch: AsyncCouch, keyed: AsyncDatabase) -> Non
 async def test_cursor_outlives_a_change_of_the_design(
     couch: AsyncCouch, keyed: AsyncDatabase
 ) -> None:
-    """A cursor is a place in the order of keys: another index of the same keys goes on there."""
+    """A cursor is a position in the order of keys, so it is valid in another index of these."""
     await fill(keyed, *[{"key": n, "n": n} for n in range(4)])
     page = await keyed.view("keys", "by_key", limit=2)
     changed = DesignDocument("keys", {"by_key": View(BY_KEY + " // changed")})
@@ -329,7 +329,7 @@ async def test_cursor_outlives_a_change_of_the_design(
 
 
 def scripted(*replies: tuple[int, Any]) -> AsyncDatabase:
-    """A database on a server that answers so, one reply a request."""
+    """Return a database on a server that gives these replies, one a request."""
     waiting = list(replies)
 
     def answer(request: httpx2.Request) -> httpx2.Response:
@@ -342,7 +342,7 @@ def scripted(*replies: tuple[int, Any]) -> AsyncDatabase:
 
 
 async def test_design_replaced_while_waiting() -> None:
-    """A query that the server gives up because the design document changed is sent again."""
+    """A query is sent again after the server gave it up because the design changed."""
     gone = {"error": "not_found", "reason": "Design document was updated or deleted"}
     row = {"key": 1, "id": "x", "value": 2}
     database = scripted((404, gone), (404, gone), (200, {"rows": [row]}))
@@ -356,6 +356,6 @@ async def test_design_replaced_while_waiting() -> None:
               {"rows": [{"id": "x", "value": 1}]}, {"rows": [{"key": 1, "value": 1}]}]
 )  # fmt: skip
 async def test_strange_answers(reply: Any) -> None:
-    """An answer that is no view's is BadGateway."""
+    """An answer that no view gives is BadGateway."""
     with pytest.raises(BadGateway):
         await scripted((200, reply)).view("d", "v")

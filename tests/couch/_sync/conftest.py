@@ -1,5 +1,5 @@
 # Generated from tests/couch/_async/conftest.py by scripts/unasync.py; do not edit.
-"""The server, and the kinds of client over which the CouchDB patterns are tested."""
+"""The clients over which the CouchDB patterns are tested."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CLIENTS = {
 
 
 class Lent(Backend):
-    """A backend over a client that somebody else opened and closes."""
+    """A backend over a lent HTTP client."""
 
     def __init__(self, client: Any, namespace: str) -> None:
         self.couch = Couch(client)
@@ -41,7 +41,7 @@ class Lent(Backend):
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace that nobody else uses."""
+    """A namespace of the test's own."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
@@ -92,7 +92,7 @@ def target(
     namespace: str,
     lend: Callable[..., Any],
 ) -> Iterator[CouchTarget]:
-    """A store on a namespace that nothing has been written to, over each kind of client."""
+    """A store with an empty namespace, over each kind of client."""
     kind = os.environ.get("DATAPATTERNS_COUCH_CLIENT", request.param)  # for all of the suite
     if kind == "url":
         store = CouchTarget.from_url(f"couch+{couch_server.url}", namespace=namespace)
@@ -106,7 +106,7 @@ def target(
 
 @pytest.fixture
 def couch(couch_server: couch_at_hand.Couch) -> Iterator[Couch]:
-    """The server, over a client of its own."""
+    """A client of the server."""
     with Couch(couch_server.url) as couch:
         yield couch
 

@@ -1,5 +1,5 @@
 # Generated from tests/couch/_async/test_changes_faults.py by scripts/unasync.py; do not edit.
-"""The changes feed on a real CouchDB: connections that break in every way, and servers too."""
+"""The changes feed on a real CouchDB whose connections, databases and processes break."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from datapatterns.testing.faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.couchdb3
 
-PATIENCE = 30.0
+PATIENCE = 60.0  # seconds until something that should have happened counts as missing
+SOON = 10.0  # seconds: much more than stopping takes, much less than a heartbeat of 30 s
 HEARTBEAT = b"1\r\n\n\r\n"
 MakeProxy = Callable[[str, int], FaultProxy]
 
@@ -40,14 +41,14 @@ class Note(Document):
 
 
 def behind(make: MakeProxy, url: str) -> tuple[FaultProxy, str]:
-    """A proxy in front of the server at the URL, and the URL that leads through it."""
+    """Return a proxy in front of the server at the URL, and the URL that leads through it."""
     parts = urlsplit(url)
     proxy = make(str(parts.hostname), parts.port or 80)
     return proxy, f"http://{parts.username}:{parts.password}@127.0.0.1:{proxy.port}"
 
 
 class Follower:
-    """Follows a feed beside the test."""
+    """Follows a feed in another task or thread."""
 
     def __init__(self, feed: ChangesFeed[Any], since: str | None = None) -> None:
         self.feed, self.since = feed, since
@@ -58,7 +59,7 @@ class Follower:
         feed.on_event(lambda name, details: self.events.append(name))
 
     def run(self) -> None:
-        """Note what comes, until it is stopped or fails."""
+        """Record the changes until the feed is stopped or fails."""
         try:
             with ending(self.feed.follow(self.since)) as changes:
                 for change in changes:
@@ -68,7 +69,7 @@ class Follower:
         self.over = True
 
     def until(self, ready: Callable[[], object]) -> None:
-        """Wait until it is so; stop the feed if that takes too long."""
+        """Wait until `ready()` is true; stop the feed and fail after PATIENCE seconds."""
         deadline = time.monotonic() + PATIENCE
         while not ready():
             if (self.over and not self.error) or time.monotonic() > deadline:
@@ -96,7 +97,7 @@ def put(database: Database, *ids: str, text: str = "") -> None:
 def test_a_reset_in_the_middle_of_a_line(
     fault_proxy: MakeProxy, couch_server: Any, database: Database
 ) -> None:
-    """The row is asked for again, in a batch as in the continuous feed."""
+    """A row that was cut off comes again, in a batch and in the continuous feed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     put(database, "a", "b", "c", text="x" * 500)
     proxy.cut_reply(b"feed=normal", after=1200)
@@ -115,7 +116,7 @@ def test_a_reset_in_the_middle_of_a_line(
 def test_the_first_reply_under_now_is_dropped(
     fault_proxy: MakeProxy, couch_server: Any, database: Database
 ) -> None:
-    """The position was resolved before: what is written meanwhile is heard."""
+    """`now` is resolved before the first reply, so a change during its loss is not missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     put(database, "before")
     proxy.lose_reply(b"/_changes")
@@ -134,9 +135,9 @@ def test_the_first_reply_under_now_is_dropped(
 def test_a_connection_that_dies_in_silence(
     fault_proxy: MakeProxy, couch_server: Any, database: Database, fault: str
 ) -> None:
-    """No heartbeat for its time and a second: it is given up for a new one."""
+    """A connection without heartbeats is replaced by a new one, and no change is missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
-    first = ["a"] if fault == "half open" else []  # it would be delivered, and end the silence
+    first = ["a"] if fault == "half open" else []  # else it would arrive and end the silence
     with Couch(url) as couch:
         feed = ChangesFeed[Any](couch, database.name, heartbeat=0.2)
         follower = Follower(feed)
@@ -156,7 +157,7 @@ def test_a_connection_that_dies_in_silence(
 
 
 def test_bytes_that_drip(fault_proxy: MakeProxy, couch_server: Any, database: Database) -> None:
-    """One at a time, within characters too; U+2028 and U+0085 are no ends of lines."""
+    """Single bytes, parts of characters too, are put together; U+2028 does not end a line."""
     proxy, url = behind(fault_proxy, couch_server.url)
     text = "\u2028 \u2029 \x85 \x0b \x1e \r\n \N{GRINNING FACE} é 中"
     proxy.drip = (1, 0.0)
@@ -177,7 +178,7 @@ def test_bytes_that_drip(fault_proxy: MakeProxy, couch_server: Any, database: Da
 def test_nobody_listens_for_a_while(
     fault_proxy: MakeProxy, couch_server: Any, database: Database
 ) -> None:
-    """Refused connections pass like anything else."""
+    """Refused connections are tried again until the server listens, and no change is missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     with Couch(url) as couch:
         follower = Follower(ChangesFeed[Any](couch, database.name))
@@ -193,10 +194,10 @@ def test_nobody_listens_for_a_while(
 
 
 @pytest.mark.parametrize("state", ["connecting", "black hole", "waiting", "paused"])
-def test_stop_takes_no_second(
+def test_stop_interrupts_every_wait(
     fault_proxy: MakeProxy, couch_server: Any, database: Database, state: str
 ) -> None:
-    """Whatever the feed waits for; and no connection is left."""
+    """`stop` ends the feed whatever it waits for, and leaves no connection."""
     proxy, url = behind(fault_proxy, couch_server.url)
     if state == "connecting":
         proxy.refuse()
@@ -215,14 +216,14 @@ def test_stop_takes_no_second(
                     feed.pause()
                     put(database, "a")
                 Event().wait(0.1)
-            assert follower.stop() < 1.0
+            assert follower.stop() < SOON
         assert not follower.seen
         follower_gone(proxy)
 
 
 def follower_gone(proxy: FaultProxy) -> None:
     """Wait until no connection is open, and no thread of ours is left."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while proxy.open or any(t.name.startswith("datapatterns") for t in threading.enumerate()):
         assert time.monotonic() < deadline
         Event().wait(0.01)
@@ -231,7 +232,7 @@ def follower_gone(proxy: FaultProxy) -> None:
 def test_a_long_pause_lets_the_connection_go(
     fault_proxy: MakeProxy, couch_server: Any, database: Database
 ) -> None:
-    """After a heartbeat's time; nothing that is written meanwhile is lost."""
+    """A pause longer than a heartbeat closes the connection, and no change is missed."""
     proxy, url = behind(fault_proxy, couch_server.url)
     with Couch(url) as couch:
         feed = ChangesFeed[Any](couch, database.name, heartbeat=0.3)
@@ -250,7 +251,7 @@ def test_a_long_pause_lets_the_connection_go(
 
 
 def test_a_deleted_database(couch: Couch, database: Database) -> None:
-    """NotFound, with the position that was reached; and it is not made again by who looks."""
+    """A deleted database is NotFound with the position reached, and is not created again."""
     put(database, "a", "b")
     position = str((database.info())["update_seq"])
     feed = ChangesFeed[Any](couch, database.name)
@@ -267,13 +268,13 @@ def test_a_deleted_database(couch: Couch, database: Database) -> None:
 
 @pytest.mark.parametrize("policy", ["restart", "fail"])
 def test_a_database_deleted_and_made_again(couch: Couch, database: Database, policy: Any) -> None:
-    """It is read from its beginning, or that is an error."""
+    """A database that was created again is read from its beginning, or raises NotFound."""
     put(database, "a", "b")
     feed = ChangesFeed[Any](couch, database.name, on_recreated=policy)
     follower = Follower(feed)
     with meanwhile(follower.run):
         follower.until(lambda: "caught_up" in follower.events)
-        feed.pause()  # so that it does not look in between
+        feed.pause()  # so that it does not see the database absent
         until_another_second(database)
         database.destroy()
         database.create()
@@ -292,14 +293,14 @@ def test_a_database_deleted_and_made_again(couch: Couch, database: Database, pol
 
 
 def until_another_second(database: Database) -> None:
-    """CouchDB tells in seconds when a database was made."""
+    """Wait for the next second, since CouchDB gives times of creation in seconds."""
     made = int((database.info())["instance_start_time"])
     while int(time.time()) <= made:
         Event().wait(0.05)
 
 
 def test_a_selector_is_applied_by_the_server(couch: Couch, database: Database) -> None:
-    """What it rejects moves the position all the same, in a batch and later."""
+    """Changes that the selector rejects move the position, in a batch and in the live feed."""
     for n in range(10):
         database.put(f"n{n}", {"n": n})
     feed = ChangesFeed[Any](couch, database.name, filter={"n": {"$gte": 7}}, heartbeat=0.1)
@@ -321,7 +322,7 @@ def test_a_selector_is_applied_by_the_server(couch: Couch, database: Database) -
 
 
 def test_design_documents_are_passed_over(couch: Couch, database: Database) -> None:
-    """They are no documents of the collection, but they move the position."""
+    """Design documents are not handed out, but they move the position."""
     put(database, "a")
     database.put("_design/x", {"views": {}})
     feed = ChangesFeed[Any](couch, database.name)
@@ -333,7 +334,7 @@ def test_design_documents_are_passed_over(couch: Couch, database: Database) -> N
 
 
 def test_a_missing_database(couch: Couch, namespace: str) -> None:
-    """It is made at first use, or with `ensure=False` it is NotFound."""
+    """A missing database is created at first use, or with `ensure=False` is NotFound."""
     strict = ChangesFeed[Any](couch, namespace, ensure=False)
     for call in (strict.read, strict.now, strict.lag):
         with pytest.raises(NotFound):
@@ -348,7 +349,7 @@ def test_a_missing_database(couch: Couch, namespace: str) -> None:
 def test_checkpoints_belong_to_their_database_and_selector(
     couch: Couch, database: Database
 ) -> None:
-    """One of another selector, or of a database of that name made earlier, is none."""
+    """A checkpoint of another selector, or of an earlier database, does not count."""
     put(database, "a")
     feed = ChangesFeed[Any](couch, database.name)
     position = feed.now()
@@ -367,7 +368,7 @@ def test_checkpoints_belong_to_their_database_and_selector(
 
 
 def test_of_two_workers_of_one_name_the_later_goes_on(couch: Couch, database: Database) -> None:
-    """The former one's next save is a Conflict, and ends its run; loading alone takes nothing."""
+    """The earlier worker's next save is a Conflict; loading alone does not take over."""
     put(database, "a")
     one, two = (ChangesFeed[Any](couch, database.name).checkpoints for _ in range(2))
     one.save("w", "1-first")
@@ -385,7 +386,7 @@ def test_of_two_workers_of_one_name_the_later_goes_on(couch: Couch, database: Da
 
 @pytest.mark.parametrize("name", ["w", "w#1/2", "../x", "a b+c%2B", "é\u2028!", "_x", "x" * 2000])
 def test_dead_letters_are_listed_oldest_first(couch: Couch, database: Database, name: str) -> None:
-    """Each position once, whatever the worker's name; and no feed hears of them."""
+    """Each position is listed once, for any worker's name, and appears in no feed."""
     feed = ChangesFeed[Any](couch, database.name)
     letters = [DeadChange(f"id{n}", f"{n}-{'x' * n}", 5, "no") for n in (5, 3, 9, 1)]
     for letter in letters:
@@ -402,7 +403,7 @@ def test_dead_letters_are_listed_oldest_first(couch: Couch, database: Database, 
 
 
 def test_documents_that_do_not_fit_are_told_by_looking(couch: Couch, database: Database) -> None:
-    """A document is validated when it is looked at, each time with the same result."""
+    """A document is validated when it is read, each time with the same result."""
     database.put("a", {"text": ["no", "text"], "_attachments": {"f": {"data": "aGk="}}})
     (change,) = ChangesFeed[Note](couch, database.name, Note).read()
     for _ in range(2):
@@ -414,7 +415,7 @@ def test_documents_that_do_not_fit_are_told_by_looking(couch: Couch, database: D
 
 
 def test_the_server_moves_to_another_port(start_couch: Callable[[], Any], namespace: str) -> None:
-    """Killed and started again, at the same port and at another, which the function tells."""
+    """A killed server that starts again, on the same or another port, is found again."""
     server = start_couch()
     feed = ChangesFeed[Any](lambda: server.url, namespace, heartbeat=2.0)
     follower = Follower(feed)

@@ -1,5 +1,5 @@
 # Generated from tests/couch/_async/test_repository_couch.py by scripts/unasync.py; do not edit.
-"""The repository on CouchDB: attachments, names, revisions of others, and who else writes."""
+"""The repository on CouchDB: attachments, names, foreign revisions, and other writers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of(database: Database, model: Any, *indexes: Index, **options: Any) -> Any:
 
 
 def test_attachments_survive_an_update(database: Database) -> None:
-    """Also one through the repository that had just updated it; `replace` stores no attachments."""
+    """Attachments survive updates, also in a row; `replace` stores no attachments."""
     people = of(database, Person)
     text = {"content_type": "text/plain", "data": base64.b64encode(b"hello").decode()}
     database.put("ann", {"name": "Ann", "age": 1, "_attachments": {"a b.txt": text}})
@@ -48,7 +48,7 @@ def test_attachments_survive_an_update(database: Database) -> None:
 
 
 def test_fields_that_begin_with_an_underscore(database: Database) -> None:
-    """They belong to CouchDB and are refused; below the top they are like any other."""
+    """Top-level fields that begin with an underscore are refused; nested ones are stored."""
     documents = of(database, Open)
     for name in ("_x", "_deleted", "_attachments", "_id", "_rev"):
         document = Open.model_validate({"id": "a", name: True})
@@ -62,7 +62,7 @@ def test_fields_that_begin_with_an_underscore(database: Database) -> None:
 
 
 def test_strange_field_names_in_an_index(database: Database) -> None:
-    """A field's name is data in the map function, whatever it holds."""
+    """A field's name is data in the map function, whatever characters it has."""
     indexes = [Index(f"i{n}", f"value.{name}") for n, name in enumerate(STRANGE)]
     items = of(database, Item, *indexes)
     items.create_many(
@@ -75,7 +75,7 @@ def test_strange_field_names_in_an_index(database: Database) -> None:
 
 
 def test_no_such_field_where_javascript_has_one(database: Database) -> None:
-    """What every object or text has in JavaScript is no field of a document."""
+    """Properties of JavaScript's objects and strings are not fields of a document."""
     names = ("constructor", "value.length", "value.0", "__proto__", "toString")
     items = of(database, Open, *[Index(name, name) for name in names])
     stored: list[dict[str, Any]] = [{"id": "a", "value": "text"}, {"id": "b", "value": [1]}]
@@ -87,7 +87,7 @@ def test_no_such_field_where_javascript_has_one(database: Database) -> None:
 def test_many_programs_update_one_document(
     couch_server: couch_at_hand.Couch, database: Database
 ) -> None:
-    """Thirty writers over six clients all succeed, and every field is as its writer left it."""
+    """Thirty writers over six clients all succeed, and every field has its writer's value."""
     of(database, Wide).create(Wide(id="a"))
     clients = [Couch(couch_server.url) for _ in range(6)]
     try:
@@ -106,7 +106,7 @@ def test_many_programs_update_one_document(
 
 
 def test_attempts_come_to_an_end(database: Database) -> None:
-    """An update whose document others change every time is Conflict (contention)."""
+    """An update that other writers overtake at every attempt is Conflict (contention)."""
     people = of(database, Person)
     people.create(Person(id="ann"))
     write = people._batcher.write
@@ -124,7 +124,7 @@ def test_attempts_come_to_an_end(database: Database) -> None:
 
 @pytest.mark.couchdb3
 def test_revisions_of_other_makes(database: Database) -> None:
-    """A replicated revision is as good as any; an invented one never brings a document to life."""
+    """A replicated revision is accepted; an invented one never creates a document."""
     people = of(database, Person)
     database.bulk([{"_id": "ann", "_rev": "1-abc", "age": 1}], new_edits=False)
     ann = people.get("ann")
@@ -140,7 +140,7 @@ def test_revisions_of_other_makes(database: Database) -> None:
 
 
 def test_design_documents_are_not_listed(database: Database) -> None:
-    """Pages by id and counts leave them out, wherever they lie and however many there are."""
+    """Pages by id and counts leave design documents out, wherever they lie among the ids."""
     indexes = [Index(f"i{n}", "value") for n in range(7)]
     items = of(database, Item, *indexes)
     ids = ["A", "Z", "^", "a", "b", "z"]
@@ -161,7 +161,7 @@ def test_design_documents_are_not_listed(database: Database) -> None:
 
 @pytest.mark.couchdb3
 def test_keys_that_collate_as_equal(database: Database) -> None:
-    """They stand among each other by id, pages go through them, and they are counted as one."""
+    """Keys that are equal in Unicode order are sorted by id, paged once each, counted as one."""
     items = of(database, Item, BY_VALUE)
     values = ["ab", "a\x00b", "ab", "a\x01b", "ab", "a\x00b"]
     items.create_many(Item(id=str(n), value=value) for n, value in enumerate(values))
@@ -178,7 +178,7 @@ def test_keys_that_collate_as_equal(database: Database) -> None:
 
 @pytest.mark.couchdb3
 def test_numbers_beyond_a_double(database: Database) -> None:
-    """They are found by the double that they come nearest to, and stored as they are."""
+    """Larger whole numbers are found by the nearest double, and stored exactly."""
     items = of(database, Item, BY_VALUE)
     items.create_many([Item(id="a", value=2**53 + 1), Item(id="b", value=2**53)])
     for value in (2**53, 2**53 + 1):
@@ -189,7 +189,7 @@ def test_numbers_beyond_a_double(database: Database) -> None:
 
 
 def test_two_declarations_of_an_index(database: Database) -> None:
-    """Programs that declare an index differently do not undo each other's."""
+    """Two programs that declare an index differently do not overwrite each other's."""
     old = of(database, Person, Index("by", "age"))
     new = of(database, Person, Index("by", "city", "age"))
     old.create(Person(id="ann", age=1, city="Oslo"))
@@ -204,7 +204,7 @@ def test_two_declarations_of_an_index(database: Database) -> None:
 
 
 def test_without_ensure(couch: Couch, namespace: str) -> None:
-    """Where nobody has prepared the database nothing is made, and that is NotFound."""
+    """With `ensure=False` a missing database is NotFound and is not created."""
     database = couch.database(namespace)
     people = of(database, Person, BY_AGE, ensure=False)
     for call in (people.get, people.find, people.exists, people.destroy):
@@ -224,7 +224,7 @@ def test_without_ensure(couch: Couch, namespace: str) -> None:
 
 @pytest.mark.couchdb3
 def test_a_partitioned_database(couch: Couch, namespace: str) -> None:
-    """Ids are `partition:id`, others are refused, and an index is over all partitions."""
+    """In a partitioned database only `partition:id` is accepted; indexes are over all."""
     database = couch.database(namespace, partitioned=True)
     people = of(database, Person, BY_AGE, partitioned=True)
     people.create(Person(id="oslo:ann", age=1))
@@ -237,7 +237,7 @@ def test_a_partitioned_database(couch: Couch, namespace: str) -> None:
 
 
 def test_what_others_stored_under_our_names(database: Database) -> None:
-    """A document whose `id` is no text does not fit; its raw fields come with its real id."""
+    """A stored field `id` that is no string is DecodeFailed; `get_raw` gives the real id."""
     people = of(database, Person)
     database.put("ann", {"id": 5, "name": "Ann"})
     with pytest.raises(DecodeFailed):

@@ -1,5 +1,5 @@
 # Generated from tests/couch/_async/test_repository_losses.py by scripts/unasync.py; do not edit.
-"""Replies that get lost, are cut short, or come from somebody else."""
+"""Replies that are lost, cut short, or not from a CouchDB."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from datapatterns.testing.servers.redis import HOST, free_port
 
 Proxy = Callable[[str, int], FaultProxy]
 
-# What is called, what its request begins with, and the age that is stored once it has gone through.
+# By name: the call, what its request begins with, and the age that it stores.
 CALLS: dict[str, tuple[Callable[[Any, Any], Any], bytes, int | None]] = {
     "create": (lambda people, _: people.create(Person(id="new", age=5)), b"PUT ", 5),
     "replace": (lambda people, ann: people.replace(ann.model_copy(update={"age": 5})), b"PUT ", 5),
@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Callable[[Any, Any], Any], bytes, int | None]] = {
 
 
 def through(proxy: FaultProxy, url: str, **options: Any) -> Couch:
-    """Return the server as it is seen through the proxy."""
+    """Return a client that reaches the server through the proxy."""
     parts = urlsplit(url)
     return Couch(f"http://{parts.username}:{parts.password}@{HOST}:{proxy.port}", **options)
 
@@ -54,10 +54,11 @@ def test_a_lost_reply_is_an_unknown_outcome(
     call: str,
     silent: bool,
 ) -> None:
-    """It took effect once, it is not sent again, and nobody else is blamed for it."""
+    """A write whose reply is lost is OutcomeUnknown, took effect once and is not sent again."""
     work, request, expected = CALLS[call]
     proxy = fault_proxy(HOST, urlsplit(couch_server.url).port or 0)
-    with through(proxy, couch_server.url, timeout=2.0) as couch:
+    timeout = 4.0 if silent else 30.0  # seconds: a silent loss is noticed after all of it
+    with through(proxy, couch_server.url, timeout=timeout) as couch:
         people = Repository(couch, database.name, Person, ensure=False)
         ann = people.create(Person(id="ann", age=1))
         proxy.lose_reply(to=request, silent=silent)
@@ -74,7 +75,7 @@ def test_a_lost_reply_is_an_unknown_outcome(
 def test_lost_replies_to_many(
     couch_server: couch_at_hand.Couch, database: Database, fault_proxy: Proxy
 ) -> None:
-    """Each document of the request in question has this outcome, those of others have theirs."""
+    """Only the documents of the request whose reply was lost are OutcomeUnknown."""
     proxy = fault_proxy(HOST, urlsplit(couch_server.url).port or 0)
     with through(proxy, couch_server.url) as couch:
         people = Repository(couch, database.name, Person)
@@ -90,7 +91,7 @@ def test_lost_replies_to_many(
 def test_reads_are_asked_again(
     couch_server: couch_at_hand.Couch, database: Database, fault_proxy: Proxy
 ) -> None:
-    """A read whose reply is lost, or whose connection has died, is answered all the same."""
+    """A read is repeated after a lost reply or a broken connection."""
     proxy = fault_proxy(HOST, urlsplit(couch_server.url).port or 0)
     with through(proxy, couch_server.url) as couch:
         people = Repository(couch, database.name, Person, indexes=[BY_AGE])
@@ -122,7 +123,7 @@ def test_reads_are_asked_again(
 def test_nobody_there_and_wrong_credentials(
     couch_server: couch_at_hand.Couch, database: Database
 ) -> None:
-    """No server is Unavailable, a wrong password Unauthorized; nothing is written or shown."""
+    """No server is Unavailable, a wrong password is Unauthorized, and no error shows it."""
     parts = urlsplit(couch_server.url)
     wrong = f"http://{parts.username}:not-this-one@{HOST}:{parts.port}"
     for url, kind in (
@@ -160,7 +161,7 @@ ANSWERS: dict[str, Answer] = {
 @pytest.mark.parametrize("library", [httpx2, httpx], ids=["httpx2", "httpx"])
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_answers_that_couchdb_does_not_give(library: Any, answer: str) -> None:
-    """BadGateway to a read, OutcomeUnknown to a write that may have gone through; not obeyed."""
+    """A strange answer is BadGateway for a read, OutcomeUnknown for a write that may be done."""
     asked: list[Any] = []
 
     def handle(request: Any) -> Any:
@@ -193,7 +194,7 @@ UNOPENED = {"error": "internal_server_error", "reason": "No DB shards could be o
 @pytest.mark.parametrize("failing", [1, 3])
 @pytest.mark.parametrize("said", [FAILED, UNOPENED], ids=["failed", "unopened"])
 def test_a_server_that_fails(said: dict[str, str], failing: int) -> None:
-    """A read is asked again, three times in all; a write once, and it is told from a refusal."""
+    """After a 500 a read is sent three times in all, a write once, with an error that fits."""
     asked: list[Any] = []
 
     def handle(request: Any) -> Any:
@@ -217,7 +218,7 @@ def test_a_server_that_fails(said: dict[str, str], failing: int) -> None:
 
 
 def test_a_database_that_went_away(database: Database) -> None:
-    """Removed by somebody else it is NotFound to all, also to those who share a request."""
+    """A database that another client removed is NotFound, also for calls that share a request."""
     people = Repository(database.couch, database.name, Person, indexes=[BY_AGE])
     people.create(Person(id="ann"))
     database.destroy()

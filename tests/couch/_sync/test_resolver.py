@@ -1,5 +1,5 @@
 # Generated from tests/couch/_async/test_resolver.py by scripts/unasync.py; do not edit.
-"""Conflicting revisions: found, read, and merged without losing any."""
+"""Conflicting revisions are found, read, and merged, and none is lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def text(content: bytes) -> dict[str, str]:
 
 
 def diverge(database: Database, id: str, *versions: dict[str, Any]) -> None:
-    """Store these as revisions of one document, as replication from as many places would."""
+    """Store these as revisions of one document, as replication from several servers does."""
     database.bulk(
         [{"_id": id, "_rev": f"2-{n:032x}", **version} for n, version in enumerate(versions)],
         new_edits=False,
@@ -43,12 +43,12 @@ def of(database: Database, merge: Any = oldest) -> ConflictResolver[Person]:
 
 
 def open_revisions(database: Database, id: str) -> int:
-    """How many there are."""
+    """Return how many open revisions the document has."""
     return 1 + len((database.get(id, conflicts=True)).get("_conflicts", []))
 
 
 def test_rivals_become_one(database: Database) -> None:
-    """The merged document is what all read; fields and attachments of any revision are in it."""
+    """The merged document has fields and attachments of all revisions, and no rivals are left."""
     versions = (
         {"name": "a", "age": 1, "shoe": 4, "_attachments": {"a": text(b"a"), "b": text(b"old")}},
         {"name": "b", "age": 9, "hat": 5, "shoe": 6, "_attachments": {"c": text(b"c")}},
@@ -68,7 +68,7 @@ def test_rivals_become_one(database: Database) -> None:
 
 
 def test_all_that_have_rivals(database: Database) -> None:
-    """They are found by pages, and resolved; the others are left as they are."""
+    """Documents with rivals are found in pages and resolved; other documents stay unchanged."""
     resolver = of(database)
     assert resolver.resolve_all() == 0
     database.put("plain", {"name": "x"})
@@ -84,7 +84,7 @@ def test_all_that_have_rivals(database: Database) -> None:
 
 
 def test_many_resolvers_at_once(database: Database) -> None:
-    """Several of them beside writers end with one revision, which has everything."""
+    """Several resolvers beside writers end with one revision that has all values."""
     diverge(database, "ann", *[{"name": str(n), "age": n} for n in range(6)])
 
     def act(n: int) -> Any:
@@ -105,7 +105,7 @@ def test_many_resolvers_at_once(database: Database) -> None:
 def test_a_crash_in_between_loses_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ended after the merged document was written, the rivals are there to be merged again."""
+    """After a crash between the write and the deletions, the rivals are merged the next time."""
     diverge(database, "ann", {"name": "a"}, {"name": "b"}, {"name": "c"})
     resolver = of(database)
 
@@ -122,7 +122,7 @@ def test_a_crash_in_between_loses_nothing(
 
 
 def test_what_cannot_be_resolved(database: Database) -> None:
-    """Nothing there, a revision that does not fit, a merge that fails: nothing is changed."""
+    """An absent document, a bad revision or a failing merge raises and changes nothing."""
     with pytest.raises(NotFound):
         of(database).resolve("nobody")
     diverge(database, "ann", {"age": 1}, {"age": "x"})

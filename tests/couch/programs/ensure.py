@@ -1,6 +1,6 @@
 """Twenty processes prepare one database at once: `ensure.py URL DATABASE`.
 
-They are forked from one that has loaded the library already, so that they really start together.
+They are forked from a process that has loaded the library, so that they really start together.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 from datapatterns.couch import Couch, DesignDocument, View
 
 PROCESSES = 20
-PATIENCE = 60  # seconds
+PATIENCE = 120  # seconds
 
 
 def ensure(url: str, database: str, version: int, start: Any) -> None:
-    """Ensure that version of the design when all are ready."""
+    """Ensure that version of the design document when all processes are ready."""
     map = f"function (doc) {{ emit({version}, null); }}"
     design = DesignDocument("shared", {"view": View(map, "_count")})
     with Couch(url) as couch:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,13 @@ from datapatterns import AsyncChangesWorker, Change, ChangesWorker
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch, ChangesFeed, Couch
 
 KIND, URL, DATABASE, *REST = sys.argv[1:]
+SLOW = 3.0  # seconds that a slow consumer takes at least, and the changes that it handles at least
+ENOUGH = 100
 OPTIONS: dict[str, Any] = {"name": "w", "parallel": 6, "checkpoint_every": (5, 0.01)}
 
 
 def effect(change: Change[Any]) -> None:
-    """Leave a line behind, at some moment."""
+    """Append the change's id to the file, with random pauses before and after."""
     time.sleep(random.random() * 0.004)
     file = os.open(REST[0], os.O_WRONLY | os.O_APPEND)
     os.write(file, f"{change.id}\n".encode())
@@ -26,7 +27,7 @@ def effect(change: Change[Any]) -> None:
 
 
 def stopping(worker: Any) -> Any:
-    """A listener that tells of the start and, if the worker is to run to the end, ends it then."""
+    """Return a listener that reports the start and, on request, stops the worker at the end."""
 
     def listen(name: str, details: object) -> None:
         if name == "connected":
@@ -38,7 +39,7 @@ def stopping(worker: Any) -> Any:
 
 
 def work() -> None:
-    """Handle changes until killed or through."""
+    """Handle changes until killed, or until the end."""
     with Couch(URL) as couch:
         feed = ChangesFeed[Any](couch, DATABASE)
         worker = ChangesWorker(feed, effect, **OPTIONS)
@@ -47,7 +48,7 @@ def work() -> None:
 
 
 async def work_async() -> None:
-    """The same."""
+    """Handle changes on asyncio until killed, or until the end."""
     async with AsyncCouch(URL) as couch:
         feed = AsyncChangesFeed[Any](couch, DATABASE)
         worker = AsyncChangesWorker(feed, effect, **OPTIONS)
@@ -56,44 +57,46 @@ async def work_async() -> None:
 
 
 def memory() -> int:
-    """How much memory this process has now, in kB."""
+    """Return how much memory this process has now, in kB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 class Watch:
-    """The most memory above that at the beginning; looked at with each change."""
+    """Measures the most memory above that at the start, with each change."""
 
     def __init__(self) -> None:
         self.idle, self.most, self.handled = memory(), 0, 0
+        self.began = time.monotonic()
 
-    def look(self) -> None:
-        """Count a change."""
+    def look(self) -> bool:
+        """Count a change; return whether enough were handled, slowly enough."""
         self.handled += 1
         self.most = max(self.most, memory() - self.idle)
+        return self.handled >= ENOUGH and time.monotonic() - self.began >= SLOW
 
 
 def slow() -> None:
-    """Take 5 ms for each change, for 3 s, and tell how much memory that took."""
+    """Take 5 ms for each change, for some seconds, and print how much memory that took."""
     with Couch(URL) as couch:
         feed = ChangesFeed[Any](couch, DATABASE, heartbeat=1.0)
         feed.read(limit=1)
         watch = Watch()
-        threading.Timer(3.0, feed.stop).start()
         for _ in feed.follow():
-            watch.look()
+            if watch.look():
+                feed.stop()
             time.sleep(0.005)
     print(watch.most, watch.handled)
 
 
 async def slow_async() -> None:
-    """The same."""
+    """Do the same on asyncio."""
     async with AsyncCouch(URL) as couch:
         feed = AsyncChangesFeed[Any](couch, DATABASE, heartbeat=1.0)
         await feed.read(limit=1)
         watch = Watch()
-        asyncio.get_running_loop().call_later(3.0, feed.stop)
         async for _ in feed.follow():
-            watch.look()
+            if watch.look():
+                feed.stop()
             await asyncio.sleep(0.005)
     print(watch.most, watch.handled)
 
