@@ -1,4 +1,4 @@
-"""Encodings: what goes in comes out, and what does not fit is refused."""
+"""Encodings: values come back equal, and what cannot is refused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Color(enum.Enum):
 
 
 def nested(levels: int, value: Any = 1, *, objects: bool = False) -> Any:
-    """The value within so many lists or objects."""
+    """Return the value within this number of lists or objects."""
     for _ in range(levels):
         value = {"a": value} if objects else [value]
     return value
@@ -56,7 +56,7 @@ def nested(levels: int, value: Any = 1, *, objects: bool = False) -> Any:
 
 @given(JSON)
 def test_json_comes_back(value: Any) -> None:
-    """Type and all, and any other reader of JSON reads the same."""
+    """A value comes back equal and of the same type, also through another reader of JSON."""
     data = dumps(value)
     assert repr(loads(data)) == repr(value)
     assert json.loads(data) == value
@@ -64,13 +64,13 @@ def test_json_comes_back(value: Any) -> None:
 
 @given(JSON)
 def test_json_of_others_is_read(value: Any) -> None:
-    """As bytes and as text, with spaces or without."""
+    """JSON of other programs is read as bytes and as text, with spaces and without."""
     for text in (json.dumps(value), json.dumps(value, indent=1, ensure_ascii=False)):
         assert loads(text) == loads(text.encode()) == value
 
 
 def test_json_is_compact() -> None:
-    """UTF-8, no spaces, in the order of the object."""
+    """JSON is UTF-8 without spaces, in the order of the object."""
     assert dumps({"b": [1, 2.5, None], "a": "é"}) == '{"b":[1,2.5,null],"a":"é"}'.encode()
 
 
@@ -93,12 +93,12 @@ def test_json_is_compact() -> None:
     ids=repr,
 )
 def test_what_pydantic_can_write(value: Any, written: Any) -> None:
-    """Is written its way."""
+    """A value of another type is written as pydantic writes it."""
     assert loads(dumps(value)) == written
 
 
 def generator() -> Any:
-    """Something that could be read once only."""
+    """Return an iterator, which can be read only once."""
     yield 1
 
 
@@ -129,7 +129,7 @@ NO_JSON: list[Any] = [
 
 @pytest.mark.parametrize("value", NO_JSON, ids=lambda value: type(value).__name__)
 def test_what_is_no_json(value: Any) -> None:
-    """400, wherever in the value it stands; the message does not repeat it."""
+    """What JSON cannot hold is InvalidArgument at any depth, and is not quoted."""
     for given_ in (value, [value], {"a": [{"b": value}]}, (value,), [1, [Model(), value]]):
         with pytest.raises(InvalidArgument) as caught:
             dumps(given_)
@@ -138,19 +138,19 @@ def test_what_is_no_json(value: Any) -> None:
 
 @pytest.mark.parametrize("key", [b"\xff", "\ud800", frozenset(), ...], ids=ascii)
 def test_keys_that_json_cannot_have(key: Any) -> None:
-    """400."""
+    """A dict with keys that JSON cannot have is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         dumps({"a": {key: 1}})
 
 
 def test_words_that_look_like_nan() -> None:
-    """Are words."""
+    """Strings such as "NaN" are ordinary strings."""
     for value in ("NaN", ["Infinity"], {"NaN": "-Infinity"}, {"model": Model(tags={"NaN"})}):
         assert loads(dumps(value)) in (value, {"model": {"n": 1.5, "tags": ["NaN"]}})
 
 
 def test_a_value_that_holds_itself() -> None:
-    """400."""
+    """A value that contains itself is InvalidArgument."""
     value: list[Any] = []
     value.append(value)
     with pytest.raises(InvalidArgument):
@@ -195,7 +195,7 @@ def test_what_is_written_can_be_read(objects: bool, inner: Any) -> None:
 
 @pytest.mark.parametrize("digits", [100, 4_000, 4_299, 4_300, 4_301, 5_000])
 def test_long_numbers(digits: int) -> None:
-    """The same for whole numbers: up to 4,300 digits."""
+    """Whole numbers are refused beyond the 4,300 digits that can be read."""
     largest = 10**digits - 1
     for number in (
         largest,
@@ -216,7 +216,7 @@ def test_long_numbers(digits: int) -> None:
 
 
 def test_large_values() -> None:
-    """Many brackets and digits are no deep nesting, and no long number."""
+    """Many brackets and digits within strings count neither as nesting nor as a number."""
     for value in (
         [[]] * 1_000,
         [{"a": [1]}] * 500,
@@ -252,7 +252,7 @@ def test_large_values() -> None:
     ids=lambda data: ascii(data[:12]),
 )
 def test_what_cannot_be_read(data: bytes) -> None:
-    """500, without the data."""
+    """Data that is not JSON is DecodeFailed, and is not quoted."""
     with pytest.raises(DecodeFailed) as caught:
         loads(data)
     assert caught.value.status == 500
@@ -261,13 +261,13 @@ def test_what_cannot_be_read(data: bytes) -> None:
 
 @given(st.text())
 def test_utf8(text: str) -> None:
-    """Any text but lone surrogates."""
+    """The utf8 encoding takes any text but lone surrogates."""
     assert CODECS["utf8"].decode(CODECS["utf8"].encode(text)) == text
 
 
 @given(st.binary())
 def test_bytes_in_every_spelling(data: bytes) -> None:
-    """Binary is the bytes, hex and base64 spell them."""
+    """The binary encoding keeps bytes as they are; hex and base64 give them as text."""
     for name in ("binary", "buffer", "hex", "base64"):
         shown = CODECS[name].decode(data)
         assert CODECS[name].encode(shown) == data
@@ -287,13 +287,13 @@ def test_bytes_in_every_spelling(data: bytes) -> None:
     ],
 )
 def test_what_does_not_fit(name: str, value: Any) -> None:
-    """400."""
+    """A value that an encoding cannot take is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         CODECS[name].encode(value)
 
 
 def test_finding_a_codec() -> None:
-    """By its name, or the object itself; all else is refused, with the names that are known."""
+    """A codec is found by name or is the object itself; others are refused with the names."""
     own = NamedCodec("own", str.encode, bytes.decode)
     assert codec(own) is own
     assert isinstance(own, Codec)
@@ -306,7 +306,7 @@ def test_finding_a_codec() -> None:
 
 
 def test_errors_of_ones_own_codec() -> None:
-    """400 and 500 with their causes; ours stay as they are; bytes must come out."""
+    """A codec's own errors become InvalidArgument and DecodeFailed; it must return bytes."""
 
     def fail(_: Any) -> Any:
         raise ZeroDivisionError("secret")

@@ -1,4 +1,4 @@
-"""Everything public says what it is."""
+"""Everything public has a docstring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def public(node: ast.Module | ast.ClassDef, name: str) -> Iterator[tuple[str, Documented]]:
-    """The module or class and every public class and function in it, with their names."""
+    """Yield the module or class and every public class and function in it, with their names."""
     yield name, node
     for child in node.body:
         if not isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -31,19 +31,19 @@ def public(node: ast.Module | ast.ClassDef, name: str) -> Iterator[tuple[str, Do
 
 
 def inherits(node: ast.AST) -> bool:
-    """Whether it says nothing of its own: a property's second half, an overload, an override."""
+    """Return whether it needs no docstring: a setter, an overload, an override."""
     decorators = getattr(node, "decorator_list", [])
     return any(ast.unparse(d).endswith((".setter", "overload", "override")) for d in decorators)
 
 
 def is_stub(node: Documented) -> bool:
-    """Whether it is a name and a type only: an attribute of a Protocol, a method of the driver."""
+    """Return whether it has no body: a member of a Protocol, a method of the driver."""
     return ast.unparse(node.body[0]) == "..."
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_everything_public_has_a_docstring(module: str) -> None:
-    """Modules, classes, functions and methods."""
+    """Modules, classes, functions and methods have one unless they inherit it."""
     tree = ast.parse((ROOT / module).read_text("utf-8"))
     bare = [name or "the module" for name, node in public(tree, "") if not ast.get_docstring(node)]
     assert bare == []

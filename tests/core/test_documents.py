@@ -1,4 +1,4 @@
-"""Documents: what is stored of them, and how stored fields are changed."""
+"""Documents: the fields that are stored, and how they are changed."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ STORED: dict[str, Any] = {
 
 
 def test_new_ids_sort_by_their_time() -> None:
-    """And do not repeat."""
+    """New ids are distinct and sort by the time at which they were made."""
     ids = [new_id() for _ in range(1_000)]
     assert ids == sorted(set(ids))
 
 
 def test_the_id_of_a_new_document() -> None:
-    """From the field that is named, else its own, else a fresh one."""
+    """The id comes from the field that `id_from` names, else from the document."""
     assert document_id(User(name="ada"), "name") == "ada"
     assert document_id(User(id="own", name="ada"), None) == "own"
     assert len(document_id(User(name="ada"), None)) == 36
@@ -87,7 +87,7 @@ def test_the_id_of_a_new_document() -> None:
 
 
 def test_what_is_stored() -> None:
-    """The fields by alias, without id and revision."""
+    """The fields are stored by alias, without id and revision."""
     user = User(id="1", rev="7", name="Ada", born=1915, address=Address(city="London"))
     assert fields_of(user) == {
         "name": "Ada",
@@ -99,7 +99,7 @@ def test_what_is_stored() -> None:
 
 
 def test_what_cannot_be_stored() -> None:
-    """400."""
+    """A document with a value that JSON cannot hold is InvalidData."""
 
     class Odd(Document):
         thing: Any = None
@@ -111,14 +111,14 @@ def test_what_cannot_be_stored() -> None:
 
 
 def test_loading() -> None:
-    """Stored fields and their id make the document; ours are not among the fields."""
+    """A document is made of stored fields and its id; id and revision are not among the fields."""
     user = load(User, "1", "7", STORED)
     assert (user.id, user.rev, user.name, user.born) == ("1", "7", "Ada", 1915)
     assert user.address == Address(city="London")
 
 
 def test_loading_what_does_not_fit() -> None:
-    """500, naming the id and the places, not the values."""
+    """Fields that do not fit are DecodeFailed with the id and the locations, not the values."""
     with pytest.raises(DecodeFailed) as caught:
         load(User, "id-7", "1", {"name": "x", "address": {"city": 8_675_309}})
     assert caught.value.data == {"id": "id-7"}
@@ -128,7 +128,7 @@ def test_loading_what_does_not_fit() -> None:
 
 
 def test_revise_changes_what_is_named() -> None:
-    """All else stays as it was stored, also what the model does not know or would write anew."""
+    """Only the named fields change; others, also unknown ones, keep their stored values."""
     before = {**STORED, "address": {"city": "London", "extra": 1}, "died": "2000"}
     after = revise(before, {"name": "Ada L."}, User)
     assert after == {**before, "name": "Ada L."}
@@ -137,21 +137,21 @@ def test_revise_changes_what_is_named() -> None:
 
 
 def test_revise_takes_names_and_stores_aliases() -> None:
-    """A field is named as in the model."""
+    """A field is named as in the model and stored by its alias."""
     after = revise(STORED, {"born": 1920, "tags": ["b"]}, User)
     assert after == {**STORED, "birthYear": 1920, "tags": ["b"]}
     assert revise({"name": "Ada"}, {"born": None}, User) == {"name": "Ada", "birthYear": None}
 
 
 def test_revise_writes_json() -> None:
-    """What the model makes of the change, not the object that was given."""
+    """A changed field is stored as the model's JSON of it."""
     after = revise(STORED, {"address": Address(city="Paris"), "born": "1920"}, User)
     assert after["address"] == {"city": "Paris", "zip": None}
     assert after["birthYear"] == 1920
 
 
 def test_revise_validates_the_whole() -> None:
-    """A rule over two fields holds also where only one of them changes."""
+    """A rule over two fields is checked when only one of them changes."""
     for changes in ({"died": 1900}, {"name": "x"}, {"born": 1800}, {"tags": "a"}, {"address": {}}):
         with pytest.raises(InvalidData):
             revise(STORED, changes, User)
@@ -159,7 +159,7 @@ def test_revise_validates_the_whole() -> None:
 
 
 def test_revise_lists_every_problem() -> None:
-    """Of the values; and before them of the names."""
+    """The error lists all wrong values, or before that all wrong names."""
     with pytest.raises(InvalidData) as caught:
         revise(STORED, {"name": "x", "born": 1}, User)
     assert {found["loc"] for found in caught.value.errors} == {("name",), ("birthYear",)}
@@ -173,7 +173,7 @@ def test_revise_lists_every_problem() -> None:
 
 
 def test_forbidden_names_come_with_wrong_values() -> None:
-    """All in one error, by alias; nothing is said of rules over fields that were not given."""
+    """Wrong names and wrong values come in one error, by alias."""
     with pytest.raises(InvalidData) as caught:
         check_changes({"rev": "2", "name": "x", "born": 1, "tags": ["a"]}, User, ())
     assert [(found["loc"], found["type"]) for found in caught.value.errors] == [
@@ -199,7 +199,7 @@ def test_forbidden_names_come_with_wrong_values() -> None:
 
 @pytest.mark.parametrize("name", ["id", "rev", "unknown", "birthYear", "", "__class__", 7])
 def test_names_that_cannot_be_changed(name: Any) -> None:
-    """The id, the revision, what the model does not know; an alias is no name."""
+    """The id, the revision, unknown names and aliases cannot be changed."""
     with pytest.raises(InvalidData):
         check_changes({name: 1}, User, ())
     with pytest.raises(InvalidData):
@@ -207,7 +207,7 @@ def test_names_that_cannot_be_changed(name: Any) -> None:
 
 
 def test_an_update_model() -> None:
-    """Is asked too, with the changes alone."""
+    """An update model validates the changes alone."""
 
     class Update(BaseModel):
         name: str | None = Field(None, max_length=5)
@@ -221,7 +221,7 @@ def test_an_update_model() -> None:
 
 
 def test_aliases_of_every_kind() -> None:
-    """What is stored under one can be revised and read again."""
+    """A field with any kind of alias can be stored, revised and read again."""
 
     class Aliased(Document):
         one: int = Field(0, alias="eins")
@@ -236,7 +236,7 @@ def test_aliases_of_every_kind() -> None:
 
 
 def test_computed_fields_follow() -> None:
-    """They are stored like others, so a change of what they are made of changes them."""
+    """Computed fields are stored, and change with the fields that they depend on."""
 
     class Name(Document):
         first: str
@@ -244,7 +244,7 @@ def test_computed_fields_follow() -> None:
 
         @computed_field
         def both(self) -> str:
-            """Both names."""
+            """Return both names."""
             return f"{self.first} {self.last}"
 
     stored = fields_of(Name(first="Ada", last="Byron"))
@@ -270,7 +270,7 @@ MOMENTS = st.datetimes(EARLIEST, LATEST, timezones=OFFSETS) | st.builds(
 
 @given(st.lists(MOMENTS, min_size=2, max_size=2))
 def test_the_texts_of_moments_are_in_the_order_of_time(moments: list[datetime]) -> None:
-    """And each reads as the moment it was."""
+    """The texts of moments sort in the order of time and read back equal."""
     texts: list[str] = [fields_of(Visit(at=moment))["at"] for moment in moments]
     one, other = moments
     assert (texts[0] < texts[1], texts[0] == texts[1]) == (one < other, one == other)
@@ -280,7 +280,7 @@ def test_the_texts_of_moments_are_in_the_order_of_time(moments: list[datetime]) 
 
 
 def test_moments() -> None:
-    """In UTC; a datetime in Python, a string in JSON and in its schema."""
+    """A moment is in UTC: a datetime in Python, a string in JSON and in its schema."""
     visit = Visit.model_validate({"at": "2026-01-01T11:30:00.5+02:00"})
     assert visit.model_dump()["at"] == datetime(2026, 1, 1, 9, 30, 0, 500_000, tzinfo=UTC)
     assert visit.at.tzinfo is UTC
@@ -291,7 +291,7 @@ def test_moments() -> None:
 
 
 def test_what_is_no_moment() -> None:
-    """400 with its place: naive ones, and those beyond the calendar, whichever way they came."""
+    """A naive datetime, or one out of range, is refused with its location."""
     east = timezone(timedelta(hours=1))
     for at in (datetime(2026, 1, 1), datetime.min.replace(tzinfo=east), "noon"):
         with pytest.raises(InvalidData) as caught:
@@ -303,7 +303,7 @@ def test_what_is_no_moment() -> None:
 
 
 def test_nan_is_seen() -> None:
-    """It is not stored as null."""
+    """NaN and infinity do not become null among the fields, so the encoding refuses them."""
 
     class Measured(Document):
         value: float
@@ -313,7 +313,7 @@ def test_nan_is_seen() -> None:
 
 
 def test_field_value() -> None:
-    """By name, or by path into objects; absent is not null."""
+    """A value is found by name or by a path into objects; a missing one differs from null."""
     fields = {"a": {"b": {"c": 0}, "n": None}, "x.y": 1, "list": [1]}
     assert field_value(fields, "a.b.c") == (True, 0)
     assert field_value(fields, "a.n") == (True, None)

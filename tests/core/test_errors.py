@@ -1,4 +1,4 @@
-"""The tree of errors: what programs see of them, what leaves a server, and what never does."""
+"""The tree of errors, its problem documents, and what they never contain."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ SECRET = "redis://app:hunter2@10.0.0.7/key-of-bob"
 
 
 def test_the_tree_is_complete() -> None:
-    """Each class has its status and its own code; the public ones are exported."""
+    """Each class has a status and a code of its own, and is exported."""
     found = {name: (cls.status, cls.code, cls.retryable) for name, cls in CLASSES.items()}
     assert found == TREE
     assert len({cls.code for cls in CLASSES.values()}) == len(CLASSES)
@@ -75,14 +75,14 @@ def test_the_tree_is_complete() -> None:
 
 
 def test_outcome_unknown_is_a_timeout() -> None:
-    """Who catches timeouts catches it, but must not simply try again."""
+    """OutcomeUnknown is a TimedOut, but is not retryable."""
     assert issubclass(OutcomeUnknown, TimedOut)
     assert not OutcomeUnknown().retryable
 
 
 @pytest.mark.parametrize("cls", [cls for cls in CLASSES.values() if cls.status < 500])
 def test_a_problem_below_500(cls: type[DataError]) -> None:
-    """Shows its detail and its data, is JSON, and writes no log."""
+    """The problem document has detail and data, is JSON, and nothing is logged."""
     problem = cls("what happened", data={"id": "7", "status": 1, "type": "x"}).problem()
     assert problem["detail"] == "what happened"
     assert problem["id"] == "7"
@@ -94,7 +94,7 @@ def test_a_problem_below_500(cls: type[DataError]) -> None:
 
 @pytest.mark.parametrize("cls", [cls for cls in CLASSES.values() if cls.status >= 500])
 def test_a_problem_from_500_on(cls: type[DataError], caplog: pytest.LogCaptureFixture) -> None:
-    """Hides everything but an id, under which the log has it, with its cause, exactly once."""
+    """The document has only an id, under which the error with its cause is logged once."""
     cause = ConnectionError(SECRET)
     error = cls(f"no answer from {SECRET}", data={"secret": SECRET, "detail": SECRET})
     error.__cause__ = cause
@@ -112,21 +112,21 @@ def test_a_problem_from_500_on(cls: type[DataError], caplog: pytest.LogCaptureFi
 
 
 def test_every_error_has_its_own_instance(caplog: pytest.LogCaptureFixture) -> None:
-    """Two failures can be told apart."""
+    """Two errors have different ids."""
     found = {Unavailable("away").problem()["instance"] for _ in range(10)}
     assert len(found) == len(caplog.records) == 10
     assert all(instance.startswith("urn:uuid:") for instance in found)
 
 
 def test_debug_shows_all() -> None:
-    """For developers."""
+    """With `debug` the document shows the detail of a 5xx."""
     problem = Unavailable("no answer", data={"host": "here"}).problem(debug=True)
     assert (problem["detail"], problem["host"], problem["status"]) == ("no answer", "here", 503)
     assert "instance" in problem
 
 
 def test_data_cannot_pretend() -> None:
-    """What is in `data` does not replace the members that programs act on."""
+    """Members of `data` do not replace the document's own members."""
     data = {"status": 200, "code": "fine", "title": "x", "type": "y", "detail": "z"}
     problem = NotFound("there is none", data=data).problem()
     assert problem["status"] == 404
@@ -135,13 +135,13 @@ def test_data_cannot_pretend() -> None:
 
 
 def test_an_error_without_words() -> None:
-    """Has its title for a detail."""
+    """An error without a message has its title as detail."""
     assert NotFound().problem()["detail"] == "Not found"
     assert str(NotFound()) == ""
 
 
 def test_what_conflicts_and_invalid_data_add() -> None:
-    """The reason; every problem with its place."""
+    """A Conflict adds its reason, InvalidData every problem with its location."""
     assert Conflict("taken", reason="exists").problem()["reason"] == "exists"
     assert Conflict().reason == "stale_revision"
     problem = InvalidData.field("email", "is taken", "unique").problem()
@@ -149,7 +149,7 @@ def test_what_conflicts_and_invalid_data_add() -> None:
 
 
 def test_headers() -> None:
-    """Retry-After in whole seconds, rounded up; those of a decision."""
+    """Retry-After is in whole seconds, rounded up; a decision brings its own headers."""
     assert NotFound().headers == {}
     assert Unavailable().headers == {}
     assert Unavailable(retry_after=1.2).headers == {"Retry-After": "2"}
@@ -171,7 +171,7 @@ SAMPLES: list[DataError] = [
 
 @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
 def test_pickling(error: DataError) -> None:
-    """Everything comes back: errors cross from one process to another."""
+    """An error comes back equal from pickle, as it must between processes."""
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(copy) is type(error)
     assert vars(copy) == vars(error)
@@ -262,7 +262,7 @@ LEAKS: dict[str, dict[str, Any]] = {
 
 
 def invalid(changes: dict[str, Any]) -> InvalidData:
-    """What becomes of the document with these changes."""
+    """Return the error of a document with these changes."""
     with pytest.raises(ValidationError) as caught:
         Person.model_validate({**GOOD, **changes})
     return InvalidData.of(caught.value)
@@ -270,7 +270,7 @@ def invalid(changes: dict[str, Any]) -> InvalidData:
 
 @pytest.mark.parametrize("changes", LEAKS.values(), ids=LEAKS)
 def test_no_input_is_repeated(changes: dict[str, Any]) -> None:
-    """Not by any message, wherever the input stood."""
+    """No message quotes the input, wherever in the document it was."""
     error = invalid(changes)
     shown = json.dumps(error.problem()) + str(error) + repr(error) + repr(error.errors)
     assert "hunter2" not in shown.lower()
@@ -282,7 +282,7 @@ def test_no_input_is_repeated(changes: dict[str, Any]) -> None:
 
 
 def test_every_problem_is_listed() -> None:
-    """With its place and type, in one go."""
+    """One error lists every problem with its location and type."""
     error = invalid({"name": "B", "age": -1, "notes": {"a": ["x"]}, "extra": 1})
     assert [(found["loc"], found["type"]) for found in error.errors] == [
         (("name",), "string_pattern_mismatch"),
@@ -294,14 +294,14 @@ def test_every_problem_is_listed() -> None:
 
 
 def test_messages_that_quote_nothing_stay() -> None:
-    """They say what is wanted, even where the input has words in common with them."""
+    """Pydantic's messages stay, also when the input has words in common with them."""
     assert invalid({"age": 151}).errors[0]["msg"] == "Input should be less than or equal to 150"
     assert "'^[a-z]{3,30}$'" in invalid({"name": "String should match"}).errors[0]["msg"]
     assert invalid({"pet": {"kind": "x"}}).errors[0]["type"] == "union_tag_invalid"
 
 
 def test_the_message_of_a_validator_stays_unless_it_quotes() -> None:
-    """A validator's own words are for the user."""
+    """A validator's message stays unless it quotes the input."""
 
     class Period(BaseModel):
         start: int

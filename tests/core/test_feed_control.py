@@ -16,16 +16,16 @@ class Follower:
         self.woken = self.stopped = 0
 
     def wake(self) -> None:
-        """Count."""
+        """Count the call."""
         self.woken += 1
 
     def stop(self) -> None:
-        """Count."""
+        """Count the call."""
         self.stopped += 1
 
 
 def test_only_what_has_begun_is_stopped() -> None:
-    """A stop concerns the followers of that moment, neither former nor later ones."""
+    """A stop ends the followers of that moment, not former or later ones."""
     control, former, present, later = FeedControl("users"), Follower(), Follower(), Follower()
     control.begun(former)
     control.begun(present)
@@ -36,7 +36,7 @@ def test_only_what_has_begun_is_stopped() -> None:
 
 
 def test_pausing_and_resuming_is_told_once() -> None:
-    """Repeated calls change nothing; resuming wakes every follower."""
+    """Repeated calls have no effect; resuming wakes every follower."""
     control, follower, told = FeedControl("users"), Follower(), list[str]()
     control.on_event(lambda name, details: told.append(name))
     control.begun(follower)
@@ -53,7 +53,7 @@ def test_pausing_and_resuming_is_told_once() -> None:
 
 
 def test_a_listener_that_fails_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """It keeps neither the feed nor the other listeners from going on."""
+    """An error of a listener stops neither the feed nor the other listeners."""
     control, told = FeedControl("users"), list[object]()
 
     def fail(name: str, details: object) -> None:

@@ -1,4 +1,4 @@
-"""Indexes: which entries there are, and which of them a query reads."""
+"""Indexes: the entries of documents, and the entries that a query reads."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ PREFIX = st.lists(VALUES, max_size=2)
 
 
 def key(row: tuple[Any, ...]) -> bytes:
-    """The entry of a row: its two values and its id."""
+    """Return the entry of a row: its two values and its id."""
     return entry(pack_values(row[:2]), row[2])
 
 
 def order(values: Any) -> tuple[bytes, ...]:
-    """What values are compared by, one after the other."""
+    """Return what the values are compared by, one after the other."""
     return tuple(tuples.pack_collated(value) for value in values)
 
 
 def read(rows: list[Any], gte: bytes, lt: bytes, *, descending: bool) -> list[Any]:
-    """The rows between two keys."""
+    """Return the rows between two keys."""
     found = [row for row in rows if gte <= key(row) < lt]
     return sorted(found, key=key, reverse=descending)
 
 
 @given(ROWS, PREFIX, st.booleans())
 def test_a_prefix(rows: list[Any], prefix: list[Any], descending: bool) -> None:
-    """Reads the rows that begin with its values, and no others."""
+    """A prefix reads exactly the rows that begin with its values."""
     bounds = Index("i", "a", "b").bounds(prefix, None, None, descending=descending)
     within = [row for row in rows if order(row[: len(prefix)]) == order(prefix)]
     expected = sorted(within, key=key, reverse=descending)
@@ -64,7 +64,7 @@ BOUND = st.none() | NOT_NULL | st.tuples(VALUES) | st.tuples(VALUES, VALUES)
 
 @given(ROWS, BOUND, BOUND, st.booleans())
 def test_start_and_end(rows: list[Any], start: Any, end: Any, descending: bool) -> None:
-    """In the direction of reading: the start is in, the end is out; bounds may be short."""
+    """In reading order the start is included and the end is not; bounds may be short."""
     bounds = Index("i", "a", "b").bounds((), start, end, descending=descending)
 
     def part(row: Any, bound: Any) -> tuple[bytes, ...]:
@@ -89,7 +89,7 @@ def test_start_and_end(rows: list[Any], start: Any, end: Any, descending: bool) 
 def test_a_range_behind_a_prefix(
     rows: list[Any], prefix: Any, start: Any, end: Any, descending: bool
 ) -> None:
-    """Is one of the next field."""
+    """After a prefix, start and end bound the next field."""
     bounds = Index("i", "a", "b").bounds((prefix,), start, end, descending=descending)
     low, high = order([start]), order([end])
     expected = [
@@ -103,7 +103,7 @@ def test_a_range_behind_a_prefix(
 
 
 def test_bounds_that_an_index_has_not() -> None:
-    """400: more values than fields."""
+    """More values than fields are InvalidArgument."""
     index = Index("i", "a", "b")
     for prefix, start, end in (
         ((1, 2, 3), None, None),
@@ -122,7 +122,7 @@ def test_bounds_that_an_index_has_not() -> None:
 
 
 def test_too_many_values_are_told_apart() -> None:
-    """With the index, its fields and how many there were."""
+    """The message has the index, its fields and the number of values."""
     one, two = Index("by_name", "name"), Index("inbox", "to", "at")
     with pytest.raises(InvalidArgument) as caught:
         one.bounds((1, 2), None, None, descending=False)
@@ -135,7 +135,7 @@ def test_too_many_values_are_told_apart() -> None:
 
 
 def test_moments_and_days() -> None:
-    """Mean the text that documents hold; without a time zone, or beyond the calendar, 400."""
+    """A query's moments and dates stand for stored text; naive or extreme ones are refused."""
     noon = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     assert as_stored(noon) == "2026-03-01T10:00:00.000000Z"
     assert as_stored(date(987, 3, 1)) == "0987-03-01"
@@ -153,7 +153,7 @@ def test_moments_and_days() -> None:
 
 
 def test_which_documents_are_in_an_index() -> None:
-    """Those that have all of its fields, null or not, and that `where` takes."""
+    """A document is in an index if it has all fields, null or not, and `where` is true."""
     index = Index("i", "a", "b.c", where=lambda fields: not fields.get("hidden"))
     assert index.values({"a": 1, "b": {"c": None}}) == pack_values([1, None])
     for fields in ({}, {"a": 1}, {"a": 1, "b": None}, {"a": 1, "b": {}}, {"b": {"c": 1}}):
@@ -163,12 +163,12 @@ def test_which_documents_are_in_an_index() -> None:
 
 @given(st.lists(VALUES, min_size=1, max_size=3), st.text(min_size=1))
 def test_an_entry_knows_its_id(values: list[Any], id: str) -> None:
-    """Behind whatever values."""
+    """The id of an entry can be read behind any values."""
     assert entry_id(entry(pack_values(values), id)) == id
 
 
 def test_bad_indexes() -> None:
-    """400: no name, no field, two of one name."""
+    """An index without name or fields, or two of one name, are InvalidArgument."""
     for arguments in ((), ("",), ("i",), (7, "a"), ("i", ""), ("i", 7), ("i", "\ud800")):
         with pytest.raises((InvalidArgument, TypeError)):
             Index(*arguments)  # type: ignore[arg-type] - on purpose
@@ -195,12 +195,12 @@ class Letters(Document):
 
     @computed_field
     def d(self) -> int:
-        """The sum."""
+        """Return the sum."""
         return self.a + self.b
 
 
 def test_an_index_goes_by_what_the_model_stores() -> None:
-    """Names as they are stored, and below them anything; else 400 with those there are."""
+    """An index takes stored names and any path below; others are refused with a list."""
     by_name([Index("i", "a", "B.x.y", "C"), Index("computed", "d")], Letters)
     for field in ("emial", "b", "c", "c1", "id", "rev", "e.a", "", " a", ".a"):
         with pytest.raises(InvalidArgument):
@@ -212,7 +212,7 @@ def test_an_index_goes_by_what_the_model_stores() -> None:
 
 
 def test_an_index_may_go_by_what_a_model_leaves_open() -> None:
-    """By any name, where it allows extra fields or writes itself."""
+    """A model with extra fields or its own serializer allows any name."""
 
     class Open(Document, extra="allow"):
         pass
@@ -227,7 +227,7 @@ def test_an_index_may_go_by_what_a_model_leaves_open() -> None:
 
 
 def test_an_index_that_is_not_declared() -> None:
-    """400 with its name and those there are."""
+    """An unknown index is InvalidArgument, with the names that are declared."""
     indexes = by_name([Index("one", "a"), Index("two", "a")], Letters)
     assert declared(indexes, "two") is indexes["two"]
     with pytest.raises(InvalidArgument) as caught:

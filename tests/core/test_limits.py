@@ -20,7 +20,7 @@ timings = st.lists(passing, min_size=1, max_size=200)
 
 
 def admitted(policy: Policy, times: list[int], cost: int = 1) -> list[int]:
-    """When hits at these times were admitted, starting with the full quota."""
+    """Return when hits at these times were admitted, starting with the full quota."""
     state: dict[str, int] = {}
     found: list[int] = []
     for now in times:
@@ -35,12 +35,12 @@ def admitted(policy: Policy, times: list[int], cost: int = 1) -> list[int]:
 
 
 def most_in_a_window(times: list[int], window: int) -> int:
-    """The most that lie in any interval of that length, both ends included."""
+    """Return the most times in any interval of that length, both ends included."""
     return max((bisect_right(times, at + window) - i for i, at in enumerate(times)), default=0)
 
 
 def clock(shares: list[float], window: int) -> list[int]:
-    """The times that are so many windows apart."""
+    """Return the times at these distances, given in windows."""
     times: list[int] = []
     now = EPOCH
     for share in shares:
@@ -54,7 +54,7 @@ def clock(shares: list[float], window: int) -> list[int]:
 def test_sliding_holds_in_any_window(
     limit: int, subwindows: int, shares: list[float], cost: int
 ) -> None:
-    """Never more than the limit in any interval of the window's length, its ends included."""
+    """`sliding` admits at most the limit in any interval of the length of the window."""
     policy = make_policy("x", limit, 1.0, subwindows=subwindows)
     found = admitted(policy, clock(shares, policy.window), min(cost, limit))
     assert most_in_a_window(found, policy.window) <= limit
@@ -63,7 +63,7 @@ def test_sliding_holds_in_any_window(
 @settings(max_examples=300)
 @given(st.integers(1, 8), timings)
 def test_fixed_admits_twice_the_limit_at_most(limit: int, shares: list[float]) -> None:
-    """Around the end of a window twice the limit, as is said."""
+    """`fixed` admits up to twice the limit around the end of a window."""
     policy = make_policy("x", limit, 1.0, "fixed")
     found = admitted(policy, clock(shares, policy.window))
     assert most_in_a_window(found, policy.window) <= 2 * limit
@@ -72,7 +72,7 @@ def test_fixed_admits_twice_the_limit_at_most(limit: int, shares: list[float]) -
 @settings(max_examples=300)
 @given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))), timings)
 def test_gcra_admits_limit_and_burst_at_most(sizes: tuple[int, int], shares: list[float]) -> None:
-    """In any interval of the window's length no more than limit + burst."""
+    """`gcra` admits up to limit + burst in any interval of the length of the window."""
     limit, burst = sizes
     policy = make_policy("x", limit, 1.0, "gcra", burst=burst)
     found = admitted(policy, clock(shares, policy.window))
@@ -80,7 +80,7 @@ def test_gcra_admits_limit_and_burst_at_most(sizes: tuple[int, int], shares: lis
 
 
 def test_the_bounds_are_reached() -> None:
-    """The attack that must not work on `sliding` does work on the others: it is a real one."""
+    """The attack that fails on `sliding` succeeds on the other algorithms."""
     window = 1_000_000
     attack = [EPOCH] + [EPOCH + window - 1] * 10 + [EPOCH + window] * 10
     most = {
@@ -115,7 +115,7 @@ def test_what_it_promises_it_keeps(algorithm: str, shares: list[float], back: li
 
 @given(st.sampled_from([1, 2, 10]), st.integers(5, 40))
 def test_sliding_admits_most_of_the_quota(subwindows: int, limit: int) -> None:
-    """Under steady overload at least K/(K+1) of it."""
+    """Under steady overload `sliding` admits at least K/(K+1) of the quota."""
     policy = make_policy("x", limit, 1.0, subwindows=subwindows)
     windows = 11
     times = [EPOCH + step * 5_000 for step in range(200 * windows)]

@@ -1,4 +1,4 @@
-"""Pages: every entry once and in order, the same way back, at any page size, whatever happens."""
+"""Pages: every entry comes once and in order, forwards and back, at any page size."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Store:
         gte: bytes = LOW,
         lt: bytes = HIGH,
     ) -> Page[bytes]:
-        """Read a page as any backend does."""
+        """Read a page as a backend does."""
         read = scan(query, gte, lt, limit=limit, after=after, descending=descending)
         rows = sorted((e for e in self.entries if read.gte <= e < read.lt), reverse=read.reverse)
         self.reads.append(len(rows[: read.limit]))
@@ -48,7 +48,7 @@ class Store:
 def test_forwards_and_backwards(
     entries: set[bytes], limit: int, descending: bool, gte: bytes, end: bytes
 ) -> None:
-    """All of the range in order, then the very same pages in reverse; no page reads more."""
+    """All entries come in order, then the same pages in reverse; no page reads more."""
     lt = end or HIGH
     store = Store(entries)
     within = sorted((e for e in entries if gte <= e < lt), reverse=descending)
@@ -79,7 +79,7 @@ class Reader(RuleBasedStateMachine):
 
     @initialize(entries=ENTRIES, descending=st.booleans())
     def fill(self, entries: set[bytes], descending: bool) -> None:
-        """Begin with these."""
+        """Begin with these entries."""
         self.store.entries = set(entries)
         self.descending = descending
         self.restart(3)
@@ -90,19 +90,19 @@ class Reader(RuleBasedStateMachine):
 
     @rule(entry=st.binary(min_size=1, max_size=2))
     def insert(self, entry: bytes) -> None:
-        """A new entry, anywhere."""
+        """Insert an entry anywhere."""
         self.store.entries.add(entry)
 
     @precondition(lambda self: self.store.entries)
     @rule(number=st.integers(0, 30))
     def remove(self, number: int) -> None:
-        """An old one, perhaps the one that a cursor was made from."""
+        """Remove an entry, perhaps the one at a cursor."""
         entry = sorted(self.store.entries)[number % len(self.store.entries)]
         self.store.entries.discard(entry)
 
     @rule(limit=LIMITS)
     def begin_anew(self, limit: int) -> None:
-        """From the first page."""
+        """Read the first page again."""
         self.restart(limit)
 
     @rule(limit=LIMITS)
@@ -118,7 +118,7 @@ class Reader(RuleBasedStateMachine):
 
     @rule(limit=LIMITS)
     def go_back(self, limit: int) -> None:
-        """The page before ends right before this one."""
+        """The previous page ends right before this one."""
         if self.page.previous is None:
             return
         before = list(self.page)
@@ -129,7 +129,7 @@ class Reader(RuleBasedStateMachine):
 
     @rule(limits=st.lists(LIMITS, min_size=1, max_size=5))
     def finish(self, limits: list[int]) -> None:
-        """Following `next` from the first page shows everything, once, in order."""
+        """Following `next` from the first page gives every entry once, in order."""
         page = self.page = self.store.page(limits[0], descending=self.descending)
         seen = list(page)
         for limit in cycle(limits):
@@ -140,11 +140,11 @@ class Reader(RuleBasedStateMachine):
         assert seen == sorted(self.store.entries, reverse=self.descending)
 
     def sorts(self, one: bytes, other: bytes) -> bool:
-        """Whether one is read before the other."""
+        """Return whether one entry is read before the other."""
         return one > other if self.descending else one < other
 
     def check_contiguous(self, one: list[bytes], other: list[bytes], limit: int) -> None:
-        """Nothing that is there lies between two pages."""
+        """Assert that no entry lies between two pages."""
         if one and other:
             low, high = sorted((one[-1], other[0]))
             assert not [entry for entry in self.store.entries if low < entry < high]
@@ -160,7 +160,7 @@ TestReader = Reader.TestCase
 def test_what_lasts_is_seen_exactly_once(
     entries: set[bytes], descending: bool, data: st.DataObject
 ) -> None:
-    """While others come and go between the pages."""
+    """Entries that stay come once, while others come and go between the pages."""
     store, seen = Store(set(entries)), []
     page = store.page(data.draw(LIMITS), descending=descending)
     lasting = set(entries)
@@ -178,7 +178,7 @@ def test_what_lasts_is_seen_exactly_once(
 
 
 def test_an_emptied_page_leads_back() -> None:
-    """Who stands behind the last entry finds only the way back, and the other way round."""
+    """A page that has become empty has only the cursor that leads back."""
     store = Store({b"a", b"b", b"c"})
     page = store.page(2)
     store.entries = {b"a"}
@@ -199,7 +199,7 @@ def test_an_emptied_page_leads_back() -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, 10_001, 1.0, "5", None, True, 2**70])
 def test_bad_limits(limit: object) -> None:
-    """400; whole numbers from 1 to 10,000 are good."""
+    """A limit must be a whole number from 1 to 10,000."""
     with pytest.raises(InvalidArgument):
         check_limit(limit)
     assert (check_limit(1), check_limit(10_000)) == (1, 10_000)
@@ -207,7 +207,7 @@ def test_bad_limits(limit: object) -> None:
 
 @given(st.text(max_size=5), st.binary(max_size=20), st.booleans())
 def test_cursors_come_back(query: str, boundary: bytes, back: bool) -> None:
-    """They are text that fits into a URL as it is."""
+    """A cursor is read back, and is text that needs no escaping in a URL."""
     cursor = make_cursor(query, boundary, back=back)
     assert read_cursor(query, cursor) == (boundary, back)
     assert set(cursor) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -217,7 +217,7 @@ def test_cursors_come_back(query: str, boundary: bytes, back: bool) -> None:
 
 @given(st.data())
 def test_tampered_cursors(data: st.DataObject) -> None:
-    """400, whichever bit was changed, cut off or added; never another page."""
+    """A cursor with a changed, missing or added bit is InvalidArgument."""
     cursor = make_cursor("q", data.draw(st.binary(max_size=6)), back=data.draw(st.booleans()))
     raw = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     bit = data.draw(st.integers(0, len(raw) * 8 - 1))
@@ -234,13 +234,13 @@ def test_tampered_cursors(data: st.DataObject) -> None:
 
 @given(st.text() | st.none() | st.integers() | st.binary() | st.just(["a"]))
 def test_what_is_no_cursor(cursor: object) -> None:
-    """400, and no other error."""
+    """A value that is not a cursor is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         read_cursor("q", cursor)
 
 
 def test_cursors_of_other_queries() -> None:
-    """400: another query, another range or another direction; another limit is welcome."""
+    """A cursor of another query, range or direction is refused; another limit is allowed."""
     store = Store({bytes([n]) for n in range(1, 100)})
     page = store.page(10)
     assert len(store.page(20, page.next)) == 20
@@ -256,7 +256,7 @@ def test_cursors_of_other_queries() -> None:
 
 
 def test_a_page_is_a_list_of_its_items() -> None:
-    """To loops, `len` and `map`."""
+    """A page supports iteration, `len` and `map`."""
     page = Page([1, 2], "next", "previous")
     assert (list(page), len(page)) == ([1, 2], 2)
     assert page.map(str) == Page(["1", "2"], "next", "previous")
@@ -267,7 +267,7 @@ def test_a_page_is_a_list_of_its_items() -> None:
     ["/u", "/u?limit=5", "https://a.example/u?q=a%20b&after=OLD&x=&after=OLDER#part", "?after=1"],
 )
 def test_links(url: str) -> None:
-    """The page's own URL, with the cursor in place of an older one."""
+    """The Link header has the page's URL, with the cursor in place of an older one."""
     header = Page([], "n-_1", "p 2&").links(url)
     forth, back = header.split(", ")
     assert forth.endswith('>; rel="next"')

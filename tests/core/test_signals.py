@@ -1,4 +1,4 @@
-"""What the patterns tell through OpenTelemetry, and that nothing happens without it."""
+"""The metrics of the patterns, with OpenTelemetry and without it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from datapatterns.limits import degraded, make_policy
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """The library is asyncio only."""
+    """Return the only backend of the library."""
     return "asyncio"
 
 
@@ -32,7 +32,7 @@ class Collected:
         self._reader = reader
 
     def points(self, name: str) -> list[Any]:
-        """The data points of the metric, and its unit."""
+        """Return the data points of the metric, and its unit."""
         data = self._reader.get_metrics_data()
         resources = data.resource_metrics if data is not None else []
         scopes = [scope for each in resources for scope in each.scope_metrics]
@@ -42,7 +42,7 @@ class Collected:
         ]
 
     def tally(self, name: str, *attributes: str) -> dict[tuple[Any, ...], Any]:
-        """The metric's numbers by these attributes: how many, or how much."""
+        """Return the metric's numbers by these attributes."""
         return {
             tuple(point.attributes[attribute] for attribute in attributes): getattr(
                 point, "count", getattr(point, "value", None)
@@ -53,7 +53,7 @@ class Collected:
 
 @pytest.fixture
 def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collected]:
-    """Instruments of an SDK of this test's own: the API's provider can be set only once."""
+    """Yield the metrics of an SDK of the test's own: the API's provider can be set only once."""
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader])
     monkeypatch.setattr(signals, "_OURS", signals._Instruments(provider.get_meter("test")))
@@ -63,13 +63,13 @@ def collected(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collected]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """An open store."""
+    """Yield an open store."""
     with Store.from_url(f"level:{tmp_path}/data") as store:
         yield store
 
 
 def test_waits_and_attempts_of_a_queue(store: Store, collected: Collected) -> None:
-    """One wait an item, and one attempt for each outcome, in the form of OpenTelemetry."""
+    """Each item has one wait, and each outcome one attempt, by OpenTelemetry's conventions."""
     queue = store.work_queue("mail", backoff=0.0, max_attempts=2)
     for verbs in (["ack"], ["retry", "release", "retry"], ["bury"]):
         queue.push("one")
@@ -89,7 +89,7 @@ def test_waits_and_attempts_of_a_queue(store: Store, collected: Collected) -> No
 
 
 def test_a_worker_counts_each_delivery_once(store: Store, collected: Collected) -> None:
-    """Also one that its handler settled itself, and one whose lease was lost."""
+    """A delivery that its handler settled, or that was lost, counts once as well."""
     queue = store.work_queue("mail", lease=0.05, backoff=0.0)
     for item in ("handler", "worker", "lost"):
         queue.push(item)
@@ -118,7 +118,7 @@ def test_a_worker_counts_each_delivery_once(store: Store, collected: Collected) 
 
 
 async def test_decisions_of_a_limiter(tmp_path: Path, collected: Collected) -> None:
-    """By outcome, both faces; a peek is no hit."""
+    """Hits count by outcome in both faces; a peek does not count."""
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as opened:
         limiter = opened.rate_limiter("api", limit=2, window=60)
         await limiter.peek("ada")
@@ -143,7 +143,7 @@ class Note(Document):
 async def test_the_lag_of_a_worker(
     tmp_path: Path, collected: Collected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looked up beside the saving of the checkpoint, and 0 once all is done."""
+    """The lag is measured when the checkpoint is saved, and 0 once everything is done."""
     monkeypatch.setattr(signals, "LAG_EVERY", 0.0)
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as store:
         notes = store.repository("notes", Note)
@@ -185,7 +185,7 @@ async def test_a_lag_that_is_not_known_stops_nothing(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A figure is missed, the work goes on, and the log is not filled."""
+    """If the lag cannot be measured, the worker goes on and logs nothing."""
     monkeypatch.setattr(signals, "LAG_EVERY", 0.0)
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as store:
         notes = store.repository("notes", Note)
@@ -229,7 +229,7 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry.")]
 
 @pytest.mark.parametrize("older", [False, True], ids=["absent", "older"])
 def test_without_it_nothing_happens(tmp_path: Path, older: bool) -> None:
-    """Where it is not installed, or is too old to have a gauge, the patterns work all the same."""
+    """Without OpenTelemetry, or with a version that has no gauge, the patterns work."""
     program = ABSENT
     if older:
         (tmp_path / "opentelemetry").mkdir()
@@ -248,7 +248,7 @@ def test_without_it_nothing_happens(tmp_path: Path, older: bool) -> None:
 
 
 def test_a_decision_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With signals and without."""
+    """A decision is returned unchanged, with metrics and without."""
     decision = degraded(make_policy("api", 2, 60))
     assert signals.decided(decision) is decision
     monkeypatch.setattr(signals, "_OURS", None)
@@ -257,7 +257,7 @@ def test_a_decision_comes_back_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_records_of_the_log_say_which(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """The names are members of the record, for those who read logs by program."""
+    """A log record has the names as members, for programs that read logs."""
     queue = store.work_queue("mail", backoff=0.0, max_attempts=1)
     id = queue.push("one")
 

@@ -19,13 +19,13 @@ TEXT = st.text(min_size=1) | st.text('%.$!"#~2E0 é', min_size=1, max_size=4)
 
 @given(TEXT, TEXT)
 def test_escaped_names_differ_where_names_do(one: str, other: str) -> None:
-    """So no name can reach the state of another."""
+    """Two escaped names are equal only if the names are."""
     assert (escape(one) == escape(other)) == (one == other)
 
 
 @given(TEXT)
 def test_escaped_names_fit_everywhere(name: str) -> None:
-    """They are names of sublevels, not of ours, and can be joined with dots."""
+    """An escaped name is a sublevel's name without dots and without the library's mark."""
     escaped = escape(name)
     assert re.fullmatch(r"[#-~]+", escaped)
     assert not set(escaped) & set('!"$.')
@@ -33,14 +33,14 @@ def test_escaped_names_fit_everywhere(name: str) -> None:
 
 
 def test_plain_names_stay_readable() -> None:
-    """Letters, digits, dashes and the like."""
+    """Letters, digits, dashes and the like are not escaped."""
     assert escape("user-sessions_2026:eu/west@x") == "user-sessions_2026:eu/west@x"
     assert escape("a.b c%") == "a%2Eb%20c%25"
 
 
 @pytest.mark.parametrize("name", ["", None, 7, b"bytes", ["a"], "\ud800", "secret\udfff"])
 def test_bad_names(name: Any) -> None:
-    """400, which does not quote them."""
+    """A value that is not a name is InvalidArgument, and is not quoted."""
     with pytest.raises(InvalidArgument) as caught:
         check_name("a counter's name", name)
     assert str(caught.value).startswith("a counter's name ")
@@ -49,12 +49,12 @@ def test_bad_names(name: Any) -> None:
 
 @given(TEXT)
 def test_good_names(name: str) -> None:
-    """Everything else, as it is."""
+    """Every other string is returned unchanged."""
     assert check_name("a name", name) is name
 
 
 def test_the_headers_of_a_refusal() -> None:
-    """Whole seconds, rounded up, never zero."""
+    """Times in headers are whole seconds, rounded up; Retry-After is at least 1."""
     decision = Decision(False, 10, 0, 0.2, 59.1, name="api", window=60)
     assert decision.headers() == {
         "RateLimit-Policy": '"api";q=10;w=60',
@@ -65,7 +65,7 @@ def test_the_headers_of_a_refusal() -> None:
 
 
 def test_the_headers_of_an_admission() -> None:
-    """No Retry-After; no window where there is none."""
+    """An admission has no Retry-After; a decision without a window names none."""
     decision = Decision(True, 10, 9, 0.0, 0.0)
     assert decision.headers() == {
         "RateLimit-Policy": '"default";q=10',
@@ -75,7 +75,7 @@ def test_the_headers_of_an_admission() -> None:
 
 @given(st.text())
 def test_names_in_headers(name: str) -> None:
-    """Are structured-field strings: no name can add a header or a parameter."""
+    """A name is a structured-field string and cannot add a header or a parameter."""
     for header in Decision(True, 1, 1, 0, 0, name=name).headers().values():
         quoted = re.match(r'"(?:[ !#-\[\]-~]|\\["\\])*"', header)
         assert quoted
@@ -83,7 +83,7 @@ def test_names_in_headers(name: str) -> None:
 
 
 def test_capabilities() -> None:
-    """What a backend lacks is 501, which names those that have it."""
+    """A missing capability is Unsupported, which names the backends that have it."""
     patterns = frozenset[Any]({"counter"})
     poor = Capabilities("poor", patterns, True, False, "bytewise", True)
     poor.require("counter")

@@ -1,4 +1,4 @@
-"""Packed tuples against FoundationDB's own implementation; the order of JSON values in an index."""
+"""Packed tuples, compared with FoundationDB's implementation, and the order of JSON values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TUPLES = st.lists(ELEMENTS, max_size=4).map(tuple)
 
 
 def test_where_foundationdbs_python_is_odd() -> None:
-    """It packs the largest numbers of 8 bytes as if they had more; its format says otherwise."""
+    """The largest numbers of 8 bytes are packed as the format says, not as its Python does."""
     for number in (ODD, -ODD):
         assert len(tuples.pack((number,))) == 9
         assert oracle.unpack(tuples.pack((number,))) == (number,)
@@ -50,20 +50,20 @@ def test_where_foundationdbs_python_is_odd() -> None:
 @example((0, -1, 1, 255, 256, -255, -256, 2**64, -(2**64)))
 @example((0.0, -0.0, math.inf, -math.inf, 5e-324, (None, b"\0\xff", "\0\xff")))
 def test_pack_is_foundationdbs(value: tuple[Any, ...]) -> None:
-    """Byte for byte."""
+    """Packed tuples are equal to FoundationDB's."""
     assert tuples.pack(value) == oracle.pack(value)
 
 
 @given(TUPLES)
 def test_unpack_is_foundationdbs(value: tuple[Any, ...]) -> None:
-    """And gives back what was packed, type and sign and all."""
+    """Unpacking returns the packed values, with type and sign."""
     data = oracle.pack(value)
     assert repr(tuples.unpack(data)) == repr(oracle.unpack(data)) == repr(value)
 
 
 @given(TUPLES, TUPLES)
 def test_bytes_order_as_tuples_do(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
-    """The order that FoundationDB says they have."""
+    """Packed tuples sort in the order that FoundationDB gives tuples."""
     a, b = tuples.pack(one), tuples.pack(other)
     assert (a > b) - (a < b) == oracle.compare(one, other)
 
@@ -72,7 +72,7 @@ def test_bytes_order_as_tuples_do(one: tuple[Any, ...], other: tuple[Any, ...]) 
 def test_after_is_behind_all_that_begin_with_a_tuple(
     prefix: tuple[Any, ...], more: tuple[Any, ...]
 ) -> None:
-    """So it ends the range of a prefix."""
+    """A packed tuple with AFTER ends the range of all that begin with the tuple."""
     packed = tuples.pack(prefix)
     assert packed <= packed + tuples.pack(more) < packed + tuples.AFTER
 
@@ -81,13 +81,13 @@ def test_after_is_behind_all_that_begin_with_a_tuple(
     "value", [..., {1}, {"a": 1}, 1j, BIG + 1, -BIG - 1, "\ud800", ["\ud800"], [{}]]
 )
 def test_what_a_tuple_cannot_hold(value: Any) -> None:
-    """400."""
+    """A value that the format cannot hold is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         tuples.pack((value,))
 
 
 def test_a_bottomless_tuple() -> None:
-    """400 instead of an overflow of the stack, in both directions."""
+    """Bottomless nesting is an error of ours, not a RecursionError, in both directions."""
     value: list[Any] = []
     value.append(value)
     with pytest.raises(InvalidArgument):
@@ -101,7 +101,7 @@ def test_a_bottomless_tuple() -> None:
     | TUPLES.map(tuples.pack).flatmap(lambda d: st.integers(0, len(d)).map(lambda n: d[:n]))
 )
 def test_what_is_no_tuple(data: bytes) -> None:
-    """500, and no other error; what can be read at all can be packed again."""
+    """Bytes that are not a tuple are DecodeFailed; whatever can be read can be packed again."""
     try:
         value = tuples.unpack(data)
     except DecodeFailed:
@@ -131,7 +131,7 @@ JSON = st.recursive(
 
 
 def reference(value: Any) -> tuple[Any, ...]:
-    """What Python compares in the order that is promised."""
+    """Return a value that Python compares in the promised order."""
     if value is None:
         return (0,)
     if isinstance(value, bool):
@@ -146,7 +146,7 @@ def reference(value: Any) -> tuple[Any, ...]:
 
 
 def packed(value: Any) -> bytes:
-    """The bytes that order a JSON value."""
+    """Return the bytes that order a JSON value."""
     return tuples.pack_collated(value)
 
 
@@ -159,7 +159,7 @@ def packed(value: Any) -> bytes:
 @example(1e-300, 0)
 @example(10**300, 1e300)
 def test_json_values_are_in_the_promised_order(one: Any, other: Any) -> None:
-    """Null, false, true, numbers exactly by value, strings, arrays, objects."""
+    """The order is null, false, true, numbers by value, strings, arrays, objects."""
     a, b = packed(one), packed(other)
     x, y = reference(one), reference(other)
     assert (a > b) - (a < b) == (x > y) - (x < y)
@@ -167,19 +167,19 @@ def test_json_values_are_in_the_promised_order(one: Any, other: Any) -> None:
 
 @given(JSON, JSON)
 def test_no_value_is_the_beginning_of_another(one: Any, other: Any) -> None:
-    """So what follows it cannot change its place."""
+    """No value's bytes are the beginning of another's, so what follows cannot reorder them."""
     a, b = packed(one), packed(other)
     assert a == b or not b.startswith(a)
 
 
 @given(JSON)
 def test_the_short_way_is_the_same(value: Any) -> None:
-    """`pack_collated` packs what `collate` gives."""
+    """`pack_collated` packs the same bytes as `collate` and `pack`."""
     assert packed(value) == tuples.pack(tuples.collate(value))
 
 
 def as_tuples(value: Any) -> Any:
-    """A JSON value as an index gives it back."""
+    """Return a JSON value as an index returns it."""
     if isinstance(value, list):
         return tuple(map(as_tuples, value))
     if isinstance(value, dict):
@@ -189,7 +189,7 @@ def as_tuples(value: Any) -> Any:
 
 @given(st.lists(JSON, max_size=3), st.text("ab", max_size=2))
 def test_collated_gives_the_values_back(values: list[Any], behind: str) -> None:
-    """And what follows them."""
+    """`collated` returns the values and the elements behind them."""
     data = b"".join(map(packed, values)) + tuples.pack((behind,))
     found, rest = tuples.collated(tuples.unpack(data), len(values))
     assert found == tuple(map(as_tuples, values))
@@ -201,7 +201,7 @@ def test_collated_gives_the_values_back(values: list[Any], behind: str) -> None:
     [math.nan, math.inf, -math.inf, [math.nan], {"a": -math.inf}, b"x", {1}, object(), "\ud800"],
 )
 def test_what_an_index_cannot_hold(value: Any) -> None:
-    """400."""
+    """A value that an index cannot hold is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         packed(value)
 
@@ -219,7 +219,7 @@ def test_nesting_has_an_end() -> None:
 
 
 def test_a_uuid_comes_back_as_one() -> None:
-    """And sorts behind everything else."""
+    """A UUID reads back equal and sorts behind everything else."""
     id = uuid.uuid4()
     assert tuples.unpack(tuples.pack((id,))) == (id,)
     assert tuples.pack((id,)) > tuples.pack((True,))

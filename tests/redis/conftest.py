@@ -1,4 +1,4 @@
-"""The servers, and some that refuse, for the tests of errors."""
+"""Servers that refuse, for the tests of errors."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ PASSWORD = "secret-password"
 
 @pytest.fixture(scope="module")
 def full_server() -> Iterator[RedisServer]:
-    """A server that has used up its memory from the start."""
+    """Yield a server that has used up its memory from the start."""
     with RedisServer(config=("--maxmemory", "1", "--maxmemory-policy", "noeviction")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def guarded_server() -> Iterator[RedisServer]:
-    """A server with a password, a user who may do nothing, and one who may run scripts only."""
+    """Yield a server with a password, a user without permissions, and one for scripts only."""
     users = (
         "--user", "nobody", "on", f">{PASSWORD}", "~*", "-@all", "+client", "+hello", "+ping",
         "--user", "half", "on", f">{PASSWORD}", "~*", "-@all", "+client", "+hello", "+ping",

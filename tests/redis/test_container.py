@@ -1,4 +1,4 @@
-"""The servers of the tests may come from an image as well, for those who ask for it."""
+"""The servers of the tests may also come from a container image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not IMAGE, reason=f"opt in with {REDIS_CONTAINER
 
 
 def use(url: str) -> None:
-    """A little of several patterns."""
+    """Use several patterns."""
     with Store.from_url(url) as store:
         assert store.counter("visits").increment() == 1
         assert store.rate_limiter("api", limit=1, window=60).hit("ann").allowed
@@ -27,7 +27,7 @@ def use(url: str) -> None:
 
 
 def test_a_container_is_a_server_like_any_other() -> None:
-    """It starts, ends, is killed and starts again, each time where its URL says; then it ends."""
+    """It starts, is killed, starts again at the URL it gives, and ends."""
     from datapatterns.testing.servers.redis_container import RedisContainer
 
     with RedisContainer(IMAGE or "") as server:
@@ -48,7 +48,7 @@ def test_a_container_is_a_server_like_any_other() -> None:
 
 
 def test_the_fixture_is_the_container(redis_server: Any) -> None:
-    """What other tests ask for is started from the image."""
+    """The fixture of other tests starts its server from the image when asked to."""
     assert " in the container " in redis_server.version
     redis_server.ask("FLUSHALL")
     use(redis_server.url)

@@ -1,4 +1,4 @@
-"""A closed emitter leaves nothing behind in either face."""
+"""A closed emitter leaves no thread, task or connection behind, in either face."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "dur
 
 
 def use(events: Emitter | LevelEmitter, busy: threading.Event) -> None:
-    """Listen, hear, and leave a listener in the middle of its work."""
+    """Listen, receive, and close while a listener is at work."""
     go_on = threading.Event()
 
     def slow(payload: object) -> None:
@@ -56,7 +56,7 @@ def test_threads(redis_server: RedisServer, durable: bool) -> None:
 
 
 def test_threads_on_level(tmp_path: Path) -> None:
-    """So does it on LevelDB."""
+    """On LevelDB, too, the sync face ends its threads."""
     with Level.open(tmp_path / "data") as level:
         before = set(threading.enumerate())
         for _ in range(5):
@@ -65,7 +65,7 @@ def test_threads_on_level(tmp_path: Path) -> None:
 
 
 async def use_async(events: AsyncEmitter | AsyncLevelEmitter) -> None:
-    """Listen, hear, and leave a listener in the middle of its work."""
+    """Listen, receive, and close while a listener is at work."""
     busy = asyncio.Event()
 
     async def slow(payload: object) -> None:
@@ -94,7 +94,7 @@ async def test_tasks(redis_server: RedisServer, durable: bool) -> None:
 
 
 async def test_tasks_on_level(tmp_path: Path) -> None:
-    """So does it on LevelDB."""
+    """On LevelDB, too, the async face ends its tasks."""
     async with AsyncLevel.open(tmp_path / "data") as level:
         before = asyncio.all_tasks()
         for _ in range(5):
@@ -104,7 +104,7 @@ async def test_tasks_on_level(tmp_path: Path) -> None:
 
 @each_kind
 async def test_cancelled_while_joining(redis_server: RedisServer, durable: bool) -> None:
-    """An `on` that was cancelled, wherever it was, leaves no listener."""
+    """An `on` that was cancelled at any point leaves no listener."""
     client = redis.asyncio.Redis(host=HOST, port=redis_server.port)
     async with AsyncEmitter(client, durable=durable, namespace=f"test-{uuid.uuid4()}") as events:
         for turns in range(40):
@@ -122,7 +122,7 @@ async def test_cancelled_while_joining(redis_server: RedisServer, durable: bool)
 
 
 async def test_both_faces_on_level(tmp_path: Path) -> None:
-    """Emitters of both faces, of several handles of one directory, hear each other in one order."""
+    """Emitters of both faces and several handles of one directory receive events in one order."""
     heard: dict[str, list[object]] = {"sync": [], "async": [], "other": []}
     async with AsyncLevel.open(tmp_path / "data") as level:
         with Level.open(tmp_path / "data") as again:

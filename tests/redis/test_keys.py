@@ -1,4 +1,4 @@
-"""Keys: one hash tag a structure, and no name that reaches another's."""
+"""Keys have one hash tag a structure, and no name reaches the keys of another."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ names = st.one_of(odd, st.text(st.characters(exclude_categories=["Cs"]), min_siz
 
 
 def tag_of(key: bytes) -> bytes:
-    """What a cluster hashes: between the first brace and the next closing one."""
+    """Return what a cluster hashes: the text between the first brace and the next closing one."""
     start = key.index(b"{") + 1
     return key[start : key.index(b"}", start)]
 
 
 @given(st.lists(names, min_size=2, max_size=3), st.lists(names, min_size=1, max_size=3))
 def test_a_key_has_one_hash_tag(parts: list[str], part: list[str]) -> None:
-    """It is the whole tag, whatever the names; so all keys of a structure are in one slot."""
+    """The hash tag is the whole tag whatever the names, so a structure is in one slot."""
     namespace, *rest = parts
     keys = Keys.of(namespace, "pattern", *rest)
     assert tag_of(keys(*part)) == keys.tag
@@ -44,7 +44,7 @@ def test_different_names_have_different_keys(
 
 
 def test_hostile_names_have_keys_of_their_own() -> None:
-    """The names that mean something elsewhere mean nothing here."""
+    """Names with special characters have keys of their own."""
     keys = {Keys.of("ns", "p", name)("part") for name in HOSTILE}
     keys |= {Keys.of(name, "p", "name")("part") for name in HOSTILE}
     keys |= {Keys.of("ns", "p", "name")(name) for name in HOSTILE}
@@ -52,7 +52,7 @@ def test_hostile_names_have_keys_of_their_own() -> None:
 
 
 def test_plain_names_stay_readable() -> None:
-    """What one looks for in a terminal is there to be found."""
+    """Plain names appear in keys as they are."""
     keys = Keys.of("app", "counter", "hits/2024 \N{SLICE OF PIZZA}")
     expected = "{app:counter:hits/2024%20\N{SLICE OF PIZZA}}:op:a-1"
     assert keys("op", "a-1") == expected.encode()
@@ -60,7 +60,7 @@ def test_plain_names_stay_readable() -> None:
 
 @pytest.mark.parametrize("name", NO_NAMES)
 def test_what_is_no_name_is_refused(name: Any) -> None:
-    """For namespaces, names and subjects alike."""
+    """Bad namespaces, names and subjects are InvalidArgument."""
     with pytest.raises(InvalidArgument):
         Keys.of(name, "p", "name")
     with pytest.raises(InvalidArgument):

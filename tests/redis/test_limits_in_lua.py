@@ -21,7 +21,7 @@ EPOCH = 1_700_000_000_000_000
 
 
 def policies() -> st.SearchStrategy[Policy]:
-    """Limits of every algorithm, large and small, that divide evenly and that do not."""
+    """Return limits of every algorithm, that divide evenly and that do not."""
     limit = st.integers(1, 30)
     window = st.sampled_from([0.001, 0.0333, 1.0, 7.0, 3600.0])
     sliding = st.builds(
@@ -44,7 +44,7 @@ passing = st.one_of(
 
 
 def run(server: RedisServer, limits: list[Policy], now: int, cost: int, mode: str) -> list[int]:
-    """The script's reply at a given time."""
+    """Return the script's reply at a given time."""
     assert CLOCK in SCRIPT
     assert EXPIRY in SCRIPT
     # The script's clock is made up, the server's is not: nothing must expire by that one.
@@ -66,7 +66,7 @@ def run(server: RedisServer, limits: list[Policy], now: int, cost: int, mode: st
 def test_lua_and_python_agree(
     redis_server: RedisServer, limits: list[Policy], hits: list[tuple[float, int, bool]]
 ) -> None:
-    """On random policies, several at once, random times and costs, each figure is the same."""
+    """For random policies, times and costs, both give the same figures."""
     redis_server.ask("FLUSHALL")
     states: list[dict[str, int]] = [{} for _ in limits]
     now = EPOCH

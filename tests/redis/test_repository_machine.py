@@ -18,7 +18,7 @@ from datapatterns.testing.machines.repository import RepositoryMachine
 def test_the_repository_agrees_with_a_dictionary(
     request: pytest.FixtureRequest, server: str
 ) -> None:
-    """Whatever is done in whichever order, documents, indexes and pages are as they should be."""
+    """After any sequence of operations, documents, indexes and pages are as in a dict."""
     url: str = request.getfixturevalue(server).url
 
     class Machine(RepositoryMachine):

@@ -1,4 +1,4 @@
-"""The store's URLs: one server, Valkey's scheme, a cluster, Sentinels, and what is no URL."""
+"""The store's URLs: one server, Valkey's scheme, a cluster, Sentinels, and bad ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from datapatterns.testing.servers.redis import (
 
 @pytest.fixture(params=["redis", "valkey", "resp2", "cluster", "sentinel"])
 def url(request: pytest.FixtureRequest) -> str:
-    """A URL of each kind."""
+    """Return a URL of each kind."""
     if request.param == "cluster":
         return request.getfixturevalue("redis_cluster").url
     if request.param == "sentinel":
@@ -35,7 +35,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 async def test_a_url_is_a_store(url: str, namespace: str) -> None:
-    """It answers, its patterns work, and it closes without leaving anything open."""
+    """A store of each URL answers, its patterns work, and closing leaves nothing open."""
     async with AsyncStore.from_url(url, namespace=namespace) as store:
         await store.ping()
         assert store.capabilities.backend == "redis"
@@ -52,7 +52,7 @@ async def test_a_url_is_a_store(url: str, namespace: str) -> None:
 
 
 async def test_a_password_is_never_shown(guarded_server: RedisServer) -> None:
-    """Neither in an error nor in a repr."""
+    """A password is neither in an error nor in a repr."""
     address = f"{HOST}:{guarded_server.port}"
     async with AsyncStore.from_url(f"redis://:wrong-password@{address}") as store:
         with pytest.raises(Unauthorized) as raised:
@@ -67,7 +67,7 @@ async def test_a_password_is_never_shown(guarded_server: RedisServer) -> None:
 
 
 async def test_a_closed_store_connects_no_more(url: str, namespace: str) -> None:
-    """Neither for a transaction, nor for an emitter's reader that has lost its connection."""
+    """A closed store does not connect, neither for a transaction nor for a lost reader."""
     async with AsyncStore.from_url(url, namespace=namespace) as store:
         backend: Any = store._backend
         emitter: Any = store.emitter("news", heartbeat=0.2)
@@ -94,7 +94,7 @@ async def _until(true: Callable[[], bool]) -> None:
 
 
 async def test_nobody_there_is_unavailable() -> None:
-    """At the first command, or for a cluster at the latest then."""
+    """A server that is not there is Unavailable at the first command."""
     nobody = f"{HOST}:{free_port()}"
     for url in (
         f"redis://{nobody}",
@@ -120,7 +120,7 @@ async def _ping(url: str) -> None:
      "redis+cluster://host?protocol=7", "redis+sentinel://host/m?socket_timeout=soon"],
 )  # fmt: skip
 def test_what_is_no_url_is_refused(url: str) -> None:
-    """InvalidArgument, which does not repeat it."""
+    """A bad URL is InvalidArgument, which does not quote it."""
     with pytest.raises(InvalidArgument) as raised:
         AsyncStore.from_url(url)
     rest = url.partition("://")[2]
@@ -135,7 +135,7 @@ def test_what_is_no_url_is_refused(url: str) -> None:
      ("redis+sentinel://a/m?colour=hush", "colour")],
 )  # fmt: skip
 def test_an_option_that_the_url_cannot_have(url: str, option: str) -> None:
-    """It is named when the store is made, its value is not."""
+    """An unknown option is refused when the store is made: its name is shown, not its value."""
     with pytest.raises(InvalidArgument, match=option) as raised:
         AsyncStore.from_url(url)
     assert "hush" not in str(raised.value)
@@ -144,7 +144,7 @@ def test_an_option_that_the_url_cannot_have(url: str, option: str) -> None:
 async def test_sentinels_and_nodes_may_be_several(
     redis_cluster: RedisClusterServers, redis_sentinel: SentinelServers, namespace: str
 ) -> None:
-    """One that does not answer does no harm."""
+    """One of several Sentinels or nodes may be out of reach."""
     nobody = f"{HOST}:{free_port()}"
     some: Any = [
         f"redis+cluster://{nobody},{HOST}:{redis_cluster.nodes[1].port}",

@@ -1,4 +1,4 @@
-"""What the server refuses comes as the right error, changes nothing, and tells no secrets."""
+"""Refusals of the server: the right error, no change, and no secrets in messages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CHANGES = [call for call in WRITES if call != "reset"]  # resetting nothing writ
 
 
 async def refused(kind: type[DataError], call: Call, store: AsyncStore) -> DataError:
-    """The error of a call, exactly of this kind, with nothing in it that is nobody's business."""
+    """Return the error of a call, of exactly this class, after checking that it holds no secret."""
     with pytest.raises(kind) as raised:
         await call(store)
     error = raised.value
@@ -67,7 +67,7 @@ async def refused(kind: type[DataError], call: Call, store: AsyncStore) -> DataE
 
 @pytest.fixture
 async def store(connect: Any, namespace: str, lent: Any) -> Callable[..., Awaitable[AsyncStore]]:
-    """`await store(server, **options)`: a store over a client of that server."""
+    """Return `store(server, **options)`, which makes a store over a client of that server."""
 
     async def store(server: Any, **options: Any) -> AsyncStore:
         return AsyncStore(lent(await connect(server, **options), namespace))
@@ -79,7 +79,7 @@ async def store(connect: Any, namespace: str, lent: Any) -> Callable[..., Awaita
 async def test_another_type_is_corrupted(
     redis_server: RedisServer, valkey_server: RedisServer, store: Any, namespace: str, call: str
 ) -> None:
-    """Whichever of the keys has it, the call raises DataCorrupted and changes none of them."""
+    """With another type at any of its keys, a call raises DataCorrupted and changes nothing."""
     for server in (redis_server, valkey_server):
         one = await store(server)
         if call in WRITES:
@@ -111,7 +111,7 @@ def _everything(server: RedisServer, namespace: str) -> dict[str, str]:
 
 
 async def test_a_stored_text_is_no_number(redis_server: RedisServer, store: Any) -> None:
-    """A counter that holds something else is DataCorrupted for every call, and stays."""
+    """A counter with a stored text is DataCorrupted for every call, and stays."""
     one = await store(redis_server)
     await one.counter(NAME).increment()
     key = next(key for key in redis_server.ask("KEYS", "*").split("\n") if NAME in key)
@@ -142,7 +142,7 @@ async def test_a_replica_is_unavailable(
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_credentials(guarded_server: RedisServer, store: Any, call: str) -> None:
-    """No password or a wrong one is Unauthorized; a user who may not is Forbidden."""
+    """A wrong or missing password is Unauthorized, a missing permission Forbidden."""
     await refused(Unauthorized, CALLS[call], await store(guarded_server))
     wrong = await store(guarded_server, password="wrong" + PASSWORD)
     await refused(Unauthorized, CALLS[call], wrong)
@@ -155,7 +155,7 @@ async def test_credentials(guarded_server: RedisServer, store: Any, call: str) -
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_server_that_is_gone_is_unavailable(store: Any, call: str) -> None:
-    """Nobody listens at the port."""
+    """A port without a server is Unavailable."""
 
     class Gone:
         port = free_port()
@@ -165,7 +165,7 @@ async def test_a_server_that_is_gone_is_unavailable(store: Any, call: str) -> No
 
 
 async def test_a_replica_without_its_master_is_unavailable(store: Any) -> None:
-    """MASTERDOWN, for reads as well."""
+    """MASTERDOWN is Unavailable, also for reads."""
     config = ("--replicaof", f"{HOST} {free_port()}", "--replica-serve-stale-data", "no")
     with RedisServer(config=config) as server:
         one = await store(server)
@@ -174,7 +174,7 @@ async def test_a_replica_without_its_master_is_unavailable(store: Any) -> None:
 
 
 async def test_a_cluster_without_slots_is_unavailable(store: Any) -> None:
-    """CLUSTERDOWN."""
+    """CLUSTERDOWN is Unavailable."""
     with RedisServer(config=("--cluster-enabled", "yes")) as server:
         one = await store(server)
         for call in ("value", "increment", "hit"):
@@ -219,7 +219,7 @@ async def test_a_cluster_without_slots_is_unavailable(store: Any) -> None:
     ],
 )
 def test_replies_that_a_test_cannot_provoke(error: Exception, kind: type[DataError]) -> None:
-    """The table, also with the words of Redis 6.2, for a command on its way."""
+    """Each error of the driver gives the error of the table, also in the texts of Redis 6.2."""
     assert type(translate(error, sent=True)) is kind
 
 
@@ -233,7 +233,7 @@ def test_replies_that_a_test_cannot_provoke(error: Exception, kind: type[DataErr
     ],
 )
 def test_losses_before_anything_was_sent(error: Exception, kind: type[DataError]) -> None:
-    """The same losses while connecting, or of a read."""
+    """A loss before a command was sent, or of a read, is not OutcomeUnknown."""
     assert type(translate(error)) is kind
 
 
@@ -243,7 +243,7 @@ DRIVER = os.path.join("redis", "asyncio", "connection.py")
 
 
 def test_a_closed_transport() -> None:
-    """What writing over a connection closed meanwhile raises is Unavailable; any other stays."""
+    """An error of writing over a closed connection is Unavailable; other errors pass unchanged."""
     closed = [
         compile("raise TypeError", os.path.join("asyncio", "selector_events.py"), "exec"),
         compile(WRITING, DRIVER, "exec"),

@@ -1,4 +1,4 @@
-"""Groups and leaderboard: lost replies, foreign types, leaks, trips and old servers."""
+"""Groups and leaderboard: lost replies, other types, leaks, round trips and old servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Proxy = Callable[[str, int], FaultProxy]
 
 
 async def keys_of(client: Any, namespace: str) -> list[str]:
-    """The keys of the namespace."""
+    """Return the keys of the namespace."""
     return sorted([key.decode() async for key in client.scan_iter(f"{{{namespace}:*")])
 
 
@@ -36,7 +36,7 @@ async def test_lost_replies(
     silent: bool,
     figures: Any,
 ) -> None:
-    """Each changing call is told that the outcome is unknown, and has happened exactly once."""
+    """Each changing call with a lost reply is OutcomeUnknown and took effect once."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = await connect(proxy, socket_timeout=1.0)
     groups = AsyncGroups(near, "teams", namespace=namespace)
@@ -70,7 +70,7 @@ async def test_lost_replies(
 async def test_lost_replies_to_reads(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
 ) -> None:
-    """An iteration over members goes on after a lost reply, and repeats nobody."""
+    """An iteration over members goes on after a lost reply, without repetition."""
     proxy = fault_proxy(HOST, redis_server.port)
     client = await connect(proxy, retry=Retry(NoBackoff(), 3), retry_on_error=[ConnectionError])
     groups = AsyncGroups(client, "teams", namespace=namespace)
@@ -89,7 +89,7 @@ async def test_lost_replies_to_reads(
 async def test_another_type_changes_nothing(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """Wherever a key of another type lies, the call is DataCorrupted and has no effect."""
+    """With another type at any of its keys, a call is DataCorrupted and has no effect."""
     client = await connect(redis_server)
     tag = f"{{{namespace}:groups:teams}}"
     groups = AsyncGroups(client, "teams", namespace=namespace)
@@ -117,7 +117,7 @@ async def test_another_type_changes_nothing(
 async def test_nothing_is_left_when_empty(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """Groups and boards are permanent as long as they hold something, and no longer."""
+    """An empty group or leaderboard leaves no key."""
     client = await connect(redis_server)
     groups = AsyncGroups(client, "teams", namespace=namespace)
     board = AsyncLeaderboard(client, "game", namespace=namespace)
@@ -135,7 +135,7 @@ async def test_nothing_is_left_when_empty(
 
 
 async def test_round_trips(redis_server: RedisServer, connect: Any, namespace: str) -> None:
-    """Every call is one trip to the server."""
+    """Every call is one round trip."""
     client = await connect(redis_server)
     groups = AsyncGroups(client, "teams", namespace=namespace)
     board = AsyncLeaderboard(client, "game", namespace=namespace)
@@ -173,7 +173,7 @@ async def test_round_trips(redis_server: RedisServer, connect: Any, namespace: s
 
 
 async def test_a_server_without_sintercard(connect: Any, namespace: str) -> None:
-    """Before Redis 7 the intersection is counted another way."""
+    """On a server before Redis 7 the intersection is counted in another way."""
     with RedisServer(config=["--rename-command", "SINTERCARD", ""]) as server:
         groups = AsyncGroups(await connect(server), "teams", namespace=namespace)
         await groups.add("red", *"abcde")
@@ -186,7 +186,7 @@ async def test_a_server_without_sintercard(connect: Any, namespace: str) -> None
 async def test_scripts_forgotten_in_the_middle(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """SCRIPT FLUSH between any two calls changes nothing."""
+    """SCRIPT FLUSH between any two calls has no effect on results."""
     client = await connect(redis_server)
     board = AsyncLeaderboard(client, "game", namespace=namespace)
     groups = AsyncGroups(client, "teams", namespace=namespace)

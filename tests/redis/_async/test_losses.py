@@ -1,4 +1,4 @@
-"""Every call that changes something, with its reply lost: one effect at most, and said so."""
+"""Every changing call with its reply lost: at most one effect, and OutcomeUnknown."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ async def behind(
     namespace: str,
     lent: Any,
 ) -> tuple[FaultProxy, AsyncStore]:
-    """A proxy, and a store over an eager client that goes through it."""
+    """Return a proxy, and a store over a client with retries that goes through it."""
     proxy = fault_proxy(HOST, redis_server.port)
     return proxy, AsyncStore(lent(await connect(proxy), namespace))
 
 
 async def lost(proxy: FaultProxy, call: Any, *args: Any, **options: Any) -> None:
-    """The call is carried out, its reply is lost, and that is what it says."""
+    """Assert that the call with a lost reply is OutcomeUnknown."""
     before = proxy.lost
     proxy.lose_reply(to=b"test-")
     with pytest.raises(OutcomeUnknown):
@@ -39,7 +39,7 @@ async def lost(proxy: FaultProxy, call: Any, *args: Any, **options: Any) -> None
 
 
 async def test_counter(behind: tuple[FaultProxy, AsyncStore]) -> None:
-    """Each lost call counted once; with an op_id it can be repeated without harm."""
+    """Each lost call counted once, and with an op_id it can be repeated."""
     proxy, store = behind
     hits = store.counter("hits")
     await store.counter("other").increment(op_id="a")  # so that the server has the scripts
@@ -57,7 +57,7 @@ async def test_counter(behind: tuple[FaultProxy, AsyncStore]) -> None:
 
 
 async def test_calendar_counter(behind: tuple[FaultProxy, AsyncStore]) -> None:
-    """All buckets moved once; with an op_id it can be repeated without harm."""
+    """All buckets counted once, and with an op_id the call can be repeated."""
     proxy, store = behind
     visits = store.calendar_counter("visits")
     await visits.add("ann", 0, at=MOMENT)
@@ -86,7 +86,7 @@ async def test_rate_limiter(behind: tuple[FaultProxy, AsyncStore], algorithm: st
 
 
 async def test_concurrency_limiter(behind: tuple[FaultProxy, AsyncStore]) -> None:
-    """A place whose lease never arrived comes back by itself; a lost release did release."""
+    """A lease whose reply was lost expires; a release whose reply was lost took effect."""
     proxy, store = behind
     jobs = store.concurrency_limiter("jobs", limit=2, lease=0.5)
     for limiter in (store.concurrency_limiter("other", limit=1, lease=60), jobs):
@@ -112,7 +112,7 @@ async def test_concurrency_limiter(behind: tuple[FaultProxy, AsyncStore]) -> Non
 async def test_exact_counts_under_many_losses(
     behind: tuple[FaultProxy, AsyncStore], figures: Callable[..., None]
 ) -> None:
-    """With op_ids, repeating until there is an answer counts each operation exactly once."""
+    """With op_ids, calls repeated until they are answered count exactly once."""
     proxy, store = behind
     hits, visits = store.counter("hits"), store.calendar_counter("visits")
     await hits.increment(0, op_id="warm")

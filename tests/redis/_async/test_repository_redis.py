@@ -1,4 +1,4 @@
-"""What is Redis's own in the repository: other programs, keys and round trips."""
+"""Redis's own parts of the repository: other programs, keys and round trips."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVERYTHING = [BY_AGE, BY_NICK]
 
 @pytest.fixture
 def keys(namespace: str) -> Keys:
-    """The keys of the collection `people`."""
+    """Return the keys of the collection `people`."""
     return Keys.of(namespace, "repository", "people")
 
 
@@ -43,7 +43,7 @@ def people_of(client: Any, namespace: str, *indexes: Index, **options: Any) -> A
 
 
 async def check(people: Any) -> None:
-    """Every document is under its entries, and there are no others."""
+    """Assert that every document has its entries and that there are no others."""
     await check_indexes(people, {"by_age": "age", "by_nick": "nick"})
 
 
@@ -51,7 +51,7 @@ async def check(people: Any) -> None:
 
 
 async def test_programs_with_different_indexes(client: Any, namespace: str) -> None:
-    """What a writer does not know is caught up with by who knows it; nobody answers wrongly."""
+    """An index takes in documents of writers that do not know it before it answers."""
     old = people_of(client, namespace)
     new = people_of(client, namespace, *EVERYTHING)
     for n in range(20):
@@ -70,7 +70,7 @@ async def test_programs_with_different_indexes(client: Any, namespace: str) -> N
 
 
 async def test_a_unique_index_knows_what_others_wrote(client: Any, namespace: str) -> None:
-    """Before a value is given out, the documents of unaware writers are looked at."""
+    """A unique index first takes in the documents of writers that do not know it."""
     old, new = people_of(client, namespace), people_of(client, namespace, BY_NICK)
     await new.create(Person(id="a", nick="x"))
     await old.create(Person(id="b", nick="y"))
@@ -88,7 +88,7 @@ async def test_a_unique_index_knows_what_others_wrote(client: Any, namespace: st
 
 
 async def test_an_index_of_the_same_name_over_other_fields(client: Any, namespace: str) -> None:
-    """Programs of two releases each have their own; reindex removes what is declared no more."""
+    """Two releases have each their own index; reindex removes the undeclared one."""
     old = people_of(client, namespace, Index("sorted", "age"))
     new = people_of(client, namespace, Index("sorted", "city"))
     await old.create(Person(id="a", age=2, city="Oslo"))
@@ -103,7 +103,7 @@ async def test_an_index_of_the_same_name_over_other_fields(client: Any, namespac
 
 
 async def test_filling_beside_writers(client: Any, namespace: str) -> None:
-    """A new index is complete although aware and unaware writers go on while it is filled."""
+    """A new index is complete although writers go on while it is filled."""
     old = people_of(client, namespace)
     await old.create_many(Person(id=f"{n:04}", age=n % 5, nick=str(n)) for n in range(1_100))
 
@@ -120,7 +120,7 @@ async def test_filling_beside_writers(client: Any, namespace: str) -> None:
 
 
 async def test_an_index_forgotten_while_it_is_filled(client: Any, namespace: str) -> None:
-    """Who fills it stops; who asks it next declares it anew, and misses nothing."""
+    """A removed index is not filled further; the next query declares it again."""
     plain, people = people_of(client, namespace), people_of(client, namespace, BY_AGE)
     await plain.create_many(Person(id=f"{n:03}", age=n % 5) for n in range(600))
     [note] = (await people._indexing._declare()).values()
@@ -134,7 +134,7 @@ async def test_an_index_forgotten_while_it_is_filled(client: Any, namespace: str
 
 
 async def test_what_moves_while_a_page_is_read(client: Any, namespace: str) -> None:
-    """Between a page's two trips a document may go, or get another key: it is left out."""
+    """A document removed or changed between a page's two trips is left out."""
     people = people_of(client, namespace, BY_AGE)
     await people.create_many(Person(id=id, age=1) for id in "abc")
     rows = [entry(values_of(BY_AGE, {"age": 1}), id) for id in "abc"]
@@ -145,7 +145,7 @@ async def test_what_moves_while_a_page_is_read(client: Any, namespace: str) -> N
 
 
 async def test_without_ensure_somebody_else_fills(client: Any, namespace: str) -> None:
-    """A query of an index that is not complete, and a write under a unique one, are Unavailable."""
+    """Without `ensure`, a query or a unique write is Unavailable until the index is complete."""
     await people_of(client, namespace).create(Person(id="a", age=1, nick="x"))
     people = people_of(client, namespace, *EVERYTHING, ensure=False)
     for call in (
@@ -164,7 +164,7 @@ async def test_without_ensure_somebody_else_fills(client: Any, namespace: str) -
 
 
 async def test_keys_of_other_types_change_nothing(client: Any, namespace: str, keys: Keys) -> None:
-    """A document, the index or the notes of another type: DataCorrupted, before any write."""
+    """With another type at any key, a call is DataCorrupted before any write."""
     people = people_of(client, namespace, *EVERYTHING)
     ann = await people.create(Person(id="ann", age=1, nick="a"))
     await client.set(keys("doc", "odd"), "x")
@@ -203,7 +203,7 @@ async def test_keys_of_other_types_change_nothing(client: Any, namespace: str, k
 
 
 async def test_what_is_left_of_a_collection(client: Any, namespace: str, keys: Keys) -> None:
-    """Without documents there are only the notes on the indexes, and never a key elsewhere."""
+    """Without documents only the states of the indexes are stored."""
     people = people_of(client, namespace, *EVERYTHING)
     await people.create_many(Person(id=str(n), age=n, nick=str(n)) for n in range(10))
     found = [key async for key in client.scan_iter(match=f"*{namespace}*")]
@@ -219,7 +219,7 @@ async def test_what_is_left_of_a_collection(client: Any, namespace: str, keys: K
 
 
 async def test_a_field_that_is_not_json(client: Any, namespace: str, keys: Keys) -> None:
-    """It is text to who reads it, and stays as it is."""
+    """A field that is not JSON is read as text and stays as it is."""
     people = people_of(client, namespace, BY_AGE)
     await people.create(Person(id="ann", age=1))
     await client.hset(
@@ -237,7 +237,7 @@ async def test_a_field_that_is_not_json(client: Any, namespace: str, keys: Keys)
 
 
 async def test_documents_changed_by_hand(client: Any, namespace: str, keys: Keys) -> None:
-    """`reindex` brings the indexes up to what is stored; what was deleted is no longer counted."""
+    """`reindex` updates the indexes and the count after changes by other programs."""
     people = people_of(client, namespace, *EVERYTHING)
     await people.create_many(Person(id=str(n), age=n, nick=str(n)) for n in range(10))
     await client.hset(keys("doc", "3"), "age", "33")
@@ -256,7 +256,7 @@ async def test_documents_changed_by_hand(client: Any, namespace: str, keys: Keys
 
 
 async def test_names_that_belong_to_the_library(client: Any, namespace: str) -> None:
-    """A model with a field stored as `_rev` or `_entries` is refused, and so is such a field."""
+    """A field stored as `_rev` or `_entries` is refused."""
 
     class Open(Item, extra="allow"):
         pass
@@ -271,7 +271,7 @@ async def test_names_that_belong_to_the_library(client: Any, namespace: str) -> 
 
 
 async def test_thirty_programs_update_one_document(client: Any, namespace: str) -> None:
-    """None of them knows what the others do; all succeed, and every change is kept."""
+    """Thirty concurrent updates of one document all succeed, and none is lost."""
     await people_of(client, namespace).create(Person(id="ann"))
 
     async def write(n: int) -> None:
@@ -290,7 +290,7 @@ async def test_thirty_programs_update_one_document(client: Any, namespace: str) 
 
 @pytest.fixture
 def quiet_server() -> Iterator[RedisServer]:
-    """A server that nobody else talks to, so that what it counts is ours."""
+    """Yield a server without other clients, to count round trips."""
     with RedisServer(find_redis() or find_valkey()) as server:
         yield server
 
@@ -298,7 +298,7 @@ def quiet_server() -> Iterator[RedisServer]:
 async def test_round_trips(
     quiet_server: RedisServer, connect: Any, namespace: str, figures: Callable[..., None]
 ) -> None:
-    """One each for create, get, update, replace, destroy and count; two for a page."""
+    """The round trips of each call are as the docstring promises."""
     counting, client = await connect(quiet_server), await connect(quiet_server)
     people = people_of(client, namespace, *EVERYTHING)
     await people.create(Person(id="warm", age=1, nick="warm"))
@@ -347,7 +347,7 @@ async def test_round_trips(
 
 
 async def test_a_guess_that_no_longer_fits(client: Any, namespace: str) -> None:
-    """What was remembered may not allow a change that what is stored does."""
+    """A change that only the remembered document refuses succeeds."""
     one, other = (people_of(client, namespace, BY_AGE) for _ in range(2))
     ann = await one.create(Person(id="ann", age=1))
     await other.destroy("ann")

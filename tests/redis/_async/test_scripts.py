@@ -1,4 +1,4 @@
-"""Scripts by digest: one trip, two when the server forgot them, one effect always."""
+"""Scripts by digest: one round trip, two if the server forgot them, one effect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ return {redis.call('INCRBY', KEYS[1], ARGV[1]), 'text', '\\255\\0'}
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> AsyncScripts:
-    """A folder of scripts."""
+    """Return the scripts of a folder."""
     (tmp_path / "raise.lua").write_text("return redis.call('INCRBY', KEYS[1], ARGV[1])")
     (tmp_path / "add.lua").write_text(ADD)
     (tmp_path / "get.lua").write_text("-- Returns the value.\nreturn redis.call('GET', KEYS[1])")
@@ -34,7 +34,7 @@ def scripts(tmp_path: Path) -> AsyncScripts:
 async def test_a_script_runs_on_every_client(
     client: Any, scripts: AsyncScripts, namespace: str
 ) -> None:
-    """Replies are bytes and numbers, bytes that are no text among them; none is decoded."""
+    """Replies are numbers and bytes, which are never decoded."""
     key = f"{{{namespace}}}n".encode()
     assert await scripts.read(client, "get", [key]) is None
     assert await scripts.write(client, "add", [key], [2]) == [2, b"text", b"\xff\x00"]
@@ -48,7 +48,7 @@ async def test_a_flushed_script_comes_back(
     connect: Any,
     scripts: AsyncScripts,
 ) -> None:
-    """One call costs one round trip, and two after SCRIPT FLUSH; none counts twice."""
+    """A call costs one round trip, or two after SCRIPT FLUSH, and counts once."""
     proxy = fault_proxy(HOST, redis_server.port)
     client = await connect(proxy)
     redis_server.ask("DEL", "n")
@@ -73,7 +73,7 @@ async def test_a_lost_reply_of_a_script(
     scripts: AsyncScripts,
     flushed: bool,
 ) -> None:
-    """Also that of the EVAL that follows a NOSCRIPT: one effect, OutcomeUnknown."""
+    """A lost reply to EVALSHA or EVAL is OutcomeUnknown, and the script ran once."""
     proxy = fault_proxy(HOST, redis_server.port)
     client = await connect(proxy)
     await scripts.write(client, "add", [b"n"], [1])
@@ -90,14 +90,14 @@ async def test_a_lost_reply_of_a_script(
 async def test_a_script_refuses_with_our_errors(
     client: Any, scripts: AsyncScripts, namespace: str
 ) -> None:
-    """The first word of its error reply says which."""
+    """The first word of a script's error reply decides which error is raised."""
     with pytest.raises(Conflict) as raised:
         await scripts.write(client, "add", [f"{{{namespace}}}n".encode()], ["no"])
     assert raised.value.reason == "stale_revision"
 
 
 async def test_a_script_in_a_pipeline(client: Any, scripts: AsyncScripts, namespace: str) -> None:
-    """It works there also when the server does not know it; so it does in a transaction."""
+    """In a pipeline or a transaction a script runs even if the server does not know it."""
     keys = [f"{{{namespace}}}{n}".encode() for n in range(3)]
     pipeline = client.pipeline()
     for key in keys:
@@ -107,13 +107,13 @@ async def test_a_script_in_a_pipeline(client: Any, scripts: AsyncScripts, namesp
 
 
 async def test_an_unknown_script_is_refused(client: Any, scripts: AsyncScripts) -> None:
-    """It is a mistake of the caller."""
+    """A name without a script is InvalidArgument."""
     with pytest.raises(InvalidArgument):
         await scripts.write(client, "nothing", [b"n"])
 
 
 async def test_a_script_includes_another_file(client: Any, tmp_path: Path, namespace: str) -> None:
-    """The line is replaced by the file's text; a file that begins with _ is no script itself."""
+    """An include line is replaced by the text of the file, which is not a script itself."""
     (tmp_path / "_answer.lua").write_text("local answer = 6 * 7\n")
     (tmp_path / "ask.lua").write_text("-- include _answer.lua\nreturn {KEYS[1], answer}")
     scripts = AsyncScripts(tmp_path)
@@ -126,7 +126,7 @@ async def test_a_script_includes_another_file(client: Any, tmp_path: Path, names
 async def test_scripts_of_a_folder_within_the_folder(
     client: Any, tmp_path: Path, namespace: str
 ) -> None:
-    """Their names are paths; what they include is looked for beside them."""
+    """A script of a subfolder has its path as name, and includes files relative to itself."""
     (tmp_path / "_answer.lua").write_text("local answer = 6 * 7")
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "ask.lua").write_text("-- include ../_answer.lua\nreturn answer")
@@ -135,14 +135,14 @@ async def test_scripts_of_a_folder_within_the_folder(
 
 
 def test_a_missing_include_is_refused(tmp_path: Path) -> None:
-    """The error names both files, when the folder is read."""
+    """A missing file is InvalidArgument with both names when the folder is read."""
     (tmp_path / "ask.lua").write_text("-- include _answer.lua\nreturn answer")
     with pytest.raises(InvalidArgument, match=r"ask\.lua includes _answer\.lua"):
         AsyncScripts(tmp_path)
 
 
 def test_every_refusal_of_a_script_is_in_the_table() -> None:
-    """A code that is missing would be BadGateway; one that no script uses is dead."""
+    """Scripts use exactly the codes in the table of refusals."""
     texts = b"".join(SCRIPTS._texts.values())
     used = {code.decode() for code in re.findall(rb"DP_[A-Z]+", texts)}
     # Arithmetic of the server refuses with texts of its own, which stand for this one.
@@ -150,7 +150,7 @@ def test_every_refusal_of_a_script_is_in_the_table() -> None:
 
 
 def test_every_script_says_what_it_returns() -> None:
-    """The first line says it; and no script uses a clock but the server's TIME."""
+    """The first line says it, and no script uses a clock but the server's TIME."""
     texts = SCRIPTS._texts
     assert texts
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""What the patterns leave in Redis: small, in one slot a structure, and not for ever."""
+"""What the patterns leave in Redis: small keys, one slot a structure, expiring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOMENT = datetime(2014, 1, 15, 9, tzinfo=UTC)
 
 
 async def keys_of(client: Any, namespace: str) -> dict[str, int]:
-    """The keys of a namespace and how many milliseconds each has to live, -1 for ever."""
+    """Return the keys of a namespace and the time to live of each in milliseconds, -1 for none."""
     found = await client.keys(f"*{namespace}*")
     lives = {str(key, "utf-8"): await client.pttl(key) for key in found}
     return {key: life for key, life in lives.items() if life != -2}
@@ -32,7 +32,7 @@ async def test_nothing_is_left_but_what_is_documented(
     lent: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """After everything has run and its time has passed: counters, and a queue's facts."""
+    """After its time, only counters and a queue's facts are left."""
     monkeypatch.setattr(work_queue, "_REMEMBERED", 200)  # milliseconds, instead of an hour
     client = await connect(redis_server)
     store = AsyncStore(lent(client, namespace))
@@ -78,7 +78,7 @@ async def test_nothing_is_left_but_what_is_documented(
 async def test_every_key_of_a_structure_has_its_hash_tag(
     redis_server: RedisServer, connect: Any, namespace: str, lent: Any
 ) -> None:
-    """One tag a counter, and one a subject for the others: so they spread over a cluster."""
+    """Counters have one hash tag each, other structures one a subject."""
     client = await connect(redis_server)
     store = AsyncStore(lent(client, namespace))
     await store.counter("hits").increment(op_id="a")
@@ -154,7 +154,7 @@ async def test_a_year_of_days_is_packed(
 async def test_an_add_is_one_round_trip(
     redis_server: RedisServer, fault_proxy: Any, connect: Any, namespace: str, monkeypatch: Any
 ) -> None:
-    """Also for a client whose clock is days behind: its first call learns the server's."""
+    """An add is one round trip once a client with a wrong clock has learned the server's."""
     proxy = fault_proxy("127.0.0.1", redis_server.port)
     client = await connect(proxy)
     visits = AsyncCalendarCounter(client, "visits", buckets=BUCKETS, namespace=namespace)
@@ -173,7 +173,7 @@ async def test_an_add_is_one_round_trip(
 async def test_a_limiters_subject_is_small(
     redis_server: RedisServer, connect: Any, namespace: str, lent: Any
 ) -> None:
-    """A couple of hundred bytes, however many hits."""
+    """A limiter's subject takes a few hundred bytes, however many hits it had."""
     client = await connect(redis_server)
     store = AsyncStore(lent(client, namespace))
     limiter = store.rate_limiter("api", limit=10**6, window=0.5)
@@ -187,7 +187,7 @@ async def test_a_limiters_subject_is_small(
 async def test_op_ids_last_as_long_as_asked(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """By default an hour."""
+    """An op_id is remembered for `op_ttl`, by default one hour."""
     client = await connect(redis_server)
     await AsyncCounter(client, "a", namespace=namespace).increment(op_id="x")
     await AsyncCounter(client, "b", op_ttl=60, namespace=namespace).increment(op_id="x")
@@ -199,7 +199,7 @@ async def test_op_ids_last_as_long_as_asked(
 async def test_a_lease_set_lives_as_long_as_its_longest_lease(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """A short lease beside a long one does not end the set."""
+    """A short lease beside a long one does not let the set expire early."""
     client = await connect(redis_server)
     for lease in (60.0, 1.0):
         limiter = AsyncConcurrencyLimiter(client, "jobs", limit=5, lease=lease, namespace=namespace)

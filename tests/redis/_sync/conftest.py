@@ -67,7 +67,7 @@ class Lent(Backend):
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """`connect(server, **options)`: a client of a server or cluster, closed with the test."""
+    """Yield `connect(server, **options)`, which returns a client that is closed after the test."""
     clients: list[Any] = []
 
     def connect(server: Any, **options: Any) -> Any:
@@ -90,19 +90,19 @@ def connect() -> Iterator[Connect]:
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace that nobody else uses."""
+    """Return a namespace of its own for the test."""
     return f"test-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def lent() -> type[Lent]:
-    """A backend over a client that is there already: `lent(client, namespace)`."""
+    """Return `lent(client, namespace)`, which makes a backend over an open client."""
     return Lent
 
 
 @pytest.fixture(params=TARGETS)
 def client(request: pytest.FixtureRequest, connect: Connect) -> Any:
-    """A client of each kind, on each kind of server."""
+    """Yield a client of each kind, for each kind of server."""
     server, options = TARGETS[request.param]
     return connect(request.getfixturevalue(server), **options)
 
@@ -115,12 +115,12 @@ class RedisTarget(Target):
         self.client, self.namespace = client, namespace
 
     def write_foreign_fields(self, collection: str, id: str, fields: Mapping[str, Any]) -> None:
-        """Set them in the document's hash."""
+        """Set the fields in the document's hash."""
         key = Keys.of(self.namespace, "repository", collection)("doc", id)
         self.client.hset(key, mapping={name: dumps(value) for name, value in fields.items()})
 
 
 @pytest.fixture
 def target(client: Any, namespace: str) -> RedisTarget:
-    """A store on a namespace that nothing has been written to."""
+    """Yield a store on an empty namespace."""
     return RedisTarget(client, namespace)

@@ -41,7 +41,7 @@ SETUPS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def server(redis_server: RedisServer) -> RedisServer:
-    """A server without data."""
+    """Return an empty server."""
     redis_server.ask("FLUSHALL")
     return redis_server
 
@@ -67,7 +67,7 @@ def test_a_lost_reply_is_never_a_second_effect(
 def test_the_driver_alone_would_have_done_it_twice(
     server: RedisServer, fault_proxy: Proxy, connect: Any
 ) -> None:
-    """The same fault, the same client, its own method: that is why there is `write`."""
+    """With the same fault, the client's own method has its effect twice."""
     proxy = fault_proxy(HOST, server.port)
     client = connect(proxy, **EAGER)
     client.ping()
@@ -78,7 +78,7 @@ def test_the_driver_alone_would_have_done_it_twice(
 def test_every_reply_in_turn(
     server: RedisServer, fault_proxy: Proxy, connect: Any, figures: Callable[..., None]
 ) -> None:
-    """Of 40 commands each one's reply is lost in one run: every count is exact."""
+    """With the reply of each of 40 commands lost in turn, every count is exact."""
     proxy = fault_proxy(HOST, server.port)
     client = connect(proxy, **EAGER)
     for turn in range(40):
@@ -96,7 +96,7 @@ def test_every_reply_in_turn(
 
 
 def test_reads_are_tried_again(server: RedisServer, fault_proxy: Proxy, connect: Any) -> None:
-    """They are harmless, and the client's own retries apply."""
+    """Reads are sent again by the client's own retries."""
     proxy = fault_proxy(HOST, server.port)
     client = connect(proxy, **EAGER)
     server.ask("SET", "n", 5)
@@ -108,7 +108,7 @@ def test_reads_are_tried_again(server: RedisServer, fault_proxy: Proxy, connect:
 def test_an_unreachable_server_is_unavailable(
     server: RedisServer, fault_proxy: Proxy, connect: Any
 ) -> None:
-    """Nothing was sent, so nothing is unknown; when the server is back all is well."""
+    """With no server nothing is sent: Unavailable; when it is back, calls succeed."""
     proxy = fault_proxy(HOST, server.port)
     client = connect(proxy)
     write(client, "INCR", b"n", key=b"n")
@@ -125,7 +125,7 @@ def test_an_unreachable_server_is_unavailable(
 def test_a_server_that_does_not_take_connections_times_out(
     server: RedisServer, fault_proxy: Proxy, connect: Any
 ) -> None:
-    """If already the greeting gets no answer the command was not sent: TimedOut, not more."""
+    """Without an answer to the handshake nothing was sent: TimedOut, not OutcomeUnknown."""
     proxy = fault_proxy(HOST, server.port)
     proxy.black_hole()
     client = connect(proxy, protocol=3, socket_timeout=0.3, retry=Retry(NoBackoff(), 0))
@@ -137,7 +137,7 @@ def test_a_server_that_does_not_take_connections_times_out(
 
 
 def test_a_restarted_server_is_met_again(connect: Any) -> None:
-    """A pooled connection that the server closed while idle is not sent into."""
+    """A pooled connection that the server has closed is not used."""
     with RedisServer() as server:
         client = connect(server)
         write(client, "INCR", b"n", key=b"n")
@@ -150,7 +150,7 @@ def test_a_restarted_server_is_met_again(connect: Any) -> None:
 
 
 def test_a_frozen_server_leaves_the_outcome_unknown(connect: Any) -> None:
-    """Its system took the bytes, so it may still execute them; and here it does."""
+    """A stopped server may execute the command later, and does: OutcomeUnknown."""
     with RedisServer() as server:
         client = connect(server, socket_timeout=2.0)
         write(client, "INCR", b"n", key=b"n")
@@ -179,7 +179,7 @@ def _increment(client: Any) -> None:
 
 
 def test_the_lent_client_stays_as_it_was(server: RedisServer, connect: Any) -> None:
-    """It stays open, its pool has its connections back, and its own retries are untouched."""
+    """The client stays open, its pool has its connections back, and its retries are unchanged."""
     client = connect(server, **EAGER)
     retry = client.connection_pool.connection_kwargs["retry"]
     write(client, "INCR", b"n", key=b"n")
@@ -191,7 +191,7 @@ def test_the_lent_client_stays_as_it_was(server: RedisServer, connect: Any) -> N
 
 
 def test_a_cluster_is_followed(redis_cluster: RedisClusterServers, connect: Any) -> None:
-    """A client that believes all slots to be on one node learns better; each command runs once."""
+    """A client with wrong slots updates them; each command runs once."""
     client = connect(redis_cluster)
     client.ping()
     slots = client.nodes_manager.slots_cache
@@ -205,7 +205,7 @@ def test_a_cluster_is_followed(redis_cluster: RedisClusterServers, connect: Any)
 
 
 def test_a_slot_on_the_move_is_followed(connect: Any) -> None:
-    """ASK and, for several keys, TRYAGAIN: each command runs once, on the right node."""
+    """After ASK or TRYAGAIN each command runs once, on the right node."""
     with RedisClusterServers() as cluster:
         client = connect(cluster)
         source = cluster.node_of("x")
@@ -249,7 +249,7 @@ def test_a_lost_reply_of_a_cluster_is_never_a_second_effect(
 
 
 def test_a_lost_node_is_unavailable(connect: Any) -> None:
-    """The keys of the others can still be changed."""
+    """With one node lost, its keys are Unavailable and those of the others can be changed."""
     with RedisClusterServers() as cluster:
         client = connect(cluster, socket_timeout=2.0)
         for letter in "abcdef":
@@ -266,7 +266,7 @@ def test_a_lost_node_is_unavailable(connect: Any) -> None:
 
 
 def test_a_failover_is_followed(connect: Any, figures: Callable[..., None]) -> None:
-    """Through Sentinel the next master is found; meanwhile there are only errors that pass."""
+    """Sentinels name the next master; meanwhile all errors are retryable."""
     make: Any = Sentinel
     with SentinelServers() as servers:
         sentinel = make([(HOST, servers.sentinel.port)], socket_timeout=2.0)

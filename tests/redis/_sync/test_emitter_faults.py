@@ -1,5 +1,5 @@
 # Generated from tests/redis/_async/test_emitter_faults.py by scripts/unasync.py; do not edit.
-"""What an emitter says and does when connections, servers and histories are lost."""
+"""Emitters when connections, servers and histories are lost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "dur
 
 
 def until(true: Callable[[], object]) -> None:
-    """Wait for something that happens in the background."""
+    """Wait until the condition holds."""
     ends = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < ends, "it did not happen in time"
@@ -57,7 +57,7 @@ def until(true: Callable[[], object]) -> None:
 
 @contextmanager
 def telling(client: Any, namespace: str, **options: Any) -> Generator[tuple[Emitter, Story]]:
-    """An emitter, and the story of what it heard of `count` and of gaps."""
+    """Return an emitter, and the record of the counts and gaps it received."""
     story: Story = []
     with Emitter(client, namespace=namespace, **options) as events:
         events.on("gap", story.append)
@@ -66,7 +66,7 @@ def telling(client: Any, namespace: str, **options: Any) -> Generator[tuple[Emit
 
 
 def emit_until(other: Emitter, number: int, story: Story) -> None:
-    """Emit the number until it is heard: what is emitted while nobody listens is gone."""
+    """Emit the number until it is received: an event without a listener is lost."""
     ends = time.monotonic() + PATIENCE
     while number not in story:
         assert time.monotonic() < ends, "the emitter did not come back"
@@ -76,12 +76,12 @@ def emit_until(other: Emitter, number: int, story: Story) -> None:
 
 
 def gaps_of(story: Story) -> list[Gap]:
-    """The gaps in a story."""
+    """Return the gaps in a record."""
     return [each for each in story if isinstance(each, Gap)]
 
 
 def unreported(story: Story) -> int:
-    """How many numbers are missing in a story at places where no gap was announced."""
+    """Return how many numbers are missing in a record where no gap was announced."""
     missing, last, announced = 0, -1, False
     for each in story:
         if isinstance(each, Gap):
@@ -94,7 +94,7 @@ def unreported(story: Story) -> int:
 
 
 def kill_readers(server: RedisServer) -> int:
-    """Cut the connections of all that subscribe or read a stream; return how many there were."""
+    """Cut the connections of all readers and return how many there were."""
     killed = 0
     for line in server.ask("CLIENT", "LIST").splitlines():
         fields = dict(part.split("=", 1) for part in line.split() if "=" in part)
@@ -160,7 +160,7 @@ def test_faults_of_the_network(
     durable: bool,
     fault: str,
 ) -> None:
-    """However the connection ends, the emitter notices, comes back, and says what it missed."""
+    """However the connection ends, the emitter connects again and reports a gap."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy, socket_timeout=1.5)
     other = Emitter(connect(redis_server), durable=durable, namespace=namespace)
@@ -195,7 +195,7 @@ def test_faults_of_the_network(
 
 @each_kind
 def test_a_restarted_server(connect: Any, namespace: str, durable: bool) -> None:
-    """The emitter waits for the server; what was lost with its memory is a gap."""
+    """The emitter waits for the server, and reports what the server lost as a gap."""
     with RedisServer() as server:
         client = connect(server)
         other = Emitter(client, durable=durable, namespace=namespace)
@@ -242,7 +242,7 @@ def test_a_lost_reply_to_emit(
     durable: bool,
     silent: bool,
 ) -> None:
-    """The outcome is unknown to the caller, and no listener hears it twice."""
+    """The caller gets OutcomeUnknown, and no listener receives the event twice."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy, socket_timeout=1.5)
     other = Emitter(near, durable=durable, namespace=namespace)
@@ -259,7 +259,7 @@ def test_a_lost_reply_to_emit(
 
 @each_kind
 def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durable: bool) -> None:
-    """`on` and `emit` are Unavailable at once, nobody listens, and later it works."""
+    """Without a server `on` and `emit` are Unavailable and leave no listener; later they work."""
     with RedisServer() as server:
         proxy = fault_proxy(HOST, server.port)
         proxy.refuse()
@@ -285,7 +285,7 @@ def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durable: bo
 def test_a_server_that_says_nothing(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str, durable: bool
 ) -> None:
-    """`on` raises TimedOut in time, whoever listened already goes on, nothing is left behind."""
+    """`on` raises TimedOut and leaves nothing behind; earlier listeners go on."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy, socket_timeout=1.5, socket_connect_timeout=1.5, retry=NO_RETRY)
     other = Emitter(connect(redis_server), durable=durable, namespace=namespace)
@@ -303,7 +303,7 @@ def test_a_server_that_says_nothing(
 def test_an_outage_while_joining(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str, durable: bool
 ) -> None:
-    """An `on` whose connection is cut before the confirmation still keeps its promise."""
+    """An `on` whose connection is lost before the confirmation subscribes again and returns."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy)
     other = Emitter(connect(redis_server), durable=durable, namespace=namespace)
@@ -318,7 +318,7 @@ def test_an_outage_while_joining(
 
 
 def test_refused_credentials(connect: Any, namespace: str) -> None:
-    """A wrong password is Unauthorized, a forbidden channel Forbidden; others go on."""
+    """A wrong password is Unauthorized and a forbidden channel Forbidden; other listeners go on."""
     with RedisServer() as server:
         server.ask("ACL", "SETUSER", "default", "on", ">secret", "resetpass", ">secret")
         wrong = connect(server, username="default", password="wrong")
@@ -343,7 +343,7 @@ def test_refused_credentials(connect: Any, namespace: str) -> None:
 def test_a_trimmed_history(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
 ) -> None:
-    """What was trimmed before it was read is a gap, and what is left comes in order."""
+    """Entries trimmed before they were read are a gap; the others come in order."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy)
     other = Emitter(connect(redis_server), durable=True, history=50, namespace=namespace)
@@ -369,7 +369,7 @@ def test_a_trimmed_history(
 
 
 def test_an_expired_history(redis_server: RedisServer, connect: Any, namespace: str) -> None:
-    """One that expired after it was read is no gap; the stream has always a time to live."""
+    """A stream that expired after it was read is no gap; a stream always has a time to live."""
     client = connect(redis_server)
     key = f"{{{namespace}:emitter:events}}:stream"
     other = Emitter(client, durable=True, keep=1.0, namespace=namespace)
@@ -388,7 +388,7 @@ def test_an_expired_history(redis_server: RedisServer, connect: Any, namespace: 
 def test_a_history_lost_while_cut_off(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
 ) -> None:
-    """A stream that vanished while nobody could read it is a gap, even before the next event."""
+    """A stream lost while the reader was cut off is a gap, even before the next event."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy)
     client = connect(redis_server)
@@ -411,7 +411,7 @@ def test_a_history_lost_while_cut_off(
 def test_a_reader_that_lags_behind_a_new_listener(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
 ) -> None:
-    """What was emitted before `on` is not for that listener, though the reader gets to it later."""
+    """A listener receives nothing that was emitted before its `on`, even if it is read later."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(
         proxy,
@@ -435,7 +435,7 @@ def test_a_reader_that_lags_behind_a_new_listener(
 
 
 def test_another_type_at_the_key(redis_server: RedisServer, connect: Any, namespace: str) -> None:
-    """A key that is no stream is DataCorrupted, and stays as it is."""
+    """A key that is not a stream is DataCorrupted and stays unchanged."""
     client = connect(redis_server)
     key = f"{{{namespace}:emitter:events}}:stream"
     client.set(key, "mine")
@@ -452,7 +452,7 @@ def test_another_type_at_the_key(redis_server: RedisServer, connect: Any, namesp
 def test_connections(
     redis_server: RedisServer, connect: Any, namespace: str, durable: bool
 ) -> None:
-    """An emitter has one connection of its own, none without listeners, none when closed."""
+    """An emitter has one connection while it has listeners, and none otherwise."""
     client = connect(redis_server)
 
     def readers() -> int:
@@ -477,7 +477,7 @@ def test_connections(
 def test_round_trips(
     redis_server: RedisServer, connect: Any, namespace: str, durable: bool
 ) -> None:
-    """An emit is one command, or one script."""
+    """An emit is one round trip."""
     client = connect(redis_server)
     with Emitter(client, durable=durable, namespace=namespace) as events:
         events.emit("news")
@@ -497,7 +497,7 @@ def test_round_trips(
 def test_a_cluster_under_kills(
     redis_cluster: RedisClusterServers, connect: Any, namespace: str, durable: bool
 ) -> None:
-    """On a cluster too nothing is missing without a gap; patterns hear what they match."""
+    """On a cluster no event is missing without a gap, and patterns receive what they match."""
     client = connect(redis_cluster)
     other = Emitter(client, durable=durable, namespace=namespace)
     matched: list[Any] = []
@@ -541,7 +541,7 @@ def test_a_cluster_without_sharded_channels(connect: Any, namespace: str) -> Non
 def test_closing_during_an_outage(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
 ) -> None:
-    """`close` does not wait for the server, and ends those who wait for it."""
+    """`close` does not wait for the server, and ends every `on` under way."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy)
     events = Emitter(near, namespace=namespace, timeout=PATIENCE)
@@ -561,7 +561,7 @@ def test_closing_during_an_outage(
 
 @each_kind
 def test_a_failover(namespace: str, durable: bool) -> None:
-    """When Sentinels make the replica the master, the emitter follows, and says what it missed."""
+    """After a failover the emitter reads from the new master and reports the gap."""
     with SentinelServers() as servers:
         make: Any = Sentinel  # the driver's own types are incomplete
         sentinel = make([(HOST, servers.sentinel.port)])

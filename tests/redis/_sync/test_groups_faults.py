@@ -1,5 +1,5 @@
 # Generated from tests/redis/_async/test_groups_faults.py by scripts/unasync.py; do not edit.
-"""Groups and leaderboard: lost replies, foreign types, leaks, trips and old servers."""
+"""Groups and leaderboard: lost replies, other types, leaks, round trips and old servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Proxy = Callable[[str, int], FaultProxy]
 
 
 def keys_of(client: Any, namespace: str) -> list[str]:
-    """The keys of the namespace."""
+    """Return the keys of the namespace."""
     return sorted([key.decode() for key in client.scan_iter(f"{{{namespace}:*")])
 
 
@@ -37,7 +37,7 @@ def test_lost_replies(
     silent: bool,
     figures: Any,
 ) -> None:
-    """Each changing call is told that the outcome is unknown, and has happened exactly once."""
+    """Each changing call with a lost reply is OutcomeUnknown and took effect once."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = connect(proxy, socket_timeout=1.0)
     groups = Groups(near, "teams", namespace=namespace)
@@ -71,7 +71,7 @@ def test_lost_replies(
 def test_lost_replies_to_reads(
     redis_server: RedisServer, fault_proxy: Proxy, connect: Any, namespace: str
 ) -> None:
-    """An iteration over members goes on after a lost reply, and repeats nobody."""
+    """An iteration over members goes on after a lost reply, without repetition."""
     proxy = fault_proxy(HOST, redis_server.port)
     client = connect(proxy, retry=Retry(NoBackoff(), 3), retry_on_error=[ConnectionError])
     groups = Groups(client, "teams", namespace=namespace)
@@ -90,7 +90,7 @@ def test_lost_replies_to_reads(
 def test_another_type_changes_nothing(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """Wherever a key of another type lies, the call is DataCorrupted and has no effect."""
+    """With another type at any of its keys, a call is DataCorrupted and has no effect."""
     client = connect(redis_server)
     tag = f"{{{namespace}:groups:teams}}"
     groups = Groups(client, "teams", namespace=namespace)
@@ -118,7 +118,7 @@ def test_another_type_changes_nothing(
 def test_nothing_is_left_when_empty(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """Groups and boards are permanent as long as they hold something, and no longer."""
+    """An empty group or leaderboard leaves no key."""
     client = connect(redis_server)
     groups = Groups(client, "teams", namespace=namespace)
     board = Leaderboard(client, "game", namespace=namespace)
@@ -136,7 +136,7 @@ def test_nothing_is_left_when_empty(
 
 
 def test_round_trips(redis_server: RedisServer, connect: Any, namespace: str) -> None:
-    """Every call is one trip to the server."""
+    """Every call is one round trip."""
     client = connect(redis_server)
     groups = Groups(client, "teams", namespace=namespace)
     board = Leaderboard(client, "game", namespace=namespace)
@@ -174,7 +174,7 @@ def test_round_trips(redis_server: RedisServer, connect: Any, namespace: str) ->
 
 
 def test_a_server_without_sintercard(connect: Any, namespace: str) -> None:
-    """Before Redis 7 the intersection is counted another way."""
+    """On a server before Redis 7 the intersection is counted in another way."""
     with RedisServer(config=["--rename-command", "SINTERCARD", ""]) as server:
         groups = Groups(connect(server), "teams", namespace=namespace)
         groups.add("red", *"abcde")
@@ -187,7 +187,7 @@ def test_a_server_without_sintercard(connect: Any, namespace: str) -> None:
 def test_scripts_forgotten_in_the_middle(
     redis_server: RedisServer, connect: Any, namespace: str
 ) -> None:
-    """SCRIPT FLUSH between any two calls changes nothing."""
+    """SCRIPT FLUSH between any two calls has no effect on results."""
     client = connect(redis_server)
     board = Leaderboard(client, "game", namespace=namespace)
     groups = Groups(client, "teams", namespace=namespace)

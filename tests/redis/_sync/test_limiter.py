@@ -1,5 +1,5 @@
 # Generated from tests/redis/_async/test_limiter.py by scripts/unasync.py; do not edit.
-"""The rate limiter on Redis: its bounds by the server's clock, failing open, and its cost."""
+"""The rate limiter on Redis: its bounds by the server's clock, `fail_open`, and its cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT, WINDOW = 20, 0.15
 
 
 def hit(client: Any, limiter: RateLimiter) -> tuple[int, int, bool, int]:
-    """A hit between two looks at the server's clock, and when it could be tried again."""
+    """Return the times around a hit by the server's clock, and when it may be tried again."""
     keys, args = limiter._call("ann", 1, "hit")
     pipeline = client.pipeline(transaction=False)
     pipeline.execute_command("TIME")
@@ -36,7 +36,7 @@ def _micros(reply: tuple[int, int]) -> int:
 
 
 def most_admitted(times: list[tuple[int, int]], window: int) -> int:
-    """The most admissions that certainly lie in one interval of that length."""
+    """Return the most admissions that certainly lie in one interval of that length."""
     most = last = 0
     for first in range(len(times)):
         while last < len(times) and times[last][1] - times[first][0] <= window:
@@ -87,7 +87,7 @@ def test_the_bound_holds_on_the_servers_clock(
     options: dict[str, Any],
     bound: int,
 ) -> None:
-    """Under adversarial and random timing no interval of the window's length has more."""
+    """With adversarial and random timing, no interval of the window's length exceeds the limit."""
     client = connect(redis_server)
     limiter = RateLimiter(
         client, "api", limit=LIMIT, window=WINDOW, algorithm=algorithm, namespace=namespace,
@@ -101,7 +101,7 @@ def test_the_bound_holds_on_the_servers_clock(
 
 
 def test_the_attack_is_a_real_one(redis_server: RedisServer, connect: Any, namespace: str) -> None:
-    """It does get more than the limit out of `fixed`, which does not claim to hold."""
+    """The same attack gets more than the limit out of `fixed`."""
     client = connect(redis_server)
     limiter = RateLimiter(
         client, "api", limit=LIMIT, window=WINDOW, algorithm="fixed", namespace=namespace
@@ -117,7 +117,7 @@ def test_the_attack_is_a_real_one(redis_server: RedisServer, connect: Any, names
 def test_state_expires_within_three_windows(
     redis_server: RedisServer, connect: Any, namespace: str, algorithm: str
 ) -> None:
-    """Every key has a time to live, refused hits do not prolong it, and then it is gone."""
+    """Every key has a time to live that refused hits do not prolong, and expires."""
     client = connect(redis_server)
     for window in (0.3, 60.0):
         limiter = RateLimiter(
@@ -142,7 +142,7 @@ def test_state_expires_within_three_windows(
 def test_the_first_hit_sets_the_time_to_live(
     redis_server: RedisServer, connect: Any, namespace: str, algorithm: str
 ) -> None:
-    """There is no moment without one."""
+    """A key has a time to live from its first hit on."""
     client = connect(redis_server)
     limiter = RateLimiter(
         client, "api", limit=3, window=60.0, algorithm=algorithm, namespace=namespace
@@ -178,7 +178,7 @@ def test_a_hit_is_one_round_trip(
     connect: Any,
     namespace: str,
 ) -> None:
-    """Whatever the algorithm, and however many limits at once."""
+    """A hit is one round trip for any algorithm and any number of limits."""
     proxy = fault_proxy(HOST, redis_server.port)
     client = connect(proxy)
     limiters = [
@@ -202,7 +202,7 @@ def test_failing_open(
     namespace: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With Redis away a hit is admitted, marked and logged; without `fail_open` it raises."""
+    """Without Redis a hit is admitted, marked and logged; without `fail_open` it raises."""
     proxy = fault_proxy(HOST, redis_server.port)
     client = connect(proxy, socket_timeout=1.5, socket_connect_timeout=1.5)
     options: Any = {"limit": 2, "window": 60, "namespace": namespace}

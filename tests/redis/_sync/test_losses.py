@@ -1,5 +1,5 @@
 # Generated from tests/redis/_async/test_losses.py by scripts/unasync.py; do not edit.
-"""Every call that changes something, with its reply lost: one effect at most, and said so."""
+"""Every changing call with its reply lost: at most one effect, and OutcomeUnknown."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def behind(
     namespace: str,
     lent: Any,
 ) -> tuple[FaultProxy, Store]:
-    """A proxy, and a store over an eager client that goes through it."""
+    """Return a proxy, and a store over a client with retries that goes through it."""
     proxy = fault_proxy(HOST, redis_server.port)
     return proxy, Store(lent(connect(proxy), namespace))
 
 
 def lost(proxy: FaultProxy, call: Any, *args: Any, **options: Any) -> None:
-    """The call is carried out, its reply is lost, and that is what it says."""
+    """Assert that the call with a lost reply is OutcomeUnknown."""
     before = proxy.lost
     proxy.lose_reply(to=b"test-")
     with pytest.raises(OutcomeUnknown):
@@ -40,7 +40,7 @@ def lost(proxy: FaultProxy, call: Any, *args: Any, **options: Any) -> None:
 
 
 def test_counter(behind: tuple[FaultProxy, Store]) -> None:
-    """Each lost call counted once; with an op_id it can be repeated without harm."""
+    """Each lost call counted once, and with an op_id it can be repeated."""
     proxy, store = behind
     hits = store.counter("hits")
     store.counter("other").increment(op_id="a")  # so that the server has the scripts
@@ -58,7 +58,7 @@ def test_counter(behind: tuple[FaultProxy, Store]) -> None:
 
 
 def test_calendar_counter(behind: tuple[FaultProxy, Store]) -> None:
-    """All buckets moved once; with an op_id it can be repeated without harm."""
+    """All buckets counted once, and with an op_id the call can be repeated."""
     proxy, store = behind
     visits = store.calendar_counter("visits")
     visits.add("ann", 0, at=MOMENT)
@@ -87,7 +87,7 @@ def test_rate_limiter(behind: tuple[FaultProxy, Store], algorithm: str) -> None:
 
 
 def test_concurrency_limiter(behind: tuple[FaultProxy, Store]) -> None:
-    """A place whose lease never arrived comes back by itself; a lost release did release."""
+    """A lease whose reply was lost expires; a release whose reply was lost took effect."""
     proxy, store = behind
     jobs = store.concurrency_limiter("jobs", limit=2, lease=0.5)
     for limiter in (store.concurrency_limiter("other", limit=1, lease=60), jobs):
@@ -113,7 +113,7 @@ def test_concurrency_limiter(behind: tuple[FaultProxy, Store]) -> None:
 def test_exact_counts_under_many_losses(
     behind: tuple[FaultProxy, Store], figures: Callable[..., None]
 ) -> None:
-    """With op_ids, repeating until there is an answer counts each operation exactly once."""
+    """With op_ids, calls repeated until they are answered count exactly once."""
     proxy, store = behind
     hits, visits = store.counter("hits"), store.calendar_counter("visits")
     hits.increment(0, op_id="warm")

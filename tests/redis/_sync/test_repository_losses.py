@@ -27,7 +27,7 @@ def people_of(client: Any, namespace: str, *indexes: Index) -> Any:
 
 
 def check(people: Any) -> None:
-    """Every document is under its entries, and there are no others."""
+    """Assert that every document has its entries and that there are no others."""
     check_indexes(people, {"by_age": "age", "by_nick": "nick"})
 
 
@@ -50,7 +50,7 @@ def test_a_lost_reply_is_an_unknown_outcome(
     call: str,
     silent: bool,
 ) -> None:
-    """It took effect once, and the call blames nobody else for that."""
+    """The call took effect once and is OutcomeUnknown, not a Conflict."""
     direct = people_of(connect(redis_server), namespace, *EVERYTHING)
     direct.create(Person(id="other", age=0, nick="other"))
     direct.destroy("other")  # now the server knows the scripts

@@ -1,5 +1,5 @@
 # Generated from tests/redis/_async/test_transact.py by scripts/unasync.py; do not edit.
-"""Optimistic transactions: bounded, exact, and honest about a lost EXEC."""
+"""Optimistic transactions: bounded, exact, and OutcomeUnknown after a lost EXEC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from datapatterns.testing.servers.redis import HOST, RedisServer
 
 
 def adding(key: str) -> Any:
-    """A step that reads, and queues the next value."""
+    """Return a step that reads a number and queues the next one."""
 
     def add(pipe: Any) -> None:
         value = int(pipe.get(key) or 0)
@@ -31,7 +31,7 @@ def adding(key: str) -> Any:
 
 
 def test_it_returns_what_exec_returned(client: Any, namespace: str) -> None:
-    """The results of the queued commands, in order."""
+    """The results are those of the queued commands, in order."""
     key = f"{{{namespace}}}n"
     for value in (1, 2, 3):
         done, read = transact(client, [key], adding(key))
@@ -40,7 +40,7 @@ def test_it_returns_what_exec_returned(client: Any, namespace: str) -> None:
 
 
 def test_ten_at_once_all_succeed(client: Any, namespace: str) -> None:
-    """Whoever was too slow starts over; nothing is lost."""
+    """Ten concurrent transactions all succeed, after repetitions."""
     key = f"{{{namespace}}}n"
 
     def add(_: int) -> None:
@@ -51,7 +51,7 @@ def test_ten_at_once_all_succeed(client: Any, namespace: str) -> None:
 
 
 def test_it_gives_up(client: Any, namespace: str) -> None:
-    """After `attempts`, or at the deadline, it is Conflict (`contention`)."""
+    """After `attempts`, or at the deadline, the transaction raises Conflict (`contention`)."""
     key = f"{{{namespace}}}n"
     calls: list[float] = []
 
@@ -79,7 +79,7 @@ def test_a_lost_exec_is_unknown(
     connect: Any,
     retry: int,
 ) -> None:
-    """It was executed, once, and the caller is not told that somebody else was faster."""
+    """A transaction with a lost reply was executed once and raises OutcomeUnknown."""
     redis_server.ask("DEL", "n")
     proxy = fault_proxy(HOST, redis_server.port)
     client = connect(proxy, retry=Retry(NoBackoff(), retry))
@@ -93,7 +93,7 @@ def test_a_lost_exec_is_unknown(
 def test_a_connection_lost_before_exec_is_harmless(
     redis_server: RedisServer, fault_proxy: Callable[[str, int], FaultProxy], connect: Any
 ) -> None:
-    """Nothing was queued yet: it starts over, and gives up as Unavailable, never as unknown."""
+    """A loss before EXEC starts the transaction over, and is never OutcomeUnknown."""
     redis_server.ask("DEL", "n")
     proxy = fault_proxy(HOST, redis_server.port)
     client = connect(proxy)
@@ -109,7 +109,7 @@ def test_a_connection_lost_before_exec_is_harmless(
 
 
 def test_the_callers_errors_are_its_own(client: Any, namespace: str) -> None:
-    """They pass through as they are, nothing is written, and the connection is given back."""
+    """The caller's exceptions pass unchanged; nothing is written, no connection is lost."""
     key = f"{{{namespace}}}n"
 
     def fails(pipe: Any) -> None:
@@ -125,7 +125,7 @@ def test_the_callers_errors_are_its_own(client: Any, namespace: str) -> None:
 
 
 def test_what_cannot_be_undone_is_said(client: Any, namespace: str) -> None:
-    """EXEC does not roll back: if some commands failed that is OutcomeUnknown, but not if all."""
+    """If some commands of EXEC fail it is OutcomeUnknown; if all fail it is their error."""
     key, other = f"{{{namespace}}}n", f"{{{namespace}}}list"
     client.rpush(other, "x")
 
@@ -146,7 +146,7 @@ def test_what_cannot_be_undone_is_said(client: Any, namespace: str) -> None:
 
 
 def test_what_would_not_be_safe_is_refused(client: Any, namespace: str) -> None:
-    """Without a watched key the driver would send EXEC again after a lost reply."""
+    """A step that unwatches or executes is refused."""
     key = f"{{{namespace}}}n"
 
     def unwatches(pipe: Any) -> None:

@@ -1,5 +1,5 @@
 # Generated from tests/redis/_async/test_work_queue_losses.py by scripts/unasync.py; do not edit.
-"""The work queue with replies lost: every step takes effect once, and says so, or is unknown."""
+"""The work queue with replies lost: each step has one effect, or is OutcomeUnknown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def behind(
     namespace: str,
     lent: Any,
 ) -> Behind:
-    """A proxy, a queue behind it, and the same queue straight on the server."""
+    """Return a proxy, a queue that goes through it, and the same queue without it."""
     proxy = fault_proxy(HOST, redis_server.port)
     near = Store(lent(connect(redis_server), namespace))
     far = Store(lent(connect(proxy), namespace))
@@ -71,12 +71,12 @@ class Losing:
 
 @pytest.fixture(params=[1, 2, TRIES])
 def losing(request: pytest.FixtureRequest, behind: Behind) -> Losing:
-    """Loses one reply, two, or all that a call waits for."""
+    """Lose one reply, two, or all that a call waits for."""
     return Losing(behind[0], request.param)
 
 
 def test_several_verdicts_on_one_item(behind: Behind) -> None:
-    """In one step each sees what those before it did."""
+    """Verdicts in one step take effect one after the other."""
     _, far, _ = behind
     for first, second, outcomes in (
         ("ack", "ack", ["ack", "lost"]),
@@ -93,7 +93,7 @@ def test_several_verdicts_on_one_item(behind: Behind) -> None:
 
 
 def test_push(behind: Behind, losing: Losing) -> None:
-    """One item, whichever reply was lost, and the id is told even if the outcome is not."""
+    """Whichever reply is lost, one item is pushed, and the error has its id."""
     _, far, near = behind
     losing(far.push, "a", id="a")
     losing(far.push_many, ["b", "c"])
@@ -102,7 +102,7 @@ def test_push(behind: Behind, losing: Losing) -> None:
 
 
 def test_an_unknown_push_tells_its_id(behind: Behind) -> None:
-    """So that it can be pushed again under the same id."""
+    """OutcomeUnknown has the id, so that the item can be pushed again under it."""
     proxy, far, near = behind
     for _ in range(TRIES):
         proxy.lose_reply(to=b":seat:")
@@ -112,7 +112,7 @@ def test_an_unknown_push_tells_its_id(behind: Behind) -> None:
 
 
 def test_a_push_is_not_repeated_after_its_ack(behind: Behind) -> None:
-    """The item is taken and acked before the pusher's second try: it is not queued again."""
+    """An item acked before the pusher's second attempt is not queued again."""
     proxy, far, near = behind
     far.stats()
     proxy.lose_reply(to=b":seat:")
@@ -126,7 +126,7 @@ def test_a_push_is_not_repeated_after_its_ack(behind: Behind) -> None:
 
 
 def test_take(behind: Behind, losing: Losing) -> None:
-    """The same item is handed out, as the first attempt; none is stranded."""
+    """The same item is handed out, as its first attempt."""
     _, far, near = behind
     near.push_many(["a", "b"])
     delivery = losing(far.take) or far.take()
@@ -137,7 +137,7 @@ def test_take(behind: Behind, losing: Losing) -> None:
 
 
 def test_ack(behind: Behind, losing: Losing) -> None:
-    """It is acked; a repetition of an unknown one says so, and never that the lease was lost."""
+    """The item is acked; repeating an ack of unknown outcome succeeds."""
     _, far, near = behind
     near.push("a")
     delivery = take(far)
@@ -149,7 +149,7 @@ def test_ack(behind: Behind, losing: Losing) -> None:
 
 @pytest.mark.parametrize("verb", ["retry", "bury", "release"])
 def test_other_verdicts(behind: Behind, losing: Losing, verb: str) -> None:
-    """Settled once, though the item may have been taken again meanwhile; repeated, it says so."""
+    """Each verdict takes effect once; repeating it succeeds although the item was taken again."""
     _, far, near = behind
     near.push("a")
     delivery = take(far)
@@ -166,7 +166,7 @@ def test_other_verdicts(behind: Behind, losing: Losing, verb: str) -> None:
 
 
 def test_another_verdict_after_an_unknown_one(behind: Behind) -> None:
-    """If the first has arrived, the second has no effect and says that it is too late."""
+    """If the first verdict took effect, another one raises lease_lost."""
     proxy, far, near = behind
     near.push("a")
     delivery = take(far)
@@ -178,7 +178,7 @@ def test_another_verdict_after_an_unknown_one(behind: Behind) -> None:
 
 
 def test_extend(behind: Behind, losing: Losing) -> None:
-    """The lease is held on."""
+    """The lease is extended."""
     _, far, near = behind
     near.push("a")
     delivery = take(far)
@@ -187,7 +187,7 @@ def test_extend(behind: Behind, losing: Losing) -> None:
 
 
 def test_dead_letters_and_purge(behind: Behind, losing: Losing) -> None:
-    """Each is requeued or removed once, and counted once, where the count arrives."""
+    """Each dead letter is requeued or removed once, and counted once."""
     _, far, near = behind
     ids = near.push_many("abc")
     for _ in range(3):
@@ -201,7 +201,7 @@ def test_dead_letters_and_purge(behind: Behind, losing: Losing) -> None:
 
 
 def test_pause_and_resume(behind: Behind, losing: Losing) -> None:
-    """Paused is paused."""
+    """The queue is paused, and resumed, whichever reply is lost."""
     _, far, near = behind
     near.push("a")
     losing(far.pause)
@@ -211,7 +211,7 @@ def test_pause_and_resume(behind: Behind, losing: Losing) -> None:
 
 
 def test_once(behind: Behind, losing: Losing) -> None:
-    """The first caller is told True, also when it has to ask again; others are told False."""
+    """The first caller gets True, also after repetitions; others get False."""
     _, far, near = behind
     losing.to = b":once:"
     assert losing(far.once, "k", 60) in (True, None)
@@ -222,7 +222,7 @@ def test_once(behind: Behind, losing: Losing) -> None:
 
 
 def test_an_unreachable_server_changes_nothing(behind: Behind) -> None:
-    """Unavailable, not unknown, when nothing can have been sent; all goes on afterwards."""
+    """Without a server the calls are Unavailable, not OutcomeUnknown, and later work."""
     proxy, far, near = behind
     near.push_many(["a", "b"])
     delivery = take(far)
@@ -237,7 +237,7 @@ def test_an_unreachable_server_changes_nothing(behind: Behind) -> None:
 
 
 def test_unknown_stays_unknown(behind: Behind) -> None:
-    """If the server goes away after a lost reply, the call does not say that nothing happened."""
+    """If the server is gone after a lost reply, the call is still OutcomeUnknown."""
     proxy, far, near = behind
     near.push_many(["a"])
     delivery = take(far)
@@ -258,7 +258,7 @@ def test_unknown_stays_unknown(behind: Behind) -> None:
 
 
 def test_a_worker_under_losses(behind: Behind) -> None:
-    """Every tenth reply lost: every item is handled once, every ack counted once, none twice."""
+    """With every tenth reply lost, every item is handled and acked once."""
     proxy, far, near = behind
     near.push_many(range(300))
     seen: list[int] = []
@@ -279,7 +279,7 @@ def test_a_worker_under_losses(behind: Behind) -> None:
 
 
 def test_a_worker_outlives_an_outage(behind: Behind) -> None:
-    """With the server away for a while it goes on trying; what it did meanwhile is acked then."""
+    """A worker goes on after an outage, and acks what it handled meanwhile."""
     proxy, far, near = behind
     near.push_many(range(20))
     seen: list[int] = []
@@ -308,7 +308,7 @@ def test_a_worker_outlives_an_outage(behind: Behind) -> None:
 def test_scripts_flushed_in_mid_run(
     redis_server: RedisServer, connect: Any, namespace: str, lent: Any
 ) -> None:
-    """SCRIPT FLUSH again and again: nothing is lost or done twice."""
+    """With repeated SCRIPT FLUSH no item is lost or handled twice."""
     client = connect(redis_server)
     queue: Any = Store(lent(client, namespace)).work_queue("mail")
     queue.push_many(range(500))
@@ -338,7 +338,7 @@ def test_scripts_flushed_in_mid_run(
 def test_a_wrong_type_changes_nothing(
     redis_server: RedisServer, connect: Any, namespace: str, lent: Any
 ) -> None:
-    """Whichever key is something else: DataCorrupted, and all others are as they were."""
+    """With another type at any key, a call is DataCorrupted and changes nothing."""
     client = connect(redis_server)
     queue: Any = Store(lent(client, namespace)).work_queue("mail")
     queue.push("a", delay=3600)
