@@ -1,6 +1,7 @@
-"""What a store hands out, by name: the types for annotations, of both faces.
+"""The contracts of both faces: the types of what a store makes, for annotations.
 
-What each promises stands with it; a class of any backend fits by its methods.
+The docstrings of each contract say what it promises. Every class of every backend inherits from the
+contract that it implements.
 """
 
 from datapatterns._async.contracts import (

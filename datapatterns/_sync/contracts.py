@@ -1,19 +1,22 @@
 # Generated from datapatterns/_async/contracts.py by scripts/unasync.py; do not edit.
-"""The contracts: every pattern's methods and what they promise, on every backend that has it.
+"""The contracts: the methods of every pattern and their promises, the same on every backend.
 
-A pattern takes a client first, then its own name, then keyword-only options. For all of them:
+A pattern takes a client first, then its own name, then keyword-only options. All of them keep these
+rules:
 
 - Names, subjects, ids, events, members and players are non-empty strings that can be encoded as
-  UTF-8. Anything else is InvalidArgument and writes nothing. No name reaches another's state.
-- OutcomeUnknown is the only error after which a mutating call may have taken effect. Any other
-  error of this library means that nothing was changed.
-- A call never reports its own lost effect as somebody else's.
-- A duration is a number of seconds or a `timedelta`. Datetimes are UTC.
+  UTF-8. Any other value raises InvalidArgument and writes nothing. No name can reach the state of
+  another one.
+- OutcomeUnknown is the only error after which a call may have changed something. Any other error
+  of this library means that nothing was changed.
+- If the reply to a call is lost and the call is repeated, the effect of the first one is never
+  reported as another caller's.
+- A duration is a number of seconds or a `timedelta`. Datetimes are in UTC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -33,105 +36,138 @@ M_co = TypeVar("M_co", covariant=True)
 
 
 class Counter(Protocol):
-    """A signed 64-bit integer that any number of callers change at once without losing a step."""
+    """A signed 64-bit integer that any number of callers change at once, with no change lost."""
 
     def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
-        """Add and return the new value; the same `op_id` within its time to live adds once.
+        """Add to the counter and return the new value.
 
-        A repeated call with an `op_id` returns what the first one returned. Raises InvalidArgument,
-        changing nothing, when the result would leave 64 bits.
+        With an `op_id`, a repetition within the counter's `op_ttl` adds nothing and returns the
+        result of the first call. Raise InvalidArgument, and change nothing, if the result would
+        need more than 64 bits.
         """
         ...
 
     def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
-        """Subtract and return the new value, under the rules of `increment`."""
+        """Subtract from the counter and return the new value; see `increment`."""
         ...
 
     def value(self) -> int:
-        """Return the value, 0 if there is none."""
+        """Return the value, 0 for a counter that was never changed."""
         ...
 
     def reset(self) -> int:
-        """Set 0 and return what was there, in one atomic step."""
+        """Set the value to 0 and return the former value, in one atomic step."""
         ...
 
 
 class CalendarCounter(Protocol):
-    """Counters by total, year, month, day and so on, all moved in one atomic step, in UTC.
+    """Counts of a subject by total, year, month, day and so on, in UTC.
 
-    Keys read `total`, `2014`, `2014-01`, `2014-01-15`, `2014-01-15T09` (hour) and `01` (month of
-    year). `keep` bounds how long a bucket is stored, without any job.
+    One atomic step adds to all buckets. The keys are `total`, `2014`, `2014-01`, `2014-01-15`,
+    `2014-01-15T09` (hour) and `01` (month of the year). The option `keep` says for how long after
+    its end a bucket is stored; no job is needed for that.
     """
 
     def add(
         self, subject: str, by: int = 1, *, at: datetime | None = None, op_id: str | None = None
     ) -> dict[str, int]:
-        """Add to every bucket and return the new values by key; `at` defaults to the clock."""
+        """Add to every bucket of the moment `at` (default: now) and return the new values by key.
+
+        A bucket whose time to be kept is over is not stored; its value is returned as 0. With an
+        `op_id`, a repetition within `op_ttl` adds nothing and returns the result of the first call.
+        Raise InvalidArgument, and change nothing, if a value would need more than 64 bits.
+        """
         ...
 
     def read(self, subject: str, key: str) -> int:
-        """Return one bucket's count by its key, 0 if nothing was counted."""
+        """Return the count under the key, 0 if nothing was counted."""
         ...
 
     def series(
         self, subject: str, bucket: str, start: datetime, end: datetime
     ) -> list[tuple[str, int]]:
-        """Return every bucket from start to end, both included, with zeros filled in."""
+        """Return the key and the count of every bucket from `start` to `end`, both included.
+
+        Buckets without a count are there with 0. Raise InvalidArgument if `end` is before `start`,
+        or for more than 100,000 buckets.
+        """
         ...
 
     def forget(self, subject: str) -> None:
-        """Remove all that was counted for the subject."""
+        """Remove all counts of the subject."""
         ...
 
 
 class RateLimiter(Protocol):
-    """Admits at most so much per window and subject, on the backend's clock.
+    """Admits at most `limit` per `window` for each subject, by the backend's clock.
 
-    `sliding` (the default) never admits more than `limit` in any interval of length `window`.
-    `fixed` admits up to twice that across a boundary. `gcra` paces, with a stated burst.
-    A refused hit charges nothing. State expires by itself within three windows.
+    - `sliding` (the default) never admits more than `limit` in any interval of length `window`.
+    - `fixed` counts in windows that begin at the first hit: up to twice the limit is admitted
+      around the end of one.
+    - `gcra` admits at a steady pace, and up to `burst` at once.
+
+    A refused hit charges nothing. The state expires by itself within three windows. With
+    `fail_open`, a hit is admitted while the backend cannot be reached, marked as `degraded`, and
+    logged.
     """
 
     @classmethod
     def all_of(cls, limiters: Iterable[Self]) -> Self:
-        """Return a limiter that charges all of these or none, and tells of the strictest."""
+        """Return a limiter whose hits charge all of these limiters or none of them.
+
+        Its decisions are those of the strictest one. The limiters share a client and a namespace,
+        and have different names; else InvalidArgument is raised.
+        """
         ...
 
     def hit(self, subject: str, cost: int = 1) -> Decision:
-        """Count if allowed and return the decision; InvalidArgument if cost exceeds the limit."""
+        """Charge the cost if the limit allows it, and return the decision.
+
+        Raise InvalidArgument if the cost is larger than the limit.
+        """
         ...
 
     def peek(self, subject: str, cost: int = 1) -> Decision:
-        """Return the decision that a hit would get, counting nothing.
+        """Return the decision that a hit of this cost would get now, and charge nothing.
 
-        Its `remaining` is what would be left after that hit: 2 of 3 where none was counted yet.
+        Its `remaining` is what such a hit would leave: 2 of 3 where nothing was charged yet.
         """
         ...
 
     def check(self, subject: str, cost: int = 1) -> Decision:
-        """Like `hit`, but raise TooManyRequests with the decision when refused."""
+        """Charge the cost and return the decision; raise TooManyRequests if it is a refusal.
+
+        The error carries the decision.
+        """
         ...
 
     def wait(self, subject: str, cost: int = 1, *, timeout: Duration) -> Decision:
-        """Wait until admitted; raise TooManyRequests when that cannot be within the timeout."""
+        """Wait until the cost is admitted, charge it, and return the decision.
+
+        Raise TooManyRequests as soon as it is certain that the timeout does not suffice.
+        """
         ...
 
     def reset(self, subject: str) -> None:
-        """Forget what the subject has used."""
+        """Remove all charges of the subject."""
         ...
 
 
 class Lease(Protocol):
-    """A place held in a ConcurrencyLimiter, until it is released or expires."""
+    """The permission to run that a ConcurrencyLimiter gave; it ends when released or expired.
+
+    As a context manager it releases itself at the end of the block. If that fails, the error is
+    logged and not raised, since the lease expires by itself and the work of the block is done.
+    """
 
     def release(self) -> bool:
-        """Give the place back; return False if it had expired."""
+        """End the lease; return False if it had expired or was released before."""
         ...
 
     def extend(self, seconds: Duration | None = None) -> None:
-        """Hold it for that long from now (default: the limiter's lease).
+        """Let the lease end so long from now (default: the limiter's `lease`).
 
-        Raises Conflict (`lease_lost`), changing nothing, if it had expired or was given back.
+        Raise Conflict (`lease_lost`), and change nothing, if it has expired or was released.
         """
         ...
 
@@ -146,69 +182,80 @@ class Lease(Protocol):
 
 
 class ConcurrencyLimiter(Protocol):
-    """At most `limit` holders per subject at a time; a dead holder's place comes back."""
+    """Lets at most `limit` holders run at a time for each subject.
+
+    A holder that dies loses its lease after `lease` seconds.
+    """
 
     def acquire(self, subject: str) -> Lease | None:
-        """Return a lease, or None if all places are taken."""
+        """Return a lease, or None if `limit` holders have one already."""
         ...
 
 
 class Delivery(Protocol[M_co]):
-    """An item handed out under a lease. As a context manager: ack on success, retry on an error.
+    """An item of a queue, given to one holder for the time of a lease.
 
-    It has the `id`, the `item`, the `attempt` and `pushed_at`. A worker's handler gets it as its
-    second argument, if it takes one. Every call raises Conflict (`lease_lost`), changing nothing,
-    once the lease was lost.
+    Settle it once, by `ack`, `retry`, `bury` or `release`. As a context manager it acks at the end
+    of the block, and retries if the block raises an exception; it releases the item if the block is
+    cancelled. A worker passes it to a handler that takes a second parameter. Every call raises
+    Conflict (`lease_lost`), and changes nothing, once the lease is lost. Repeating a call whose
+    reply was lost has one effect and reports that one.
     """
 
     @property
     def id(self) -> str:
-        """What `push` returned; the same at every attempt."""
+        """Return the id that `push` returned; it is the same at every attempt."""
         ...
 
     @property
     def item(self) -> M_co:
-        """What was pushed: an instance of the queue's model or, without one, a JSON value."""
+        """Return the item: an instance of the queue's model or, without a model, a JSON value."""
         ...
 
     @property
     def attempt(self) -> int:
-        """1 at the first delivery."""
+        """Return how often the item was delivered, this time included: 1 at first."""
         ...
 
     @property
     def pushed_at(self) -> datetime:
-        """When it was pushed, in UTC."""
+        """Return when the item was pushed, in UTC."""
         ...
 
     @property
     def lost(self) -> bool:
-        """Whether the lease is known to be lost, or must be, since nothing renewed it in time."""
+        """Return whether the lease was lost, as the backend said or since its time is over."""
         ...
 
     @property
     def settled(self) -> str | None:
-        """What became of it: ack, retry, bury or release; None before, and when it was lost."""
+        """Return how the item was settled: ack, retry, bury or release; None if it is not."""
         ...
 
     def ack(self) -> None:
-        """Done: the item is gone. Harmless when repeated while its outcome is remembered."""
+        """Remove the item, whose work is done.
+
+        Repeating this does no harm while the backend remembers the outcome.
+        """
         ...
 
     def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
-        """Hand it out again after the delay (default: the backoff), or bury it if used up."""
+        """Deliver the item again after the delay (default: the queue's backoff).
+
+        After `max_attempts` it is buried instead, with the error as its reason.
+        """
         ...
 
     def bury(self, reason: str) -> None:
-        """Give up: move it to the dead letters."""
+        """Move the item to the dead letters, with the reason."""
         ...
 
     def release(self) -> None:
-        """Put it back where it was, as if it had not been handed out."""
+        """Put the item back as if it had not been delivered; this attempt does not count."""
         ...
 
     def extend(self, seconds: Duration) -> None:
-        """Hold the lease for that long from now."""
+        """Let the lease end so long from now."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -222,122 +269,146 @@ class Delivery(Protocol[M_co]):
 
 
 class WorkQueue(Protocol[M]):
-    """Hands out every accepted item at least once until it is acked or buried, whoever dies.
+    """Delivers every accepted item at least once, until it is acked or buried, whoever dies.
 
-    Higher priority first; within one, the order of pushing. A dead holder's item comes back within
-    its lease and one reaping interval (5 s at most), never while its holder renews. After
-    `max_attempts` deliveries it goes to the dead letters with its last error.
+    Items with a higher priority come first; items of one priority come in the order of pushing. If
+    a holder dies, its item is ready again after its lease and at most 5 s more, and never while the
+    holder renews the lease. After `max_attempts` deliveries an item becomes a dead letter, with its
+    last error.
 
-    By default `lease` is 30 s, `max_attempts` 5, and `backoff` `Backoff(0.5, 60)`: a retry waits up
-    to 0.5 s, doubled at each further attempt, at most 60 s. It may be a number of seconds, too, or
-    a function from the failed attempt (1 at the first) to seconds.
+    By default `lease` is 30 s, `max_attempts` is 5, and `backoff` is `Backoff(0.5, 60)`: a retry
+    waits up to 0.5 s at first, doubled at each further attempt, and at most 60 s. The backoff may
+    also be a duration, or a function from the failed attempt (1 at first) to seconds.
     """
 
     def push(
         self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
     ) -> str:
-        """Queue the item and return its id; an id still in the queue is not queued twice.
+        """Queue the item and return its id (default: a fresh one); it is ready after the delay.
 
-        It is in the queue until it is acked or purged, also as a dead letter: a push with the id of
-        a dead letter queues nothing and changes nothing, until `requeue_dead` or `purge`. `delay`
-        is in seconds.
+        An id that is in the queue already is not queued twice: the call changes nothing and returns
+        the id. An item is in the queue until it is acked or purged; that includes dead letters.
 
-        With a model, the item is an instance of it, or a mapping that it validates; InvalidData if
-        it does not. Without one it is whatever JSON can hold, and comes back as JSON: a datetime, a
-        Decimal, a UUID or a Path as a string, a tuple as a list, a model as a dict, the keys of a
-        dict as strings (see [codecs][datapatterns.codecs.dumps]). InvalidArgument for a set, bytes
-        or NaN.
+        With a model, the item is an instance of it, or a mapping that validates as one; else
+        InvalidData is raised. Without a model it is any value that JSON can hold, and is delivered
+        as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list, a model as
+        a dict, the keys of a dict as strings (see [codecs][datapatterns.codecs.dumps]). A set,
+        bytes or NaN raises InvalidArgument.
         """
         ...
 
     def push_many(self, items: Iterable[M]) -> list[str]:
-        """Queue all of the items, in order, or none."""
+        """Queue all of the items in their order, or none of them, and return their ids.
+
+        An OutcomeUnknown has the ids in `data["ids"]`, for another try with `push`.
+        """
         ...
 
     def take(self, timeout: Duration = 0.0) -> Delivery[M] | None:
-        """Return the next delivery, waiting up to `timeout` for one, or None."""
+        """Return the next delivery, or None if no item becomes ready within the timeout.
+
+        Raise DecodeFailed for an item that does not fit the model; it is a dead letter then.
+        """
         ...
 
     def stats(self) -> QueueStats:
-        """Return how many items are where."""
+        """Return how many items are ready, delayed, leased and dead, and how many were requeued.
+
+        An item whose delay is over counts as ready.
+        """
         ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """Return the dead letters, the oldest first."""
+        """Return at most `limit` dead letters, the oldest first."""
         ...
 
     def requeue_dead(self, ids: Iterable[str] | None = None) -> int:
-        """Queue these dead letters (default: all) afresh and return how many there were."""
+        """Queue these dead letters (default: all) as new items and return how many there were."""
         ...
 
     def purge(self) -> int:
-        """Remove every item that is not being worked on, and return how many there were."""
+        """Remove every item that no holder works on, and return how many there were."""
         ...
 
     def pause(self) -> None:
-        """Hand out nothing, to nobody, until `resume`."""
+        """Deliver nothing to any caller or worker until `resume`."""
         ...
 
     def resume(self) -> None:
-        """Hand out again."""
+        """End a pause."""
         ...
 
     def once(self, key: str, ttl: Duration) -> bool:
-        """Return True to the first caller with this key within `ttl` seconds, else False."""
+        """Return True for the first call with this key, and False for others within the `ttl`.
+
+        A handler can use this so that an effect happens once although its item comes twice.
+        """
         ...
 
 
 class Worker(Protocol):
-    """Takes from a queue and calls a handler, `parallel` at a time, until it is stopped."""
+    """Takes items from a queue and calls a handler for them, `parallel` at a time."""
 
     def run(self) -> WorkSummary:
-        """Work until `stop`, SIGINT or SIGTERM; then drain, release the rest, and sum up."""
+        """Work until `stop`, SIGINT or SIGTERM, and return a summary.
+
+        When stopped, it finishes the items under way within `drain_timeout` and releases the
+        others. Raise, after that, an error that cannot pass by itself.
+        """
         ...
 
     def stop(self) -> None:
-        """Take nothing more; a second call abandons what is under way."""
+        """Take no more items; a second call abandons the handlers under way.
+
+        Any thread and any signal handler may call this.
+        """
         ...
 
 
 class Emitter(Protocol):
-    """Events between processes. `on` returns only when every later emit is sure to be heard.
+    """Events between processes: whatever is emitted after `on` has returned is heard.
 
-    A listener is called with the payload; one of a pattern such as `user.*` also with the event.
-    One that raises does not stop the others: its error goes to listeners of `error`, else to the
-    log. What may have been missed is announced to listeners of `gap`.
+    A listener is called with the payload; a listener of a pattern such as `user.*` also with the
+    event. An exception in one listener does not stop the others: it is passed to the listeners of
+    `error`, or logged if there are none. When messages may have been missed, the listeners of `gap`
+    are told before later messages arrive. Close an emitter after use.
     """
 
     def on(self, event: str, fn: Callable[..., Any]) -> None:
-        """Call `fn` for every such event from now on."""
+        """Call `fn` for every event of this name, or every one that matches this pattern.
+
+        Return when every emit that starts from now on will be heard. Raise Unavailable or TimedOut
+        if that cannot be confirmed.
+        """
         ...
 
     def once(self, event: str, fn: Callable[..., Any]) -> None:
-        """Call `fn` for the next such event only."""
+        """Call `fn` for the next such event only; see `on`."""
         ...
 
     def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
-        """Remove the listener, or all of the event's."""
+        """Remove the listener, or all listeners of the event, with messages not yet handled."""
         ...
 
     def emit(self, event: str, payload: Any = None) -> None:
-        """Tell every listener of the event; the payload is a JSON value or a pydantic model.
+        """Send the event to every listener; the payload is a JSON value or a pydantic model.
 
-        Listeners get JSON: a datetime, a Decimal, a UUID or a Path arrives as a string, a tuple as
-        a list, a model as a dict, the keys of a dict as strings (see
-        [codecs][datapatterns.codecs.dumps]). InvalidArgument for a set, bytes or NaN.
+        It arrives as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list,
+        a model as a dict, the keys of a dict as strings (see [codecs][datapatterns.codecs.dumps]).
+        A set, bytes or NaN raises InvalidArgument.
         """
         ...
 
     def wait_for(self, event: str, *, timeout: Duration) -> Any:
-        """Return the next such event's payload; raise TimedOut if none comes in time."""
+        """Return the payload of the next such event; raise TimedOut if none comes in time."""
         ...
 
     def listeners(self, event: str) -> int:
-        """Return how many listeners this emitter has for the event."""
+        """Return how many listeners this emitter has for exactly this event or pattern."""
         ...
 
     def close(self) -> None:
-        """Listen no more."""
+        """End all listeners, those under way included, and close the emitter's connection."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -366,7 +437,10 @@ class Groups(Protocol):
         ...
 
     def members(self, group: str) -> Iterator[str]:
-        """Iterate over the members, in no order; those there throughout come exactly once."""
+        """Iterate over the members, in no order.
+
+        A member that is in the group throughout comes exactly once.
+        """
         ...
 
     def size(self, group: str) -> int:
@@ -378,11 +452,14 @@ class Groups(Protocol):
         ...
 
     def intersection(self, *groups: str) -> set[str]:
-        """Return the members of all the groups."""
+        """Return the members that are in all of the groups.
+
+        This and the next three raise InvalidArgument if no group is given.
+        """
         ...
 
     def union(self, *groups: str) -> set[str]:
-        """Return the members of any of the groups."""
+        """Return the members that are in any of the groups."""
         ...
 
     def difference(self, *groups: str) -> set[str]:
@@ -390,15 +467,15 @@ class Groups(Protocol):
         ...
 
     def intersection_size(self, *groups: str, at_most: int | None = None) -> int:
-        """Return how many members are in all the groups, counting no further than `at_most`."""
+        """Return how many members are in all of the groups, and count no further than `at_most`."""
         ...
 
 
 class Leaderboard(Protocol):
-    """Players by score, the highest first; of equal scores the one reached first ranks higher."""
+    """Players by their score, the highest first; among equal scores, who reached it first."""
 
     def add(self, player: str, points: float) -> float:
-        """Add to the player's score and return the new one."""
+        """Add to the player's score, 0 at first, and return the new score."""
         ...
 
     def set(self, player: str, score: float) -> None:
@@ -406,27 +483,30 @@ class Leaderboard(Protocol):
         ...
 
     def score(self, player: str) -> float | None:
-        """Return the player's score, None if unknown."""
+        """Return the player's score, None for a player without one."""
         ...
 
     def rank(self, player: str) -> int | None:
-        """Return the player's rank, 1 being the best, None if unknown."""
+        """Return the player's rank (1 is the best), None for a player without a score."""
         ...
 
     def top(self, n: int, start: int = 0) -> list[Ranked]:
-        """Return the best `n`, after skipping `start`."""
+        """Return the `n` best players behind the first `start`."""
         ...
 
     def bottom(self, n: int) -> list[Ranked]:
-        """Return the last `n`, the last one first."""
+        """Return the `n` last players, the last one first."""
         ...
 
     def around(self, player: str, radius: int) -> list[Ranked]:
-        """Return the player with up to `radius` neighbours on either side; NotFound if unknown."""
+        """Return the player with up to `radius` others on either side, in the order of ranks.
+
+        Raise NotFound for a player without a score.
+        """
         ...
 
     def remove(self, player: str) -> bool:
-        """Remove the player and return whether there was one."""
+        """Remove the player; return False if the player had no score."""
         ...
 
     def size(self) -> int:
@@ -435,66 +515,82 @@ class Leaderboard(Protocol):
 
 
 class Repository(Protocol[D]):
-    """Documents of one schema under ids, with indexes that change in one step with them.
+    """Documents of one schema, each under an id, with indexes that change in the same step.
 
-    What others stored besides the model's fields survives `update`. A stored document that no
-    longer validates raises DecodeFailed naming its id; `get_raw` still gives it. An index over what
-    is no stored field of the model is InvalidArgument when the repository is made, unless the model
-    allows extra fields.
+    Stored fields that the model does not know survive `update`. A stored document that does not
+    validate raises DecodeFailed with its id; `get_raw` returns it all the same. An index on a field
+    that the model does not store raises InvalidArgument when the repository is made, unless the
+    model allows extra fields.
     """
 
     def create(self, document: D) -> D:
-        """Store a new document and return it with id and rev; Conflict (`exists`) if taken."""
+        """Store a new document and return it with its id and revision.
+
+        Raise Conflict (`exists`) if the id is taken, or the values of a unique index.
+        """
         ...
 
     def create_many(self, documents: Iterable[D]) -> list[D | DataError]:
-        """Store new documents and return, in order, each one's document or error."""
+        """Store new documents and return, in their order, each one as stored, or its error.
+
+        The documents are stored in steps; each has an outcome of its own.
+        """
         ...
 
     def get(self, id: str) -> D:
-        """Return the document; NotFound if there is none."""
+        """Return the document; raise NotFound if it does not exist."""
         ...
 
     def find(self, id: str) -> D | None:
-        """Return the document, None if there is none."""
+        """Return the document, None if it does not exist."""
         ...
 
     def get_raw(self, id: str) -> dict[str, Any]:
-        """Return the stored fields unvalidated, with `id` and `rev`; NotFound if there are none."""
+        """Return the stored fields without validation, with `id` and `rev`; else raise NotFound."""
         ...
 
     def get_many(self, ids: Sequence[str]) -> list[D | None]:
-        """Return the documents in the order of the ids, None where there is none."""
+        """Return the documents in the order of the ids, None for those that do not exist."""
         ...
 
     def exists(self, id: str) -> bool:
-        """Return whether there is such a document."""
+        """Return whether a document with this id exists."""
         ...
 
     def replace(self, document: D) -> D:
-        """Store the whole document over the revision it carries; a stale one is Conflict."""
+        """Store the whole document in place of the revision that it carries.
+
+        Raise Conflict (`stale_revision`) if the stored revision is another, or there is none.
+        """
         ...
 
     def update(
         self, id: str, changes: Mapping[str, Any], *, rev: str | None = None, attempts: int = 100
     ) -> D:
-        """Change the named fields only and return the document.
+        """Change the named fields only, and return the document.
 
-        Without `rev` the last writer of a field wins, and Conflict (`contention`) comes only after
-        `attempts`. With `rev` a stale one is Conflict (`stale_revision`) at once. Unknown and
-        immutable fields are InvalidData before anything is sent, which lists wrong values of other
-        fields too; NotFound if there is none.
+        Without `rev` the last writer of a field wins: when another writer was faster the update
+        starts over, and raises Conflict (`contention`) after so many attempts. With `rev` it raises
+        Conflict (`stale_revision`) if the stored revision is another. Unknown and immutable fields
+        raise InvalidData before anything is sent; its list includes wrong values of other fields.
+        Raise NotFound if the document does not exist.
         """
         ...
 
     def destroy(self, id: str, *, rev: str | None = None) -> None:
-        """Remove the document; NotFound if there is none, Conflict if `rev` is stale."""
+        """Remove the document; raise NotFound if it does not exist.
+
+        With `rev`, raise Conflict (`stale_revision`) if the stored revision is another.
+        """
         ...
 
     def list(
         self, *, limit: int = 50, after: str | None = None, descending: bool = False
     ) -> Page[D]:
-        """Return a page of documents by id; `after` takes any cursor of this same query."""
+        """Return a page of documents in the order of their ids.
+
+        `after` is the `next` or `previous` cursor of another page of this query.
+        """
         ...
 
     def query(
@@ -507,11 +603,12 @@ class Repository(Protocol[D]):
         limit: int = 50,
         after: str | None = None,
     ) -> Page[D]:
-        """Return a page by an index, within a prefix of its fields.
+        """Return a page of documents in the order of an index, within a prefix of its fields.
 
-        `start` (included) and `end` (excluded) bound the next field, in the direction of reading;
-        a tuple bounds several. The values are as they are stored, in JSON; an aware datetime means
-        the text of a `UtcDatetime`, a naive one is InvalidArgument, and a date its ISO text.
+        `start` (included) and `end` (excluded) bound the field behind the prefix, in the direction
+        of reading; a tuple bounds several fields. Values are given as JSON stores them; an aware
+        datetime stands for the text of a `UtcDatetime`, a date for its ISO text, and a naive
+        datetime raises InvalidArgument.
         """
         ...
 
@@ -523,42 +620,51 @@ class Repository(Protocol[D]):
         end: Any = None,
         descending: bool = False,
     ) -> Iterator[D]:
-        """Iterate over all that `list` or `query` gives, page by page."""
+        """Iterate over all documents of `list` or, with an index, of `query`, page by page."""
         ...
 
     def count(self, index: str | None = None, *prefix: Any) -> int:
-        """Return how many documents there are, or how many are under a prefix of an index."""
+        """Return the number of documents, or of those under a prefix of an index."""
         ...
 
     def counts(self, index: str, depth: int = 1) -> dict[Any, int]:
-        """Return the number of documents by the index's first value, or first `depth` values."""
+        """Return the number of documents for each first value of the index.
+
+        With a `depth` above 1, for each tuple of the first `depth` values.
+        """
         ...
 
     def ensure(self) -> None:
-        """Prepare what the backend needs; the first operation does it by itself."""
+        """Prepare what the backend needs; unless `ensure=False`, the first operation does this."""
         ...
 
     def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
-        """Fill indexes that lack documents, resumably, and return how many were gone through."""
+        """Fill every index, in steps that can be resumed, and return the number of documents read.
+
+        After each step `progress` is called with the number done and the total.
+        """
         ...
 
 
 class ChangesFeed(Protocol[M]):
-    """Notifies of every change, and never fails for what may pass.
+    """Notifies of every change of a collection, and retries after every failure that may pass.
 
-    `since` is a `seq`, `"now"`, or None for the beginning.
+    `since` is the `seq` of a change, `"now"`, or None for the beginning.
     """
 
     def follow(self, since: str | None = None) -> Iterator[Change[M]]:
-        """Iterate over every change, waiting for the next, until stopped.
+        """Iterate over every change after `since`, and wait for further ones, until stopped.
 
-        Raises TimedOut after `inactivity` seconds without a change, NotFound with `last_seq` when
-        the data is gone, and errors that cannot pass by themselves; never one that may pass.
+        Raise TimedOut after `inactivity` seconds without a change, NotFound with `last_seq` if the
+        collection is gone, and any error that cannot pass by itself; never one that may pass.
         """
         ...
 
     def read(self, since: str | None = None, limit: int = 100) -> list[Change[M]]:
-        """Return one batch of changes, without waiting."""
+        """Return at most `limit` changes after `since`, without waiting.
+
+        Changes that the filter rejects are passed over.
+        """
         ...
 
     def now(self) -> str:
@@ -566,32 +672,35 @@ class ChangesFeed(Protocol[M]):
         ...
 
     def lag(self, since: str | None = None) -> int:
-        """Return how many changes there are after the position."""
+        """Return the number of changes after `since`."""
         ...
 
     def pause(self) -> None:
-        """Hand out nothing until `resume`."""
+        """Stop the changes until `resume`, in every `follow`."""
         ...
 
     def resume(self) -> None:
-        """Hand out again."""
+        """End a pause."""
         ...
 
     def stop(self) -> None:
-        """End every `follow` within a second, leaving nothing behind."""
+        """End every `follow` under way within a second; no task, thread or socket is left."""
         ...
 
     def on_event(self, fn: Callable[[str, Mapping[str, Any]], Any]) -> None:
-        """Call `fn(name, details)` for confirm, connected, heartbeat, caught_up, retry, paused,
-        resumed and stopped."""
+        """Call `fn(name, details)` for each event of the feed.
+
+        The events are `confirm` (whatever is written from now on will be heard), `connected`,
+        `heartbeat`, `caught_up`, `retry`, `recreated`, `paused`, `resumed` and `stopped`.
+        """
         ...
 
 
 class Checkpoints(Protocol):
-    """Where a worker remembers its position."""
+    """Stores the positions of changes workers."""
 
     def load(self, name: str) -> str | None:
-        """Return what was saved under the name, None if nothing was."""
+        """Return the position saved under the name, None if there is none."""
         ...
 
     def save(self, name: str, seq: str) -> None:
@@ -600,63 +709,71 @@ class Checkpoints(Protocol):
 
 
 class Graveyard(Protocol):
-    """Where a worker buries the changes that its handler keeps failing on."""
+    """Stores the changes that workers have given up, since their handlers kept failing."""
 
     def add(self, name: str, dead: DeadChange) -> None:
-        """Bury the change under the name; the same `seq` again replaces the former record."""
+        """Store the change under the name; a record of the same `seq` is replaced."""
         ...
 
     def list(self, name: str, limit: int) -> list[DeadChange]:
-        """Return what was buried under the name, the oldest first, at most so many."""
+        """Return at most `limit` changes stored under the name, the oldest first."""
         ...
 
 
 class WorkerFeed(ChangesFeed[M], Protocol[M]):
-    """A feed that a worker can follow: it brings the places where the worker keeps its state."""
+    """A feed that a worker can follow, since it has a place for the worker's state."""
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Checkpoints in the feed's own backend."""
+        """Return the checkpoints in the feed's own backend."""
         ...
 
     @property
     def graveyard(self) -> Graveyard:
-        """Dead letters in the feed's own backend."""
+        """Return the given-up changes in the feed's own backend."""
         ...
 
     def follow(
         self, since: str | None = None, *, passed: Callable[[str], object] | None = None
     ) -> Iterator[Change[M]]:
-        """Iterate as any feed, and call `passed(seq)` when rejected changes moved the position.
+        """Iterate over every change after `since`, and wait for further ones, until stopped.
 
-        It is called in between the changes, in their order, while the iterator is asked for the
-        next one; so a checkpoint can follow a filter that lets nothing through.
+        `passed(seq)` is called when changes that the filter rejects move the position. The calls
+        come between the changes, in their order, while the next one is asked for; so a checkpoint
+        moves although the filter lets nothing through.
+
+        Raise TimedOut after `inactivity` seconds without a change, NotFound with `last_seq` if the
+        collection is gone, and any error that cannot pass by itself; never one that may pass.
         """
         ...
 
 
 class ChangesWorker(Protocol):
-    """Handles each change at least once, in order for each document, and skips none.
+    """Handles each change of a feed at least once, in order for each document, and skips none.
 
-    The checkpoint is the highest position below which everything is done. A change whose handler
-    keeps failing becomes a dead letter, and the worker goes on.
+    The checkpoint is the highest position below which all changes are handled. A change whose
+    handler keeps failing becomes a dead letter, and the worker goes on.
     """
 
     def run(self) -> ChangesSummary:
-        """Work until `stop`, SIGINT or SIGTERM; then drain, save and sum up."""
+        """Work until `stop`, SIGINT or SIGTERM, and return a summary.
+
+        When stopped, it finishes the changes under way within `drain_timeout` and saves the
+        checkpoint. Raise, after that, an error that cannot pass by itself.
+        """
         ...
 
     def stop(self) -> None:
-        """Read nothing more; a second call abandons what is under way."""
+        """Read no more changes; a second call abandons the handlers under way.
+
+        Any thread and any signal handler may call this.
+        """
         ...
 
     def lag(self) -> int:
-        """Return how many changes it is behind."""
+        """Return how many changes the feed has after the checkpoint, never less than 0."""
         ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadChange]:
-        """Return the changes given up, the oldest first."""
+        """Return at most `limit` changes that were given up, the oldest first."""
         ...
-
-
-Handler = Callable[[Any], Awaitable[Any] | Any]
