@@ -67,7 +67,7 @@ def _written_by(bench: Bench, documents: list[Person]) -> list[list[tuple[bytes,
     with Level.open(bench.new_path()) as level:
         people = repository(level)
         people.ensure()
-        level.space.engine.watch(b"", heard)
+        level._space.engine.watch(b"", heard)
         for document in documents:
             people.create(document)
     assert all(len(writes) == 4 for writes in written), "a document, two index entries, a change"

@@ -22,8 +22,8 @@ from datapatterns.level._sync.rate_limiter import RateLimiter
 from datapatterns.level._sync.repository import Repository
 from datapatterns.level._sync.work_queue import WorkQueue
 from datapatterns.level.batch import AsyncBatch, Batch
-from datapatterns.level.entries import Snapshot
 from datapatterns.level.hooks import HookBatch, Hooks, Operation
+from datapatterns.level.iterators import Snapshot
 from datapatterns.level.level import Level
 from datapatterns.level.recovery import Report
 

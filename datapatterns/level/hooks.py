@@ -1,8 +1,8 @@
-"""Hooks: what runs before each write in the same atomic batch, after opening, at a new sublevel.
+"""Hooks: functions called before each write, in its batch, after opening, and for new sublevels.
 
-Indexes, the change log and an application's own audit trail are all the same thing: a prewrite
-hook that adds operations to the batch. Hooks belong to a range of keys, whichever handle writes
-there: those of nested sublevels run from the inner outwards, each sees what earlier ones changed.
+An index, or an application's own audit trail, is a prewrite hook that adds operations to the batch.
+Hooks belong to a range of keys, whichever handle writes there. Those of nested sublevels run from
+the inner outwards, and each sees what earlier ones have changed.
 
 Source: the hooks of Node's abstract-level.
 """
@@ -15,92 +15,91 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
 from datapatterns.errors import DataError, HookFailed, InvalidArgument
 from datapatterns.level.keys import enclosing, is_own
-from datapatterns.level.transaction import UNREAD, RawHook, RawWrite, Transaction
+from datapatterns.level.readers import Writer
+from datapatterns.level.transaction import UNREAD, RawHook, RawWrite
 
 if TYPE_CHECKING:
     from datapatterns.level._async.level import AsyncLevel
+    from datapatterns.level.handle import Handle
     from datapatterns.level.level import Level
-    from datapatterns.level.space import HasSpace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Operation:
-    """A write, as the level sees it that the hook or listener belongs to.
+    """A write, as seen by the level that the hook or listener belongs to.
 
-    A prewrite hook may change `type` (put or delete), `key` and `value`. They are decoded when
-    looked at: writes of sublevels have encodings of their own, and `path` names those sublevels.
+    A prewrite hook may change `type` (put or delete), `key` and `value`. Reading one decodes it.
+    Writes to sublevels have encodings of their own; `path` names those sublevels.
     """
 
-    def __init__(self, level: Level, key: bytes, value: bytes | None) -> None:
-        self._level = level
-        self.raw_key, self.raw_value = key, value
+    def __init__(self, handle: Handle, write: RawWrite) -> None:
+        self._handle, self._write = handle, write
 
     @property
     def path(self) -> tuple[str, ...]:
         """The names of the sublevels, below the hook's level, that the key lies in."""
-        prefix = self._level.space.prefix
-        inner = enclosing(self.raw_key[len(prefix) :])[0]
+        prefix = self._handle.space.prefix
+        inner = enclosing(self._write.key[len(prefix) :])[0]
         return tuple(inner[1:-1].decode(errors="replace").split("!!")) if inner else ()
 
     @property
     def type(self) -> Literal["put", "delete"]:
-        """What is done; a put becomes a delete by setting this."""
-        return "delete" if self.raw_value is None else "put"
+        """`put` or `delete`; setting it to `delete` makes a delete of a put."""
+        return "delete" if self._write.value is None else "put"
 
     @type.setter
     def type(self, type: Literal["put", "delete"]) -> None:
         if type not in ("put", "delete"):
             raise InvalidArgument("the type of an operation is put or delete")
         if type == "delete":
-            self.raw_value = None
-        elif self.raw_value is None:
+            self._write.value = None
+        elif self._write.value is None:
             raise InvalidArgument("a delete becomes a put by setting its value")
 
     @property
     def key(self) -> Any:
-        """The key, as the hook's level sees it."""
-        return self._level.decode_key(self.raw_key)
+        """The key, as seen by the hook's level."""
+        return self._handle.decode_key(self._write.key)
 
     @key.setter
     def key(self, key: Any) -> None:
-        self.raw_key = self._level.encode_key(key)
+        self._write.key = self._handle.encode_key(key)
 
     @property
     def value(self) -> Any:
-        """The value, None for a delete; setting one makes a put of it."""
-        return None if self.raw_value is None else self._level.decode_value(self.raw_value)
+        """The value, or None for a delete; setting one makes a put of it."""
+        return None if self._write.value is None else self._handle.decode_value(self._write.value)
 
     @value.setter
     def value(self, value: Any) -> None:
-        self.raw_value = self._level.encode_value(value)
+        self._write.value = self._handle.encode_value(value)
 
 
 class HookBatch:
-    """Adds operations to the batch under way; they follow its own, and are stored with them."""
+    """Adds operations to the batch under way, which are stored with it, after its own."""
 
-    def __init__(self, level: Level, transaction: Transaction) -> None:
-        self._level = level
-        self._transaction = transaction
+    def __init__(self, handle: Handle, writer: Writer) -> None:
+        self._handle, self._writer = handle, writer
 
     def put(self, key: Any, value: Any, *, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a put, in the hook's own level or in a sublevel."""
-        level = self._target(sublevel)
-        self._transaction.put(level.encode_key(key), level.encode_value(value))
+        to = target(self._handle, sublevel)
+        self._writer.put(to.encode_key(key), to.encode_value(value))
         return self
 
     def delete(self, key: Any, *, sublevel: Level | AsyncLevel | None = None) -> Self:
         """Add a delete, in the hook's own level or in a sublevel."""
-        self._transaction.delete(self._target(sublevel).encode_key(key))
+        self._writer.put(target(self._handle, sublevel).encode_key(key), None)
         return self
 
     def get(
         self, key: Any, default: Any = None, *, sublevel: Level | AsyncLevel | None = None
     ) -> Any:
-        """Return what the batch, so far, would leave there."""
-        level = self._target(sublevel)
-        data = self._transaction.get(level.encode_key(key))
-        return default if data is None else level.decode_value(data)
+        """Return the value that the batch would leave by now, or the default if it leaves none."""
+        at = target(self._handle, sublevel)
+        data = self._writer.get(at.encode_key(key))
+        return default if data is None else at.decode_value(data)
 
     def add(self, operation: Mapping[str, Any]) -> Self:
         """Add an operation written like those of `Level.batch`."""
@@ -109,24 +108,21 @@ class HookBatch:
             return self.put(key, value, sublevel=level)
         return self.delete(key, sublevel=level)
 
-    def _target(self, sublevel: Level | AsyncLevel | None) -> Level:
-        return target(self._level, sublevel)
 
-
-def target(level: Level, sublevel: HasSpace | None) -> Level:
-    """The level that an operation is for: the one it is given to, unless it names a sublevel."""
+def target(handle: Handle, sublevel: Level | AsyncLevel | None) -> Handle:
+    """Return the handle of the sublevel, or the given one if the operation names no sublevel."""
     if sublevel is None:
-        return level
-    beside = getattr(sublevel, "beside", None)
+        return handle
+    beside = getattr(getattr(sublevel, "_handle", None), "beside", None)
     if beside is None:
         raise InvalidArgument("a sublevel is what `level.sublevel(name)` returned")
-    return cast("Level", beside(level))
+    return cast("Handle", beside(handle))
 
 
 def unpack_operation(
     operation: Mapping[str, Any],
 ) -> tuple[Level | None, Literal["put", "delete"], Any, Any]:
-    """The parts of an operation of a batch; InvalidArgument for any other shape."""
+    """Return the parts of a batch's operation; InvalidArgument if it has another shape."""
     try:
         kind, key = operation["type"], operation["key"]
         value = operation["value"] if kind == "put" else None
@@ -147,7 +143,7 @@ class HookList(Generic[F]):
         self._functions: list[F] = []
 
     def add(self, fn: F) -> F:
-        """Call the function from now on, after those added before it; again changes nothing."""
+        """Call the function from now on, after those added earlier; adding again has no effect."""
         if not callable(fn):
             raise InvalidArgument("a hook is a function")
         if fn not in self._functions:
@@ -155,7 +151,7 @@ class HookList(Generic[F]):
         return fn
 
     def remove(self, fn: F) -> None:
-        """Call the function no more; unknown ones are ignored."""
+        """Stop calling the function; an unknown one is ignored."""
         if fn in self._functions:
             self._functions.remove(fn)
 
@@ -171,53 +167,53 @@ class Prewrite(HookList[Callable[[Operation, HookBatch], Any]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._level: Level | None = None
+        self._handle: Handle | None = None
         self._raw: dict[Callable[..., Any], RawHook] = {}
 
-    def attach(self, level: Level) -> None:
-        """Begin to call the functions for writes to this level."""
-        self._level = level
+    def _attach(self, handle: Handle) -> None:
+        """Begin to call the functions for writes to the handle's level."""
+        self._handle = handle
         for fn in self:
-            self._register(level, fn)
+            self._register(handle, fn)
 
     def add(
         self, fn: Callable[[Operation, HookBatch], Any]
     ) -> Callable[[Operation, HookBatch], Any]:
         """Call `fn(operation, batch)` before each write, in the same atomic batch."""
         super().add(fn)
-        if self._level is not None and fn not in self._raw:
-            self._register(self._level, fn)
+        if self._handle is not None and fn not in self._raw:
+            self._register(self._handle, fn)
         return fn
 
     def remove(self, fn: Callable[[Operation, HookBatch], Any]) -> None:
-        """Call the function no more; unknown ones are ignored."""
+        """Stop calling the function; an unknown one is ignored."""
         super().remove(fn)
         raw = self._raw.pop(fn, None)
-        if raw is not None and self._level is not None:
-            self._level.space.engine.remove_hook(self._level.space.prefix, raw)
+        if raw is not None and self._handle is not None:
+            self._handle.engine.remove_hook(self._handle.space.prefix, raw)
 
-    def _register(self, level: Level, fn: Callable[[Operation, HookBatch], Any]) -> None:
-        def hook(write: RawWrite, transaction: Transaction) -> None:
-            _run(level, fn, write, transaction)
+    def _register(self, handle: Handle, fn: Callable[[Operation, HookBatch], Any]) -> None:
+        def hook(write: RawWrite, writer: Writer) -> None:
+            _run(handle, fn, write, writer)
 
-        space = level.space
+        space = handle.space
         self._raw[fn] = hook
         space.engine.add_hook(space.prefix, hook)
         space.gate.at_shut.append(lambda: space.engine.remove_hook(space.prefix, hook))
 
 
 def _run(
-    level: Level,
+    handle: Handle,
     fn: Callable[[Operation, HookBatch], Any],
     write: RawWrite,
-    transaction: Transaction,
+    writer: Writer,
 ) -> None:
-    """Show the write to the hook as its level sees it, and take over what it changed."""
+    """Call the hook with the write as seen by its level, and take over what it changed."""
     if is_own(write.key):
         return
-    operation = Operation(level, write.key, write.value)
+    shown = RawWrite(write.key, write.value)
     try:
-        result = fn(operation, HookBatch(level, transaction))
+        result = fn(Operation(handle, shown), HookBatch(handle, writer))
     except DataError:
         raise
     except Exception as error:
@@ -225,16 +221,16 @@ def _run(
     if inspect.iscoroutine(result):
         result.close()
         raise HookFailed("a prewrite hook is a plain function, not a coroutine")
-    if (operation.raw_key, operation.raw_value) != (write.key, write.value):
-        write.key, write.value = operation.raw_key, operation.raw_value
+    if (shown.key, shown.value) != (write.key, write.value):
+        write.key, write.value = shown.key, shown.value
         write.fields, write.before = None, UNREAD
 
 
 class Hooks:
-    """The three hooks of a level. Made beforehand and given to `open`, they see the opening too.
+    """The three hooks of a level. Hooks that are made first and given to `open` run for it too.
 
-    `postopen` functions get the level before anybody else can use it; `newsublevel` ones get each
-    sublevel that is made of this level.
+    `postopen` functions get the level before anybody else can use it; `newsublevel` functions get
+    each sublevel that is made of this level.
     """
 
     def __init__(self) -> None:
@@ -242,12 +238,13 @@ class Hooks:
         self.postopen: HookList[Callable[[Any], Any]] = HookList()
         self.newsublevel: HookList[Callable[[Any], Any]] = HookList()
 
-    def announce(self, sublevel: Any) -> None:
-        """Call the newsublevel functions; HookFailed if one raises, or our own error as it is."""
-        for hook in self.newsublevel:
-            try:
-                hook(sublevel)
-            except DataError:
-                raise
-            except Exception as error:
-                raise HookFailed("a newsublevel hook raised") from error
+
+def announce(hooks: Hooks, sublevel: Any) -> None:
+    """Call the newsublevel functions; HookFailed if one raises, or our own error as it is."""
+    for hook in hooks.newsublevel:
+        try:
+            hook(sublevel)
+        except DataError:
+            raise
+        except Exception as error:
+            raise HookFailed("a newsublevel hook raised") from error

@@ -5,39 +5,28 @@ Source: the API of Node's abstract-level, whose layout of sublevels on disk is k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
-from datapatterns.codecs import BINARY, Codec, codec
-from datapatterns.errors import (
-    Closed,
-    DataError,
-    HookFailed,
-    InvalidArgument,
-    NotFound,
-    Unavailable,
+from datapatterns.codecs import BINARY
+from datapatterns.errors import Closed, NotFound, Unavailable
+from datapatterns.level.batch import Batch, encoded
+from datapatterns.level.driver import DriverError, reading_failed
+from datapatterns.level.encoding import key_list
+from datapatterns.level.handle import (
+    DriverOptions,
+    Encoding,
+    Handle,
+    RangeOptions,
+    open_handle,
 )
-from datapatterns.level import encoding, registry
-from datapatterns.level.batch import Batch, RawOperations, encoded, store
-from datapatterns.level.driver import Database, DriverError, reading_failed
-from datapatterns.level.engine import Gate
-from datapatterns.level.entries import Entries, Range, Snapshot, make_range
-from datapatterns.level.hooks import Hooks, Operation
-from datapatterns.level.keys import is_own, sublevel_prefix
-from datapatterns.level.lane import PendingWrite
-from datapatterns.level.recovery import Report, check, recover
-from datapatterns.level.space import LegacySpace as Space
-
-Encoding = str | Codec
+from datapatterns.level.hooks import Hooks, Operation, announce
+from datapatterns.level.iterators import LevelIterator, Snapshot
+from datapatterns.level.recovery import Report
 
 _MISSING: Any = object()
-_OWN_BATCH = 16  # operations from which a batch in the lane is not merged with others
-_CLEAR = 1_000  # keys that clear() removes in one step
 
 
 class Level:
@@ -49,22 +38,21 @@ class Level:
     checksums. Any thread may use a level; only one process at a time may hold a directory.
     """
 
-    def __init__(
-        self, space: Space, key_encoding: Encoding, value_encoding: Encoding, hooks: Hooks
-    ) -> None:
+    def __init__(self, handle: Handle) -> None:
         """Use `Level.open`, or `sublevel` of an open one."""
-        self.space = space
-        self.hooks = hooks
-        self.key_codec, self.value_codec = codec(key_encoding), codec(value_encoding)
-        self.encode_key = encoding.key_encoder(self.key_codec, space.prefix)
-        self.encode_value = encoding.value_encoder(self.value_codec)
-        self.decode_key = encoding.decoder(self.key_codec, "key", len(space.prefix))
-        self.decode_value = encoding.decoder(self.value_codec, "value")
+        self._handle = handle
+        self._space = handle.space
         # Bound once: get and put are the two hottest paths.
-        self._engine, self._gate, self._busy = space.engine, space.gate, space.gate.busy
-        self._get, self._put = space.engine.database.get, space.engine.database.put
-        self._sync, self._as_it_is = bool(space.sync), self.value_codec is BINARY
-        hooks.prewrite.attach(self)
+        self._engine, self._gate, self._busy = handle.engine, handle.gate, handle.gate.busy
+        self._get, self._put = handle.engine.view.get, handle.engine.database.put
+        self._encode_key, self._encode_value = handle.encode_key, handle.encode_value
+        self._decode_value, self._as_it_is = handle.decode_value, handle.value_codec is BINARY
+        self._sync = handle.sync
+
+    @property
+    def hooks(self) -> Hooks:
+        """The hooks of this level."""
+        return self._handle.hooks
 
     @classmethod
     def open(
@@ -78,7 +66,7 @@ class Level:
         sync: bool | None = None,
         recover: bool = False,
         hooks: Hooks | None = None,
-        **options: Any,
+        **options: Unpack[DriverOptions],
     ) -> Self:
         """Return the level at the path, its directory made with its parents.
 
@@ -87,7 +75,7 @@ class Level:
         `options` go to LevelDB: write_buffer_size, lru_cache_size, max_open_files, block_size,
         compression. Raises Locked (423), DataCorrupted, NotFound, Conflict or InvalidArgument.
         """
-        level = cls.open_unhooked(
+        handle = open_handle(
             path,
             (key_encoding, value_encoding),
             {"create": create, "error_if_exists": error_if_exists, **options},
@@ -95,53 +83,31 @@ class Level:
             recovering=recover,
             hooks=hooks,
         )
+        level = cls(handle)
         for hook in level.hooks.postopen:
-            with level.closed_on_error("a postopen hook raised"):
+            with handle.closed_on_error("a postopen hook raised"):
                 hook(level)
         return level
-
-    @classmethod
-    def open_unhooked(
-        cls,
-        path: str | PathLike[str],
-        encodings: tuple[Encoding, Encoding],
-        options: Mapping[str, Any],
-        *,
-        sync: bool | None,
-        recovering: bool,
-        hooks: Hooks | None,
-    ) -> Self:
-        """Open without the postopen hooks, which the two faces call in their own ways."""
-        for name in encodings:
-            codec(name)  # refused before a directory is made
-        if not isinstance(path, str | PathLike) or not str(path):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("the path of a LevelDB is a non-empty string or a Path")
-        if recovering:
-            recover(Path(path))
-        engine = registry.acquire(Path(path), **options)
-        gate = Gate()
-        engine.gates.add(gate)
-        return cls(Space(engine, gate, sync=sync), *encodings, hooks or Hooks())
 
     # --- one key
 
     def get(self, key: Any, default: Any = None, *, snapshot: Snapshot | None = None) -> Any:
         """Return the value, or the default if there is none."""
-        raw = self.encode_key(key)
-        get = self._get if snapshot is None else snapshot.reader(self.space).get
+        raw = self._encode_key(key)
+        get = self._get if snapshot is None else self._handle.view(snapshot).get
         busy = self._busy
         busy.append(None)
         try:
             if self._gate.refusal is not None:
                 raise Closed(self._gate.refusal)
-            data = get(raw, verify_checksums=True)
+            data = get(raw)
         except DriverError as error:
             raise reading_failed(error) from error
         finally:
             busy.pop()
         if data is None:
             return default
-        return data if self._as_it_is else self.decode_value(data)
+        return data if self._as_it_is else self._decode_value(data)
 
     def get_or_raise(self, key: Any, *, snapshot: Snapshot | None = None) -> Any:
         """Return the value; NotFound if there is none."""
@@ -152,33 +118,30 @@ class Level:
 
     def has(self, key: Any, *, snapshot: Snapshot | None = None) -> bool:
         """Return whether there is such a key."""
-        return self._get_raw([self.encode_key(key)], snapshot)[0] is not None
+        return self._get_raw([self._encode_key(key)], snapshot)[0] is not None
 
     def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
         """Return the values in the order of the keys, None where there is none."""
-        found = self._get_raw(map(self.encode_key, encoding.key_list(keys)), snapshot)
-        return [None if data is None else self.decode_value(data) for data in found]
+        found = self._get_raw(map(self._encode_key, key_list(keys)), snapshot)
+        return [None if data is None else self._decode_value(data) for data in found]
 
     def has_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[bool]:
         """Return whether there are such keys, in their order."""
-        found = self._get_raw(map(self.encode_key, encoding.key_list(keys)), snapshot)
+        found = self._get_raw(map(self._encode_key, key_list(keys)), snapshot)
         return [data is not None for data in found]
 
     def _get_raw(self, keys: Iterable[bytes], snapshot: Snapshot | None) -> list[bytes | None]:
         raws = list(keys)
-
-        def read(database: Database) -> list[bytes | None]:
-            reader = database if snapshot is None else snapshot.reader(self.space)
-            return [reader.get(raw, verify_checksums=True) for raw in raws]
-
-        return self.space.read(read)
+        with self._space.reading():
+            get = self._handle.view(snapshot).get
+            return [get(raw) for raw in raws]
 
     def put(self, key: Any, value: Any, *, sync: bool | None = None) -> None:
         """Store the value under the key."""
-        raw, data = self.encode_key(key), self.encode_value(value)
+        raw, data = self._encode_key(key), self._encode_value(value)
         engine = self._engine
         if (engine.hooks or engine.keepers or engine.watchers) and engine.observed(raw):
-            self.write_raw([(raw, data)], sync=sync)
+            self._handle.write([(raw, data)], sync=sync)
             return
         busy = self._busy
         busy.append(None)
@@ -195,7 +158,7 @@ class Level:
 
     def delete(self, key: Any, *, sync: bool | None = None) -> None:
         """Remove the key, whether or not it is there."""
-        self.write_raw([(self.encode_key(key), None)], sync=sync)
+        self._handle.write([(self._encode_key(key), None)], sync=sync)
 
     # --- batches
 
@@ -206,102 +169,42 @@ class Level:
 
         An operation is `{"type": "put" or "delete", "key": …, "value": …, "sublevel": …}`.
         """
-        batch = Batch(self)
+        batch = Batch(self._handle)
         if operations is not None:
-            self.write_raw(encoded(self, operations), sync=sync)
+            self._handle.write(encoded(self._handle, operations), sync=sync)
         return batch
-
-    def write_raw(self, operations: RawOperations, *, sync: bool | None = None) -> None:
-        """Store encoded operations in one step."""
-        engine = self._engine
-        wait = self._sync if sync is None else sync
-        with self._gate:
-            if engine.observes(operations):
-                engine.write(store, operations, sync=wait)
-                return
-            engine.store(operations, sync=wait)
-
-    async def write_raw_in_lane(
-        self, operations: RawOperations, *, sync: bool | None = None
-    ) -> None:
-        """Store encoded operations in one step, in the lane."""
-        engine = self._engine
-        wait = self._sync if sync is None else sync
-        if len(operations) < _OWN_BATCH or engine.observes(operations):
-            write = PendingWrite(store, (operations,), sync=wait)
-            await engine.lane.write(write, self._gate)
-        else:
-            with self._gate:
-                prepared = engine.prepare(operations, sync=wait)
-            await engine.lane.call(prepared, self._gate)
-
-    def inline(self, sync: bool | None) -> bool:
-        """Whether the async face may do a single write here and now, without its lane."""
-        return not (self._sync if sync is None else sync) and not self._engine.lane.waiting
 
     # --- ranges
 
-    def items(self, *, snapshot: Snapshot | None = None, **range: Any) -> Entries[tuple[Any, Any]]:
+    def items(
+        self, *, snapshot: Snapshot | None = None, **range: Unpack[RangeOptions]
+    ) -> LevelIterator[tuple[Any, Any]]:
         """Iterate over keys and values: gt, gte, lt, lte, limit, reverse, snapshot."""
-        return self._entries(snapshot, range)
+        return LevelIterator(self._handle.fetching(snapshot, range))
 
-    def keys(self, *, snapshot: Snapshot | None = None, **range: Any) -> Entries[Any]:
+    def keys(
+        self, *, snapshot: Snapshot | None = None, **range: Unpack[RangeOptions]
+    ) -> LevelIterator[Any]:
         """Iterate over the keys of a range."""
-        return self._entries(snapshot, range, values=False)
+        return LevelIterator(self._handle.fetching(snapshot, range, values=False))
 
-    def values(self, *, snapshot: Snapshot | None = None, **range: Any) -> Entries[Any]:
+    def values(
+        self, *, snapshot: Snapshot | None = None, **range: Unpack[RangeOptions]
+    ) -> LevelIterator[Any]:
         """Iterate over the values of a range."""
-        return self._entries(snapshot, range, keys=False)
-
-    def _entries(
-        self,
-        snapshot: Snapshot | None,
-        options: dict[str, Any],
-        *,
-        keys: bool = True,
-        values: bool = True,
-    ) -> Entries[Any]:
-        reader = self._engine.database if snapshot is None else snapshot.reader(self.space)
-        encode = encoding.bound_encoder(self.key_codec, self.space.prefix)
-        range = self._range(options)
-        decode = self._row_decoder(keys, values)
-        return Entries(self.space, reader, range, decode, encode, keys=keys, values=values)
-
-    def _range(self, options: dict[str, Any]) -> Range:
-        encode = encoding.bound_encoder(self.key_codec, self.space.prefix)
-        try:
-            return make_range(self.space.prefix, encode, **options)
-        except TypeError as error:
-            raise InvalidArgument("a range takes gt, gte, lt, lte, limit and reverse") from error
-
-    def _row_decoder(self, keys: bool, values: bool) -> Callable[[Any], Any] | None:
-        """From what the driver gives to an entry; None where that is the entry."""
-        if not self.space.prefix and self.key_codec is self.value_codec is BINARY:
-            return None
-        if not (keys and values):
-            return self.decode_key if keys else self.decode_value
-        key, value = self.decode_key, self.decode_value
-        return lambda row: (key(row[0]), value(row[1]))
+        return LevelIterator(self._handle.fetching(snapshot, range, keys=False))
 
     def snapshot(self) -> Snapshot:
         """Return a consistent view, to be given to reads and closed after use."""
-        return Snapshot(self.space)
+        return Snapshot(self._space)
 
-    def clear(self, **range: Any) -> None:
+    def clear(self, **range: Unpack[RangeOptions]) -> None:
         """Remove the keys of a range (all, by default), 1,000 a step; hooks see each removal."""
-        keys = Entries[bytes](
-            self.space, self._engine.database, self._range(range), None, bytes, values=False
-        )
-        with keys:
-            while keys.fill(_CLEAR):
-                removals: RawOperations = [(raw, None) for raw in keys.ready]
-                self.write_raw(removals)
+        self._handle.clear(range)
 
-    def compact(self, **range: Any) -> None:
+    def compact(self, **range: Unpack[RangeOptions]) -> None:
         """Let LevelDB reclaim the space of what was overwritten and removed in a range."""
-        bounds = self._range(range)
-        stop = b"\xff" * 64 if bounds.lt is None else bounds.lt
-        self.space.read(lambda database: database.compact_range(start=bounds.gte, stop=stop))
+        self._handle.compact(range)
 
     # --- sublevels, listeners, end
 
@@ -314,65 +217,24 @@ class Level:
         hooks: Hooks | None = None,
     ) -> Level:
         """Return the part of this level with that name; it lives and closes with this level."""
-        sublevel = self.make_sublevel(name, key_encoding, value_encoding, hooks)
-        self.hooks.announce(sublevel)
+        sublevel = Level(self._handle.sublevel(name, key_encoding, value_encoding, hooks))
+        announce(self.hooks, sublevel)
         return sublevel
-
-    def make_sublevel(
-        self, name: str, key_encoding: Encoding, value_encoding: Encoding, hooks: Hooks | None
-    ) -> Level:
-        """Make a sublevel without the newsublevel hooks, which each face calls with its own."""
-        space = replace(self.space, prefix=self.space.prefix + sublevel_prefix(name))
-        return Level(space, key_encoding, value_encoding, hooks or Hooks())
-
-    def beside(self, other: Level) -> Level:
-        """Return this level; InvalidArgument unless the other one is of the same directory."""
-        if self.space.engine is not other.space.engine:
-            raise InvalidArgument("the sublevel belongs to another LevelDB")
-        return self
 
     def on_write(self, fn: Callable[[list[Operation]], Any]) -> Callable[[], None]:
         """Call `fn(operations)` after each commit below this level; return how to end that."""
-
-        def heard(writes: dict[bytes, bytes | None]) -> None:
-            operations = [
-                Operation(self, *write) for write in writes.items() if not is_own(write[0])
-            ]
-            if operations:
-                fn(operations)
-
-        unwatch = self._engine.watch(self.space.prefix, heard)
-        self._gate.at_shut.append(unwatch)
-        return unwatch
+        return self._handle.on_write(fn)
 
     def check(self) -> Report:
         """Read everything, verifying checksums, documents, indexes and logs; return a report."""
-        return self.space.read(lambda _: check(self._engine))
+        return self._handle.check()
 
     def close(self) -> None:
         """Wait for what is under way and close; the directory too, after its last handle.
 
         A sublevel closes with the level it is of; closing it alone does nothing.
         """
-        gate = self._gate
-        if self.space.prefix or not gate.usable:
-            return
-        with gate.closing:
-            if not gate.released:
-                gate.shut()
-                gate.released = True
-                registry.release(self._engine)
-
-    @contextmanager
-    def closed_on_error(self, message: str) -> Generator[None]:
-        """Close again when what was to follow the opening fails; HookFailed, or our own error."""
-        try:
-            yield
-        except BaseException as error:
-            self.close()
-            if isinstance(error, DataError) or not isinstance(error, Exception):
-                raise
-            raise HookFailed(message) from error
+        self._handle.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,18 +10,17 @@ common that could be generated.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self, TypeVar, TypeVarTuple
+from typing import Self, TypeVar, TypeVarTuple
 
 from datapatterns.errors import DataError, InvalidArgument
-from datapatterns.level.driver import Database, DriverError, reading_failed
+from datapatterns.level.driver import DriverError, reading_failed
 from datapatterns.level.engine import Engine, Gate
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.lane import PendingWrite
 from datapatterns.level.readers import Reader, View, Writer
-from datapatterns.level.transaction import Transaction
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -42,7 +41,7 @@ class BaseSpace:
     @classmethod
     def of(cls, client: object) -> Self:
         """Return the space of a Level or an AsyncLevel; InvalidArgument for anything else."""
-        space = getattr(client, "space", None)
+        space = getattr(client, "_space", None)
         if not isinstance(space, BaseSpace):
             raise InvalidArgument("a pattern in LevelDB takes a Level or an AsyncLevel")
         return cls(space.engine, space.gate, space.prefix, space.sync)
@@ -51,9 +50,18 @@ class BaseSpace:
         """Return the space of nested sublevels; the caller escapes names chosen by users."""
         return replace(self, prefix=self.prefix + own_prefix(*names))
 
-    def read_at_once(self, step: Callable[[Reader, *Ts], T], *args: *Ts) -> T:
-        """Run a step that reads a few keys, without awaiting anything in either face."""
+    @contextmanager
+    def reading(self) -> Generator[None]:
+        """Pass the gate for a read, and raise our error for one of the driver."""
         with self.gate:
+            try:
+                yield
+            except DriverError as error:
+                raise reading_failed(error) from error
+
+    def read_at_once(self, step: Callable[[Reader, *Ts], T], *args: *Ts) -> T:
+        """Run a step that reads a few keys; neither face awaits it."""
+        with self.gate:  # not `reading`, since this is the hottest path
             try:
                 return step(self.engine.view, *args)
             except DriverError as error:
@@ -90,7 +98,7 @@ class Space(BaseSpace):
 
     def read(self, step: Callable[[Reader, *Ts], T], *args: *Ts) -> T:
         """Run a step that reads one or a few keys."""
-        with self.gate:  # not `read_at_once`, since this is the hottest path
+        with self.gate:  # as in `read_at_once`, without its call
             try:
                 return step(self.engine.view, *args)
             except DriverError as error:
@@ -98,11 +106,8 @@ class Space(BaseSpace):
 
     def scan(self, step: Callable[[Reader, *Ts], T], *args: *Ts, cached: bool = True) -> T:
         """Run a step that reads many rows, all of one moment."""
-        with self.gate:
-            try:
-                return self._scan(step, args, cached)
-            except DriverError as error:
-                raise reading_failed(error) from error
+        with self.reading():
+            return self._scan(step, args, cached)
 
     def write(self, step: Callable[[Writer, *Ts], T], *args: *Ts, sync: bool = False) -> T:
         """Run a step that reads and writes; store what it wrote in one atomic batch."""
@@ -126,42 +131,4 @@ class AsyncSpace(BaseSpace):
     async def write(self, step: Callable[[Writer, *Ts], T], *args: *Ts, sync: bool = False) -> T:
         """Run a step that reads and writes; store what it wrote in one atomic batch."""
         write = PendingWrite(step, args, sync=self._synced(sync))
-        return await self.engine.lane.write(write, self.gate)
-
-
-class HasSpace(Protocol):
-    """A Level, an AsyncLevel, or a sublevel of either: what the patterns take as their client."""
-
-    @property
-    def space(self) -> LegacySpace:
-        """Where the level lies."""
-        ...
-
-
-class LegacySpace(BaseSpace):
-    """Runs the works of patterns that have no steps yet."""
-
-    __slots__ = ()
-
-    def read(self, work: Callable[[Database], T]) -> T:
-        """Run a reading work on the database."""
-        with self.gate:
-            try:
-                return work(self.engine.database)
-            except DriverError as error:
-                raise reading_failed(error) from error
-
-    async def read_in_lane(self, work: Callable[[Database], T]) -> T:
-        """Run a reading work on the database, in the lane: for all but a few keys."""
-        return await self.engine.lane.call(lambda: work(self.engine.database), self.gate)
-
-    def write(self, work: Callable[[Transaction], T], *, sync: bool = False) -> T:
-        """Run a work that reads and writes, in one atomic step."""
-        with self.gate:
-            return self.engine.write(work, sync=self._synced(sync))  # type: ignore[arg-type]
-
-    async def write_in_lane(self, work: Callable[[Transaction], T], *, sync: bool = False) -> T:
-        """Run a work that reads and writes, in one atomic step, in the lane."""
-        untyped: Any = work
-        write: PendingWrite[T] = PendingWrite(untyped, (), sync=self._synced(sync))
         return await self.engine.lane.write(write, self.gate)

@@ -23,6 +23,7 @@ from datapatterns.level import AsyncLevel, Level
 from datapatterns.level.driver import DriverIOError
 from datapatterns.level.engine import Engine
 from datapatterns.level.lane import Lane
+from datapatterns.level.space import AsyncSpace
 
 Writes = Iterable[tuple[bytes, "bytes | None"]]
 
@@ -72,7 +73,7 @@ class Scene:
 
     def __init__(self, level: AsyncLevel) -> None:
         self.level = level
-        self.store = CountingStore(level.space.engine)
+        self.store = CountingStore(level._space.engine)
 
     async def hold(self) -> asyncio.Task[None]:
         """Begin a write, and hold it up in the lane."""
@@ -93,7 +94,7 @@ async def test_waiting_writes_share_one_batch_and_one_sync(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [asyncio.create_task(level.put(f"k{n}", n, sync=n % 2 == 0)) for n in range(100)]
-        await until(lambda: len(level.space.engine.lane.waiting) == 101)
+        await until(lambda: len(level._space.engine.lane.waiting) == 101)
         scene.release()
         await asyncio.gather(first, *tasks)
         assert len(scene.store.batches) == 2
@@ -118,7 +119,7 @@ async def test_unsynced_group_is_not_synced(path: Path) -> None:
 
         loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
         tasks = [asyncio.create_task(level.put(f"k{n}", n)) for n in range(100)]
-        await until(lambda: len(level.space.engine.lane.waiting) == 101)
+        await until(lambda: len(level._space.engine.lane.waiting) == 101)
         scene.release()
         await asyncio.gather(first, *tasks)
         assert [sync for _, sync in scene.store.batches] == [True, False]
@@ -129,7 +130,7 @@ async def test_threads_share_fsyncs_too(path: Path) -> None:
     """Hooked writes of many threads wait for one lock, and who gets it stores for all."""
     level = Level.open(path)
     level.hooks.prewrite.add(lambda operation, batch: None)
-    store = CountingStore(level.space.engine)
+    store = CountingStore(level._space.engine)
     store.go.clear()
     threads = [
         threading.Thread(target=level.put, args=[f"k{n}", n], kwargs={"sync": True})
@@ -139,7 +140,7 @@ async def test_threads_share_fsyncs_too(path: Path) -> None:
     await until(store.entered.is_set)
     for thread in threads[1:]:
         thread.start()
-    await until(lambda: len(level.space.engine._waiting) == 19)
+    await until(lambda: len(level._space.engine._waiting) == 19)
     store.go.set()
     for thread in threads:
         thread.join(30)
@@ -167,7 +168,7 @@ async def test_refused_write_fails_alone(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [asyncio.create_task(level.put(f"k{n}", n, sync=True)) for n in range(10)]
-        await until(lambda: len(level.space.engine.lane.waiting) == 11)
+        await until(lambda: len(level._space.engine.lane.waiting) == 11)
         scene.release()
         await first
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -195,7 +196,7 @@ async def test_refused_batch_leaves_nothing(path: Path) -> None:
         first = await scene.hold()
         bad = asyncio.create_task(level.batch().put("x", 1).put("y", 2).put("bad", 3).write())
         good = asyncio.create_task(level.batch().put("x", 10).put("z", 2).write())
-        await until(lambda: len(level.space.engine.lane.waiting) == 3)
+        await until(lambda: len(level._space.engine.lane.waiting) == 3)
         scene.release()
         await asyncio.gather(first, good)
         with pytest.raises(NotFound):
@@ -212,7 +213,7 @@ async def test_invalid_write_reaches_no_lane(path: Path) -> None:
         for call in (level.put("", 1), level.put("k", float("nan")), level.put(3, 1)):
             with pytest.raises(InvalidArgument):
                 await call
-        await until(lambda: len(level.space.engine.lane.waiting) == 2)
+        await until(lambda: len(level._space.engine.lane.waiting) == 2)
         scene.release()
         await asyncio.gather(first, good)
         assert {key async for key, _ in level.items()} == {"first", "good"}
@@ -231,9 +232,10 @@ async def test_reads_within_a_group_see_earlier_writes(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [
-            asyncio.create_task(level.space.write_in_lane(increment, sync=True)) for _ in range(200)
+            asyncio.create_task(AsyncSpace.of(level).write(increment, sync=True))
+            for _ in range(200)
         ]
-        await until(lambda: len(level.space.engine.lane.waiting) == 201)
+        await until(lambda: len(level._space.engine.lane.waiting) == 201)
         scene.release()
         await first
         assert await asyncio.gather(*tasks) == list(range(1, 201))
@@ -247,7 +249,7 @@ async def test_failed_store_fails_the_whole_group(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [asyncio.create_task(level.put(f"k{n}", n)) for n in range(5)]
-        await until(lambda: len(level.space.engine.lane.waiting) == 6)
+        await until(lambda: len(level._space.engine.lane.waiting) == 6)
         scene.store.go.set()
         await first
         await asyncio.gather(*tasks)
@@ -255,7 +257,7 @@ async def test_failed_store_fails_the_whole_group(path: Path) -> None:
         first = await scene.hold()
         scene.store.error = DriverIOError(b"IO error: 000003.log: No space left on device")
         tasks = [asyncio.create_task(level.put(f"k{n}", n)) for n in range(5)]
-        await until(lambda: len(level.space.engine.lane.waiting) == 6)
+        await until(lambda: len(level._space.engine.lane.waiting) == 6)
         scene.store.go.set()
         outcomes = await asyncio.gather(first, *tasks, return_exceptions=True)
         assert isinstance(outcomes[0], OutcomeUnknown)
@@ -275,7 +277,7 @@ async def test_cancelling_does_not_undo(path: Path) -> None:
             asyncio.create_task(level.batch().put(f"a{n}", n).put(f"b{n}", n).write(sync=True))
             for n in range(20)
         ]
-        await until(lambda: len(level.space.engine.lane.waiting) == 21)
+        await until(lambda: len(level._space.engine.lane.waiting) == 21)
         for task in tasks[::2]:
             task.cancel()
         first.cancel()
@@ -283,7 +285,7 @@ async def test_cancelling_does_not_undo(path: Path) -> None:
         outcomes = await asyncio.gather(first, *tasks, return_exceptions=True)
         cancelled = [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes]
         assert cancelled == [True] + [True, False] * 10
-        await until(lambda: not level.space.engine.lane.waiting)
+        await until(lambda: not level._space.engine.lane.waiting)
         assert await level.get("first") == 0
         for name in "ab":
             assert await level.get_many([f"{name}{n}" for n in range(20)]) == list(range(20))
@@ -370,7 +372,7 @@ def test_many_loops_and_threads(path: Path) -> None:
 def test_loop_that_is_gone(path: Path) -> None:
     """A loop that ended without waiting for its writes harms nobody: they are stored."""
     level = Level.open(path)
-    store = CountingStore(level.space.engine)
+    store = CountingStore(level._space.engine)
     store.go.clear()
 
     async def leave() -> None:
@@ -395,9 +397,9 @@ async def test_close_waits_for_what_was_submitted(path: Path) -> None:
     scene = Scene(level)
     first = await scene.hold()
     tasks = [asyncio.create_task(level.put(f"k{n}", n, sync=True)) for n in range(50)]
-    await until(lambda: len(level.space.engine.lane.waiting) == 51)
+    await until(lambda: len(level._space.engine.lane.waiting) == 51)
     closing = asyncio.create_task(level.close())
-    await until(lambda: level.space.gate.refusal is not None)
+    await until(lambda: level._space.gate.refusal is not None)
     with pytest.raises(Unavailable):
         await level.put("late", 1, sync=True)
     scene.release()
@@ -436,7 +438,7 @@ async def test_cancelled_opening_holds_nothing(path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     async with AsyncLevel.open(path) as level:
-        await until(lambda: level.space.engine.handles == 1)
+        await until(lambda: level._space.engine.handles == 1)
         await level.put("a", 1)
     Level.open(path, error_if_exists=False).close()
 
@@ -444,7 +446,7 @@ async def test_cancelled_opening_holds_nothing(path: Path) -> None:
 async def test_errors_of_calls_do_not_end_the_lane(path: Path) -> None:
     """Whatever a blocking call raises comes to its caller, and the lane goes on."""
     async with AsyncLevel.open(path) as level:
-        lane: Lane = level.space.engine.lane
+        lane: Lane = level._space.engine.lane
 
         def stop() -> None:
             raise StopIteration
@@ -453,9 +455,9 @@ async def test_errors_of_calls_do_not_end_the_lane(path: Path) -> None:
             raise SystemExit(3)
 
         with pytest.raises(RuntimeError):
-            await lane.call(stop, level.space.gate)
+            await lane.call(stop, level._space.gate)
         with pytest.raises(SystemExit):
-            await asyncio.wait_for(lane.call(crash, level.space.gate), 10)
+            await asyncio.wait_for(lane.call(crash, level._space.gate), 10)
         with pytest.raises(DataError):
             await level.clear(limit=-1)
         await level.put("alive", 1, sync=True)

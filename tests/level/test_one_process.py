@@ -77,7 +77,7 @@ def test_handles_share_one_engine(tmp_path: Path) -> None:
         Level.open(tmp_path / "d" / ".." / "link"),
         Level.open(os.path.relpath(tmp_path / "d")),
     ]
-    assert {id(level.space.engine) for level in others} == {id(first.space.engine)}
+    assert {id(level._space.engine) for level in others} == {id(first._space.engine)}
     first.put("a", 1)
     assert all(level.get("a") == 1 for level in others)
     first.close()
@@ -89,7 +89,7 @@ def test_handles_share_one_engine(tmp_path: Path) -> None:
         assert level.get("a") == 2
         level.close()
     assert not (tmp_path / "d" / PID_FILE).exists()
-    assert first.space.engine.path not in registry._engines
+    assert first._space.engine.path not in registry._engines
 
 
 def test_opened_by_many_threads_at_once(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def tell_all(feed: ChangesFeed[User]) -> dict[str, tuple[str, bool]]:
 
 def raw(level: Level) -> Any:
     """The driver's own handle: what it writes passes all keepers by."""
-    return level.space.engine.database
+    return level._space.engine.database
 
 
 def flip_middle(file: Path) -> None:
@@ -229,7 +229,7 @@ def test_collections_are_rebuilt(
         feed = ChangesFeed(level, "users", User)
         if damage is broken_document:  # nobody can put this right: it is to be seen
             assert any("no JSON objects" in problem for problem in level.check().problems)
-            level.sublevel("users").space.engine.database.delete(b"!users!u001")
+            level.sublevel("users")._space.engine.database.delete(b"!users!u001")
             return
         users.ensure()
         assert level.check() == recovery.Report(True)

@@ -15,15 +15,22 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Mappin
 from functools import partial
 from os import PathLike
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from datapatterns.level.batch import AsyncBatch
 from datapatterns.level.encoding import key_list
-from datapatterns.level.entries import Entries, Snapshot
-from datapatterns.level.hooks import Hooks, Operation
-from datapatterns.level.level import Encoding, Level
+from datapatterns.level.handle import (
+    DriverOptions,
+    Encoding,
+    Handle,
+    RangeOptions,
+    open_handle,
+)
+from datapatterns.level.hooks import Hooks, Operation, announce
+from datapatterns.level.iterators import Fetching, Snapshot
+from datapatterns.level.level import Level
 from datapatterns.level.recovery import Report
-from datapatterns.level.space import LegacySpace as Space
+from datapatterns.level.space import BaseSpace
 
 T = TypeVar("T")
 
@@ -33,7 +40,7 @@ _PAGE = 1_000  # entries fetched by one hop
 class Opening:
     """A level about to be opened: await it, or enter it with `async with`."""
 
-    def __init__(self, open: Callable[[], Level], hooks: Hooks) -> None:
+    def __init__(self, open: Callable[[], Handle], hooks: Hooks) -> None:
         self._open = open
         self._hooks = hooks
         self._level: AsyncLevel | None = None
@@ -44,14 +51,14 @@ class Opening:
     async def _run(self) -> AsyncLevel:
         opening = asyncio.get_running_loop().run_in_executor(None, self._open)
         try:
-            level = await asyncio.shield(opening)
+            handle = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # The thread opens it all the same; nobody would ever close it.
+            # The thread opens it all the same, and then it must be closed.
             opening.add_done_callback(_close_unwanted)
             raise
-        self._level = AsyncLevel(level)
+        self._level = AsyncLevel(Level(handle))
         for hook in self._hooks.postopen:
-            with level.closed_on_error("a postopen hook raised"):
+            with handle.closed_on_error("a postopen hook raised"):
                 result = hook(self._level)
                 if inspect.isawaitable(result):
                     await result
@@ -70,43 +77,43 @@ class Opening:
             await self._level.close()
 
 
-def _close_unwanted(opening: asyncio.Future[Level]) -> None:
+def _close_unwanted(opening: asyncio.Future[Handle]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
 
 
-class AsyncEntries(Generic[T]):
+class AsyncLevelIterator(Generic[T]):
     """An iterator over a range, as the store was when it was made; fetched in pages of 1,000."""
 
-    def __init__(self, entries: Entries[T], space: Space) -> None:
-        self._entries = entries
+    def __init__(self, fetching: Fetching[T], space: BaseSpace) -> None:
+        self._fetching = fetching
         self._space = space
 
     async def __aiter__(self) -> AsyncIterator[T]:
         while True:
-            for entry in self._entries.ready:
-                yield entry
+            for row in self._fetching.ready:
+                yield row
             if not await self._fill():
                 return
 
     async def __anext__(self) -> T:
-        for entry in self._entries.ready:
-            return entry
+        for row in self._fetching.ready:
+            return row
         if not await self._fill():
             raise StopAsyncIteration
-        return next(self._entries.ready)
+        return next(self._fetching.ready)
 
     async def _fill(self) -> bool:
-        fill = partial(self._entries.fill, _PAGE)
+        fill = partial(self._fetching.fill, _PAGE)
         return await self._space.engine.lane.call(fill, self._space.gate)
 
     def seek(self, target: Any) -> None:
         """Go on at this key, or the next one in the direction of reading; past the end, end."""
-        self._entries.seek(target)
+        self._fetching.seek(target)
 
     def close(self) -> None:
         """End the iteration."""
-        self._entries.close()
+        self._fetching.close()
 
 
 class AsyncLevel:
@@ -118,17 +125,15 @@ class AsyncLevel:
     def __init__(self, level: Level) -> None:
         """Use `AsyncLevel.open`, or `sublevel` of an open one."""
         self._level = level
-        self._lane = level.space.engine.lane
-
-    @property
-    def space(self) -> Space:
-        """Where this level lies, for the patterns."""
-        return self._level.space
+        self._handle: Handle = level._handle  # pyright: ignore[reportPrivateUsage] - its other face
+        self._space = self._handle.space
+        self._gate = self._handle.gate
+        self._lane = self._handle.engine.lane
 
     @property
     def hooks(self) -> Hooks:
         """The hooks of this level: plain functions, which run in the lane."""
-        return self._level.hooks
+        return self._handle.hooks
 
     @classmethod
     def open(
@@ -142,12 +147,12 @@ class AsyncLevel:
         sync: bool | None = None,
         recover: bool = False,
         hooks: Hooks | None = None,
-        **options: Any,
+        **options: Unpack[DriverOptions],
     ) -> Opening:
         """Return the opening of the level at the path: await it, or use `async with`."""
         hooks = hooks or Hooks()
         opens = partial(
-            Level.open_unhooked,
+            open_handle,
             path,
             (key_encoding, value_encoding),
             {"create": create, "error_if_exists": error_if_exists, **options},
@@ -172,63 +177,69 @@ class AsyncLevel:
     async def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
         """Return the values in the order of the keys, None where there is none."""
         get_many = partial(self._level.get_many, key_list(keys), snapshot=snapshot)
-        return await self._lane.call(get_many, self.space.gate)
+        return await self._lane.call(get_many, self._gate)
 
     async def has_many(
         self, keys: Iterable[Any], *, snapshot: Snapshot | None = None
     ) -> list[bool]:
         """Return whether there are such keys, in their order."""
         has_many = partial(self._level.has_many, key_list(keys), snapshot=snapshot)
-        return await self._lane.call(has_many, self.space.gate)
+        return await self._lane.call(has_many, self._gate)
 
     async def put(self, key: Any, value: Any, *, sync: bool | None = None) -> None:
         """Store the value under the key."""
-        level = self._level
-        if level.inline(sync):
-            level.put(key, value, sync=sync)
+        handle = self._handle
+        if handle.may_write_at_once(sync):
+            self._level.put(key, value, sync=sync)
         else:
-            raw = [(level.encode_key(key), level.encode_value(value))]
-            await level.write_raw_in_lane(raw, sync=sync)
+            raw = [(handle.encode_key(key), handle.encode_value(value))]
+            await handle.write_in_lane(raw, sync=sync)
 
     async def delete(self, key: Any, *, sync: bool | None = None) -> None:
         """Remove the key, whether or not it is there."""
-        level = self._level
-        if level.inline(sync):
-            level.delete(key, sync=sync)
+        handle = self._handle
+        if handle.may_write_at_once(sync):
+            self._level.delete(key, sync=sync)
         else:
-            await level.write_raw_in_lane([(level.encode_key(key), None)], sync=sync)
+            await handle.write_in_lane([(handle.encode_key(key), None)], sync=sync)
 
     def batch(
         self, operations: Iterable[Mapping[str, Any]] | None = None, *, sync: bool | None = None
     ) -> AsyncBatch:
         """Return a batch: await it to store the operations, or add to it and await `write()`."""
-        return AsyncBatch(self._level, operations, sync=sync)
+        return AsyncBatch(self._handle, operations, sync=sync)
 
     def items(
-        self, *, snapshot: Snapshot | None = None, **range: Any
-    ) -> AsyncEntries[tuple[Any, Any]]:
+        self, *, snapshot: Snapshot | None = None, **range: Unpack[RangeOptions]
+    ) -> AsyncLevelIterator[tuple[Any, Any]]:
         """Iterate over keys and values: gt, gte, lt, lte, limit, reverse, snapshot."""
-        return AsyncEntries(self._level.items(snapshot=snapshot, **range), self.space)
+        return AsyncLevelIterator(self._handle.fetching(snapshot, range), self._space)
 
-    def keys(self, *, snapshot: Snapshot | None = None, **range: Any) -> AsyncEntries[Any]:
+    def keys(
+        self, *, snapshot: Snapshot | None = None, **range: Unpack[RangeOptions]
+    ) -> AsyncLevelIterator[Any]:
         """Iterate over the keys of a range."""
-        return AsyncEntries(self._level.keys(snapshot=snapshot, **range), self.space)
+        fetching = self._handle.fetching(snapshot, range, values=False)
+        return AsyncLevelIterator(fetching, self._space)
 
-    def values(self, *, snapshot: Snapshot | None = None, **range: Any) -> AsyncEntries[Any]:
+    def values(
+        self, *, snapshot: Snapshot | None = None, **range: Unpack[RangeOptions]
+    ) -> AsyncLevelIterator[Any]:
         """Iterate over the values of a range."""
-        return AsyncEntries(self._level.values(snapshot=snapshot, **range), self.space)
+        fetching = self._handle.fetching(snapshot, range, keys=False)
+        return AsyncLevelIterator(fetching, self._space)
 
     def snapshot(self) -> Snapshot:
         """Return a consistent view, to be given to reads and closed after use."""
         return self._level.snapshot()
 
-    async def clear(self, **range: Any) -> None:
+    async def clear(self, **range: Unpack[RangeOptions]) -> None:
         """Remove the keys of a range (all, by default), 1,000 a step; hooks see each removal."""
-        await self._lane.call(partial(self._level.clear, **range), self.space.gate)
+        await self._lane.call(partial(self._handle.clear, range), self._gate)
 
-    async def compact(self, **range: Any) -> None:
+    async def compact(self, **range: Unpack[RangeOptions]) -> None:
         """Let LevelDB reclaim the space of what was overwritten and removed in a range."""
-        await self._lane.call(partial(self._level.compact, **range), self.space.gate)
+        await self._lane.call(partial(self._handle.compact, range), self._gate)
 
     def sublevel(
         self,
@@ -239,26 +250,22 @@ class AsyncLevel:
         hooks: Hooks | None = None,
     ) -> AsyncLevel:
         """Return the part of this level with that name; it lives and closes with this level."""
-        sublevel = self._level.make_sublevel(name, key_encoding, value_encoding, hooks)
-        level = AsyncLevel(sublevel)
-        self.hooks.announce(level)
+        handle = self._handle.sublevel(name, key_encoding, value_encoding, hooks)
+        level = AsyncLevel(Level(handle))
+        announce(self.hooks, level)
         return level
-
-    def beside(self, other: Level) -> Level:
-        """Return the plain level; InvalidArgument unless the other is of the same directory."""
-        return self._level.beside(other)
 
     def on_write(self, fn: Callable[[list[Operation]], Any]) -> Callable[[], None]:
         """Call `fn(operations)` after each commit, in the thread that committed."""
-        return self._level.on_write(fn)
+        return self._handle.on_write(fn)
 
     async def check(self) -> Report:
         """Read everything, verifying checksums, documents, indexes and logs; return a report."""
-        return await self._lane.call(self._level.check, self.space.gate)
+        return await self._lane.call(self._handle.check, self._gate)
 
     async def close(self) -> None:
         """Wait for what is under way and close; the directory too, after its last handle."""
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._level.close))
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._handle.close))
 
     async def __aenter__(self) -> Self:
         return self

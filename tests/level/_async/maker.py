@@ -42,7 +42,7 @@ class Maker:
 
     async def again(self, **options: Any) -> AsyncLevel:
         """The same level through another handle, which may have other encodings."""
-        root = await self.open(self.root.space.engine.path, **options)
+        root = await self.open(self.root._space.engine.path, **options)
         return self.within(root, **options)
 
     @property

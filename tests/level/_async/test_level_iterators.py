@@ -168,7 +168,7 @@ async def test_a_broken_loop_leaves_nothing_open(words: AsyncLevel, make: Maker,
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the loop is what is tested
         async for _ in getattr(words, read)():
             raise ZeroDivisionError
-    path = make.root.space.engine.path
+    path = make.root._space.engine.path
     await make.root.close()
     assert await make.within(await make.open(path)).get("one") == 1
 

@@ -43,7 +43,7 @@ class Maker:
 
     def again(self, **options: Any) -> Level:
         """The same level through another handle, which may have other encodings."""
-        root = self.open(self.root.space.engine.path, **options)
+        root = self.open(self.root._space.engine.path, **options)
         return self.within(root, **options)
 
     @property

@@ -167,7 +167,7 @@ def test_a_broken_loop_leaves_nothing_open(words: Level, make: Maker, read: str)
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the loop is what is tested
         for _ in getattr(words, read)():
             raise ZeroDivisionError
-    path = make.root.space.engine.path
+    path = make.root._space.engine.path
     make.root.close()
     assert make.within(make.open(path)).get("one") == 1
 

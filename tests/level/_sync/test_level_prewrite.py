@@ -364,7 +364,7 @@ def test_a_chain_is_shown_when_it_is_written(level: Level) -> None:
 
 def test_a_hook_must_not_write_past_the_batch(level: Level, make: Maker) -> None:
     """400 instead of waiting for itself for ever."""
-    plain = level.space
+    plain = level._space
 
     def hook(_: Any, __: Any) -> None:
         plain.write(lambda transaction: transaction.put(b"past", b"1"))

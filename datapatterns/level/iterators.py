@@ -1,8 +1,8 @@
 """Ranges, iterators and snapshots.
 
-The driver's iterators must not be used by two threads, nor outlive the database; and reading
-downwards with a start drops the last row. So rows are fetched in chunks inside the gate, the lower
-bound is watched here, and closing the handle ends what is open.
+The driver's iterators must not be used by two threads, nor outlive the database, and they drop the
+last row when they read downwards with a start. So rows are fetched in chunks inside the gate, the
+lower bound is compared here, and closing the handle ends whatever is open.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from datapatterns.level.driver import (
     reading_failed,
 )
 from datapatterns.level.keys import upper_bound
-from datapatterns.level.space import LegacySpace as Space
+from datapatterns.level.space import BaseSpace
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ _FIRST_CHUNK, _LARGEST_CHUNK = 16, 1_024  # rows fetched at once
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The keys from `gte` (included) to `lt` (excluded, None for no end), as they lie on disk."""
+    """The keys on disk from `gte` (included) to `lt` (excluded; None: to the end)."""
 
     gte: bytes
     lt: bytes | None
@@ -43,7 +43,7 @@ class Range:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing can be in it."""
+        """Whether no key can be in it."""
         return self.limit == 0 or (self.lt is not None and self.gte >= self.lt)
 
 
@@ -58,7 +58,7 @@ def make_range(
     reverse: bool = False,
     limit: int | None = None,
 ) -> Range:
-    """The range of these options; InvalidArgument for two bounds on one side, or a bad limit."""
+    """Return the range; InvalidArgument for two bounds on one side, or a wrong limit."""
     if gt is not None and gte is not None:
         raise InvalidArgument("a range takes gt or gte, not both")
     if lt is not None and lte is not None:
@@ -76,17 +76,18 @@ def make_range(
 
 
 class Snapshot:
-    """A consistent view: what is written after it was made does not show. Close it after use."""
+    """A consistent view, without what is written after it was made. Close it after use."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: BaseSpace) -> None:
         self._gate = space.gate
         self._snapshot: DriverSnapshot | None = None
         with self._gate:  # closing the handle must not miss it
-            self._snapshot = snapshot = space.read(lambda database: database.snapshot())
+            with space.reading():
+                self._snapshot = snapshot = space.engine.database.snapshot()
             self._gate.open.add(snapshot)
 
-    def reader(self, space: Space) -> DriverReader:
-        """What to read from; InvalidArgument for another handle's, Closed when closed."""
+    def _reader(self, space: BaseSpace) -> DriverReader:
+        """Return what to read from; InvalidArgument for another handle's, Closed when closed."""
         # Another handle of this directory would not wait when this one closes and ends the view.
         if space.gate is not self._gate:
             raise InvalidArgument("the snapshot is of another LevelDB, or another handle of it")
@@ -115,16 +116,20 @@ class Snapshot:
         self.close()
 
 
-class Entries(Generic[T]):
-    """An iterator over a range, as the store was when it was made. One consumer at a time.
+def reader_of(snapshot: Snapshot, space: BaseSpace) -> DriverReader:
+    """Return what to read from; InvalidArgument for another handle's, Closed when closed."""
+    return snapshot._reader(space)  # pyright: ignore[reportPrivateUsage] - hidden from users only
 
-    It can be moved with `seek`, also within a loop and after its end. A second loop goes on where
-    the first one stopped. Ended early with `close`, as a context manager, or by forgetting it.
+
+class Fetching(Generic[T]):
+    """Fetches the rows of a range in chunks, as the store was when the fetching began.
+
+    Both faces' iterators read from `ready` and call `fill` when it is empty.
     """
 
     def __init__(
         self,
-        space: Space,
+        space: BaseSpace,
         reader: DriverReader,
         range: Range,
         decode: Callable[[Any], T] | None,
@@ -139,13 +144,13 @@ class Entries(Generic[T]):
         self._encode = encode
         self._with_keys, self._with_values = keys, values
         self._left = range.limit
-        self._chunk = _FIRST_CHUNK
         self._one_consumer = threading.Lock()
         self._ended = False
         self._database = space.engine.database
-        self._at = None if range.reverse else range.gte  # the last key read, as far as known
+        self._at = None if range.reverse else range.gte  # the last key read, if it is known
         self._rows: Rows | None = None
-        # Fetched, but not read yet. Rows are decoded one by one: those before a bad one are given.
+        # Fetched, but not read yet. Rows are decoded one by one, so that one that cannot be decoded
+        # does not hold back those before it.
         self._fetched: list[Any] = []
         self._unread: Iterator[Any] = iter(())
         self.ready: Iterator[T] = self._unread
@@ -158,7 +163,7 @@ class Entries(Generic[T]):
                 self._gate.open.add(rows)
 
     def _open(self, reader: DriverReader) -> Rows:
-        keys = self._with_keys or self._range.reverse  # the lower bound is watched by key
+        keys = self._with_keys or self._range.reverse  # the lower bound is compared with keys
         return reader.iterator(
             reverse=self._range.reverse,
             start=None if self._range.reverse else self._range.gte,
@@ -169,7 +174,7 @@ class Entries(Generic[T]):
         )
 
     def fill(self, most: int) -> bool:
-        """Fetch up to that many further entries, to be read from `ready`; False at the end."""
+        """Fetch up to that many further rows into `ready`; return False at the end."""
         rows = self._fetched = self._fetch(most)
         self._unread = iter(rows)
         self.ready = self._unread if self._decode is None else map(self._decode, self._unread)
@@ -200,7 +205,7 @@ class Entries(Generic[T]):
         return rows
 
     def _above_lower_bound(self, rows: list[Any]) -> list[Any]:
-        """The rows read downwards, up to the lower bound, where they end."""
+        """Return the rows down to the lower bound, and note the end if it was reached."""
         lower, both = self._range.gte, self._with_values
         if rows and (rows[-1][0] if both else rows[-1]) < lower:
             self._ended = True
@@ -208,24 +213,10 @@ class Entries(Generic[T]):
         return rows if self._with_keys or not both else [row[1] for row in rows]
 
     def _key(self, row: Any) -> Any:
-        """The key of a row as the driver gave it, if it is there."""
+        """Return the key of a row of the driver, or None if the row has none."""
         if not self._with_values:
             return row
         return row[0] if self._with_keys or self._range.reverse else None
-
-    def __iter__(self) -> Iterator[T]:
-        while True:
-            yield from self.ready
-            if not self.fill(self._chunk):
-                return
-            self._chunk = min(_LARGEST_CHUNK, self._chunk * 4)
-
-    def __next__(self) -> T:
-        for entry in self.ready:
-            return entry
-        if not self.fill(self._chunk):
-            raise StopIteration
-        return next(self.ready)
 
     def seek(self, target: Any) -> None:
         """Go on at this key, or the next one in the direction of reading; past the end, end."""
@@ -233,12 +224,12 @@ class Entries(Generic[T]):
         with self._one_consumer, self._gate:
             if self._left is not None:
                 self._left += length_hint(self._unread)
-            self._fetched.clear()  # which ends `ready`, also for a loop that is reading it
+            self._fetched.clear()  # which empties `ready`, also for a loop that is reading it
             lower, upper = self._range.gte, self._range.lt
             self._ended = key < lower or (upper is not None and key >= upper)
             self._at = None if self._range.reverse else key
             if self._rows is not None and not self._ended:
-                # Reading downwards, the driver goes on below the position it is sent to.
+                # When it reads downwards, the driver goes on below the position that it seeks.
                 self._rows.seek(key + b"\x00" if self._range.reverse else key)
 
     def close(self) -> None:
@@ -254,6 +245,41 @@ class Entries(Generic[T]):
 
     def __del__(self) -> None:
         self._release()
+
+
+class LevelIterator(Generic[T]):
+    """An iterator over a range, as the store was when it was made. One consumer at a time.
+
+    It can be moved with `seek`, also within a loop and after its end. A second loop goes on where
+    the first one stopped. Ended early with `close`, as a context manager, or by forgetting it.
+    """
+
+    def __init__(self, fetching: Fetching[T]) -> None:
+        self._fetching = fetching
+        self._chunk = _FIRST_CHUNK
+
+    def __iter__(self) -> Iterator[T]:
+        fetching = self._fetching
+        while True:
+            yield from fetching.ready
+            if not fetching.fill(self._chunk):
+                return
+            self._chunk = min(_LARGEST_CHUNK, self._chunk * 4)
+
+    def __next__(self) -> T:
+        for row in self._fetching.ready:
+            return row
+        if not self._fetching.fill(self._chunk):
+            raise StopIteration
+        return next(self._fetching.ready)
+
+    def seek(self, target: Any) -> None:
+        """Go on at this key, or the next one in the direction of reading; past the end, end."""
+        self._fetching.seek(target)
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._fetching.close()
 
     def __enter__(self) -> Self:
         return self
