@@ -227,8 +227,8 @@ class Collection:
             users.create(User(id=key, name=key, value=value))
             return
         documents = level.sublevel("users")  # by hand: the keeper of the collection sees it
-        batch = level.batch().put(key, {"name": key, "value": value}, documents)
-        batch.delete(removed, documents).write()
+        batch = level.batch().put(key, {"name": key, "value": value}, sublevel=documents)
+        batch.delete(removed, sublevel=documents).write()
 
     def verify(self, level: Level, acknowledged: Acknowledged) -> int:
         """Compare what is stored with what was promised; returns the acknowledged steps."""
