@@ -156,20 +156,25 @@ async def _build(
     view = f"{path}/_view/{quoted(next(iter(stored.views)))}"
     for attempt in count(1):
         await database.couch.read("POST", view, body={"limit": 0, "update": "lazy"})
-        info = await database.couch.read("GET", f"{path}/_info")
-        try:
-            index: dict[str, Any] = info["view_index"]
-            pending = int(index.get("updates_pending", {}).get("total", 0))
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise unexpected_answer() from None
+        pending, running = _state(await database.couch.read("GET", f"{path}/_info"))
         most = max(most, pending)
         _tell(progress, shown, most - pending, most)
-        if pending <= _NEARLY or (attempt > _STARTING and not index.get("updater_running")):
+        if pending <= _NEARLY or (attempt > _STARTING and not running):
             with suppress(TimedOut):
                 await database.couch.read("POST", view, body={"limit": 0})
                 _tell(progress, shown, most, most)
                 return
         await asyncio.sleep(min(_POLL * attempt, 1.0))
+
+
+def _state(info: Any) -> tuple[int, bool]:
+    """Return how many changes an index lacks, and whether the server is working on it."""
+    try:
+        index: dict[str, Any] = info["view_index"]
+        pending = int(index.get("updates_pending", {}).get("total", 0))
+        return pending, bool(index.get("updater_running"))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise unexpected_answer() from None
 
 
 def _tell(progress: Progress | None, design: DesignDocument, done: int, total: int) -> None:

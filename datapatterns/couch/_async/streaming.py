@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from datapatterns.codecs import loads
 from datapatterns.couch import drivers
 from datapatterns.couch.errors import couch_errors, of_reply, unexpected_answer
-from datapatterns.errors import DecodeFailed, TimedOut, Unavailable
+from datapatterns.errors import DataError, DecodeFailed, TimedOut, Unavailable
 
 T = TypeVar("T")
 
@@ -70,13 +70,16 @@ class AsyncConnection:
         )
         self._response = await self._client.send(request, stream=True, follow_redirects=False)
         self._pieces = self._response.aiter_raw()
-        status: int = self._response.status_code
-        if not 200 <= status < 300:
-            try:
-                answer = loads(await self._whole())
-            except DecodeFailed:
-                answer = None
-            raise of_reply(status, answer, self._response.headers)
+        if not 200 <= self._response.status_code < 300:
+            raise await self._refusal(self._response)
+
+    async def _refusal(self, response: Any) -> DataError:
+        """Return our error for a reply that is no success."""
+        try:
+            body = loads(await self._whole())
+        except DecodeFailed:
+            body = None
+        return of_reply(response.status_code, body, response.headers)
 
     async def more(self, within: float) -> bytes:
         """Return the next piece of the body, empty bytes at its end."""

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from typing_extensions import override
+
+from datapatterns._async import transfer
 from datapatterns.codecs import dumps
 from datapatterns.couch._async.client import AsyncCouchClient
 from datapatterns.couch._async.database import AsyncDatabase
@@ -25,7 +28,7 @@ _NAME = re.compile(rf"(?:({_SPELLED})\+)?({_SPELLED})")
 _MIGRATION = "n$$$$migration"  # no collection has a database of that name
 
 
-class AsyncTransfer:
+class AsyncTransfer(transfer.AsyncTransfer):
     """Reads and adds the documents of a namespace's collections, as records.
 
     Every database whose name could be a collection's counts as one, so that databases made by other
@@ -35,8 +38,6 @@ class AsyncTransfer:
     `_bulk_docs`, without a revision, so that documents that exist already conflict and stay.
     """
 
-    kinds: frozenset[Kind] = frozenset({"repository"})
-
     def __init__(self, couch: AsyncCouchClient, *, namespace: str = "") -> None:
         self.couch = couch
         self._namespace = namespace
@@ -45,19 +46,26 @@ class AsyncTransfer:
         self._migration = AsyncDatabase(couch, self._prefix + _MIGRATION)
 
     @property
+    @override
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({"repository"})
+
+    @property
+    @override
     def address(self) -> str:
         """Return the server without credentials, and the namespace."""
         url = self.couch.http.base_url
         return f"couch://{url.host}:{url.port or ''}{str(url.path).rstrip('/')}#{self._namespace}"
 
+    @override
     async def identity(self) -> str:
         """Return the server's own id and the namespace."""
         welcome = await self.couch.read("GET", "/")
         own = cast("dict[str, Any]", welcome).get("uuid") if isinstance(welcome, dict) else None
         return f"couch:{own}#{self._namespace}" if own else self.address
 
+    @override
     async def inventory(self) -> Inventory:
-        """Return the collections with their counts, and what cannot be transferred."""
         found = Inventory()
         for name in await self.couch.read("GET", "/_all_dbs"):
             collection = self._collection(name)
@@ -121,6 +129,7 @@ class AsyncTransfer:
                 return
             after = rows[-1]["id"]
 
+    @override
     async def export(self, unit: Unit, after: str | None = None) -> AsyncIterator[Batch]:
         """Iterate over the documents by id, without design documents."""
         async for rows in self._rows(unit, after):
@@ -131,8 +140,8 @@ class AsyncTransfer:
             ]
             yield Batch(records, rows[-1]["id"] if rows else None)
 
+    @override
     async def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
-        """Return the documents of these ids."""
         try:
             found = await self._of(unit).find_many([id for [id] in ids])
         except NotFound:  # there is no such database
@@ -142,8 +151,8 @@ class AsyncTransfer:
             for id, raw in zip(ids, found, strict=True)
         ]
 
+    @override
     async def add(self, unit: Unit, records: Sequence[Record]) -> int:
-        """Store the records whose ids are free; return how many these were."""
         first = unit.name not in self._documents
         documents = self._of(unit)
         if first:
@@ -156,14 +165,15 @@ class AsyncTransfer:
                 raise outcome
         return sum(isinstance(outcome, str) for outcome in outcomes)
 
+    @override
     async def progress(self) -> dict[str, Any] | None:
-        """Return what `note` stored, None without it."""
         try:
             noted = await self._migration.get("progress")
         except NotFound:
             return None
         return noted["noted"]
 
+    @override
     async def note(self, progress: Mapping[str, Any] | None) -> None:
         """Store how far the migration is, in a database of its own; None removes that database."""
         if progress is None:

@@ -71,6 +71,7 @@ class Indexing(Views):
         order = [design.name for design in self._designs.values()]
 
         def built(design: DesignDocument, done: int, of: int) -> None:
+            """Turn the progress of one index into that of all."""
             nonlocal seen
             part = documents if not of else documents * done // of
             seen = max(seen, order.index(design.name) * documents + part)

@@ -20,7 +20,7 @@ from typing import Any
 from datapatterns.codecs import loads
 from datapatterns.couch import drivers
 from datapatterns.couch.errors import couch_errors, of_reply, unexpected_answer
-from datapatterns.errors import DecodeFailed, TimedOut, Unavailable
+from datapatterns.errors import DataError, DecodeFailed, TimedOut, Unavailable
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _SENDING = {**_HEADERS, "Content-Type": "application/json"}
@@ -72,13 +72,16 @@ class Connection:
         self._exchange = exchange  # set before the flag is read, so that no `interrupt` is missed
         exchange.start()
         exchange.wait(lambda: exchange.response is not None, within)
-        status: int = exchange.response.status_code
-        if not 200 <= status < 300:
-            try:
-                answer = loads(self._whole(within))
-            except DecodeFailed:
-                answer = None
-            raise of_reply(status, answer, exchange.response.headers)
+        if not 200 <= exchange.response.status_code < 300:
+            raise self._refusal(exchange.response, within)
+
+    def _refusal(self, response: Any, within: float) -> DataError:
+        """Return our error for a reply that is no success."""
+        try:
+            body = loads(self._whole(within))
+        except DecodeFailed:
+            body = None
+        return of_reply(response.status_code, body, response.headers)
 
     def more(self, within: float) -> bytes:
         """Return the next piece of the body, empty bytes at its end."""

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from typing_extensions import override
+
+from datapatterns._sync import transfer
 from datapatterns.codecs import dumps
 from datapatterns.couch._sync.client import CouchClient
 from datapatterns.couch._sync.database import Database
@@ -26,7 +29,7 @@ _NAME = re.compile(rf"(?:({_SPELLED})\+)?({_SPELLED})")
 _MIGRATION = "n$$$$migration"  # no collection has a database of that name
 
 
-class Transfer:
+class Transfer(transfer.Transfer):
     """Reads and adds the documents of a namespace's collections, as records.
 
     Every database whose name could be a collection's counts as one, so that databases made by other
@@ -36,8 +39,6 @@ class Transfer:
     `_bulk_docs`, without a revision, so that documents that exist already conflict and stay.
     """
 
-    kinds: frozenset[Kind] = frozenset({"repository"})
-
     def __init__(self, couch: CouchClient, *, namespace: str = "") -> None:
         self.couch = couch
         self._namespace = namespace
@@ -46,19 +47,26 @@ class Transfer:
         self._migration = Database(couch, self._prefix + _MIGRATION)
 
     @property
+    @override
+    def kinds(self) -> frozenset[Kind]:
+        return frozenset({"repository"})
+
+    @property
+    @override
     def address(self) -> str:
         """Return the server without credentials, and the namespace."""
         url = self.couch.http.base_url
         return f"couch://{url.host}:{url.port or ''}{str(url.path).rstrip('/')}#{self._namespace}"
 
+    @override
     def identity(self) -> str:
         """Return the server's own id and the namespace."""
         welcome = self.couch.read("GET", "/")
         own = cast("dict[str, Any]", welcome).get("uuid") if isinstance(welcome, dict) else None
         return f"couch:{own}#{self._namespace}" if own else self.address
 
+    @override
     def inventory(self) -> Inventory:
-        """Return the collections with their counts, and what cannot be transferred."""
         found = Inventory()
         for name in self.couch.read("GET", "/_all_dbs"):
             collection = self._collection(name)
@@ -122,6 +130,7 @@ class Transfer:
                 return
             after = rows[-1]["id"]
 
+    @override
     def export(self, unit: Unit, after: str | None = None) -> Iterator[Batch]:
         """Iterate over the documents by id, without design documents."""
         for rows in self._rows(unit, after):
@@ -132,8 +141,8 @@ class Transfer:
             ]
             yield Batch(records, rows[-1]["id"] if rows else None)
 
+    @override
     def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
-        """Return the documents of these ids."""
         try:
             found = self._of(unit).find_many([id for [id] in ids])
         except NotFound:  # there is no such database
@@ -143,8 +152,8 @@ class Transfer:
             for id, raw in zip(ids, found, strict=True)
         ]
 
+    @override
     def add(self, unit: Unit, records: Sequence[Record]) -> int:
-        """Store the records whose ids are free; return how many these were."""
         first = unit.name not in self._documents
         documents = self._of(unit)
         if first:
@@ -157,14 +166,15 @@ class Transfer:
                 raise outcome
         return sum(isinstance(outcome, str) for outcome in outcomes)
 
+    @override
     def progress(self) -> dict[str, Any] | None:
-        """Return what `note` stored, None without it."""
         try:
             noted = self._migration.get("progress")
         except NotFound:
             return None
         return noted["noted"]
 
+    @override
     def note(self, progress: Mapping[str, Any] | None) -> None:
         """Store how far the migration is, in a database of its own; None removes that database."""
         if progress is None:
