@@ -188,7 +188,7 @@ class IndexState:
 
     @classmethod
     def of(cls, text: bytes) -> IndexState:
-        """Return the state in the text; raise DataCorrupted if there is none."""
+        """Return the state in the text; raise DataCorrupted if it is not one."""
         try:
             token, complete, at = text.decode().split(":")
             return cls(token, complete == "1", None if at == "-" else bytes.fromhex(at))
