@@ -5,10 +5,8 @@ Importing this package imports no driver: `Store.from_url` loads the backend tha
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
 from datapatterns._async.queue_worker import AsyncWorker
-from datapatterns._async.store import AsyncStore
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.queue_worker import Worker
-from datapatterns._sync.store import Store
 from datapatterns.capabilities import Capabilities
 from datapatterns.changes import Change, DeadChange
 from datapatterns.decisions import Decision
@@ -39,6 +37,7 @@ from datapatterns.errors import (
 from datapatterns.indexes import Index
 from datapatterns.pages import Page
 from datapatterns.queues import DeadLetter, QueueStats, WorkSummary
+from datapatterns.store import AsyncStore, Store
 
 __all__ = [
     "AsyncChangesWorker",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from datapatterns.errors import Unsupported
+from datapatterns.errors import InvalidArgument, Unsupported
 
 Pattern = Literal[
     "counter",
@@ -28,7 +28,8 @@ class Capabilities:
     `atomic_batch`: several keys change in one step. `unique_index`: unique fields besides the id.
     `collation`: how an index orders strings. `processes`: whether several may share the data.
     `partial_index`: indexes with a condition. `reindex_in_steps`: filling an index can be stopped
-    and goes on there. `underscore_ids`: whether an id may begin with an underscore.
+    and goes on there. `underscore_ids`: whether an id may begin with an underscore. `options`: the
+    options that this backend has and not every backend of the same pattern.
     """
 
     backend: str
@@ -40,19 +41,28 @@ class Capabilities:
     partial_index: bool = True
     reindex_in_steps: bool = True
     underscore_ids: bool = True
+    options: frozenset[tuple[Pattern, str]] = frozenset()
 
     def has(self, pattern: Pattern) -> bool:
-        """Whether the backend has the pattern."""
+        """Return whether the backend has the pattern."""
         return pattern in self.patterns
 
     def require(self, pattern: Pattern) -> None:
-        """Unsupported, naming the backends that have it, unless this one does."""
+        """Raise Unsupported, naming the backends that have the pattern, unless this one does."""
         if self.has(pattern):
             return
         others = [c.backend for c in BACKENDS.values() if c.has(pattern)]
         where = f"it is there on: {', '.join(others)}" if others else "no backend has it yet"
         message = f"{self.backend} has no {pattern.replace('_', ' ')}; {where}"
         raise Unsupported(message, data={"backends": others})
+
+    def require_option(self, pattern: Pattern, option: str) -> None:
+        """Raise InvalidArgument if only other backends have the option, naming them."""
+        others = [c.backend for c in BACKENDS.values() if (pattern, option) in c.options]
+        if others and (pattern, option) not in self.options:
+            where = f"{self.backend}; it is one on: {', '.join(others)}"
+            message = f"{option} is no option of a {pattern.replace('_', ' ')} on {where}"
+            raise InvalidArgument(message, data={"backends": others})
 
 
 LEVEL = Capabilities(
@@ -75,6 +85,7 @@ LEVEL = Capabilities(
     unique_index=True,
     collation="bytewise",
     processes=False,
+    options=frozenset({("repository", "change_log")}),
 )
 
 REDIS = Capabilities(
@@ -96,6 +107,15 @@ REDIS = Capabilities(
     unique_index=True,
     collation="bytewise",
     processes=True,
+    options=frozenset(
+        {
+            ("emitter", "history"),
+            ("emitter", "keep"),
+            ("emitter", "heartbeat"),
+            ("emitter", "timeout"),
+            ("repository", "remember"),
+        }
+    ),
 )
 
 COUCH = Capabilities(
@@ -108,6 +128,13 @@ COUCH = Capabilities(
     partial_index=False,
     reindex_in_steps=False,
     underscore_ids=False,
+    options=frozenset(
+        {
+            ("repository", "partitioned"),
+            ("changes", "on_recreated"),
+            ("changes", "ensure"),
+        }
+    ),
 )
 
 BACKENDS: dict[str, Capabilities] = {"level": LEVEL, "redis": REDIS, "couch": COUCH}

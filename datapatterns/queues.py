@@ -177,7 +177,7 @@ class Items(Generic[M]):
             raise InvalidArgument("model must be a pydantic model")
         self._model = cast("type[BaseModel] | None", model)
 
-    def encode(self, item: M) -> bytes:
+    def encode(self, item: M | Mapping[str, Any]) -> bytes:
         """Return the item's JSON; raise InvalidData if the model refuses it.
 
         Raise InvalidArgument if it is not an instance of the model, or cannot be JSON.

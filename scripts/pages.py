@@ -29,6 +29,7 @@ FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 # Whoever uses the library imports from here. What has `__all__` says itself what is public.
 PUBLIC = (
     "datapatterns",
+    "datapatterns.store",
     "datapatterns.contracts",
     "datapatterns.errors",
     "datapatterns.documents",

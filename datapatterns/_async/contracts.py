@@ -281,7 +281,12 @@ class AsyncWorkQueue(Protocol[M]):
     """
 
     async def push(
-        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
+        self,
+        item: M | Mapping[str, Any],
+        *,
+        id: str | None = None,
+        delay: Duration = 0.0,
+        priority: int = 0,
     ) -> str:
         """Queue the item and return its id (default: a fresh one); it is ready after the delay.
 
@@ -296,7 +301,7 @@ class AsyncWorkQueue(Protocol[M]):
         """
         ...
 
-    async def push_many(self, items: Iterable[M]) -> list[str]:
+    async def push_many(self, items: Iterable[M | Mapping[str, Any]]) -> list[str]:
         """Queue all of the items in their order, or none of them, and return their ids.
 
         An OutcomeUnknown has the ids in `data["ids"]`, for another try with `push`.

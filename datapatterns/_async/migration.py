@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from datapatterns._async.store import AsyncStore
+from datapatterns._async.store import AsyncStore, transfer_of
 from datapatterns.errors import Conflict, InvalidArgument, Unsupported
 from datapatterns.transfers import (
     KINDS,
@@ -60,7 +60,7 @@ class AsyncMigration:
     ) -> None:
         self._kinds = check_kinds(kinds)
         self._merge = merge
-        self._source, self._target = source.transfer(), target.transfer()
+        self._source, self._target = transfer_of(source), transfer_of(target)
         self._noted: dict[str, Any] = {}
         self.report = MigrationReport(merged=merge)
 

@@ -73,7 +73,7 @@ class AsyncWorker(contracts.AsyncWorker, Generic[M]):
     def __init__(
         self,
         queue: contracts.AsyncWorkQueue[M],
-        handler: Callable[..., object],
+        handler: Callable[[M], object] | Callable[[M, contracts.AsyncDelivery[M]], object],
         *,
         parallel: int = 1,
         drain_timeout: Duration = 30.0,

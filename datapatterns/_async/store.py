@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from importlib import import_module
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, overload, runtime_checkable
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel
 
 from datapatterns._async.contracts import (
     AsyncCalendarCounter,
@@ -21,41 +22,42 @@ from datapatterns._async.contracts import (
     AsyncWorkQueue,
 )
 from datapatterns._async.transfer import AsyncTransfer
+from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
+from datapatterns.calendars import DEFAULT_BUCKETS
 from datapatterns.capabilities import Capabilities, Pattern
+from datapatterns.changes import Change
 from datapatterns.checks import Duration
 from datapatterns.documents import Document
-from datapatterns.errors import Closed, InvalidArgument, Unsupported
+from datapatterns.errors import Closed, Unsupported
+from datapatterns.indexes import Index
+from datapatterns.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
+from datapatterns.store.registry import backend_of, load
 
 D = TypeVar("D", bound=Document)
-
-# Which module serves which scheme; it is imported only when one is asked for.
-SCHEMES = {
-    "level": "datapatterns.level.kit",
-    "redis": "datapatterns.redis.kit",
-    "rediss": "datapatterns.redis.kit",
-    "valkey": "datapatterns.redis.kit",
-    "redis+cluster": "datapatterns.redis.kit",
-    "redis+sentinel": "datapatterns.redis.kit",
-    "couch+http": "datapatterns.couch.kit",
-    "couch+https": "datapatterns.couch.kit",
-}
+M = TypeVar("M", bound=BaseModel)
 
 
 class AsyncBackend(Protocol):
-    """What a backend's kit has: a class of this name, made with the URL and the namespace."""
+    """What a store needs: a client, and a place for the state of its patterns.
 
-    capabilities: Capabilities
+    A backend of your own has these members; `AsyncStore(backend)` then builds patterns over it.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend can do. The store refuses any other pattern, and any other option."""
+        ...
 
     async def open(self) -> None:
-        """Open the client."""
+        """Open the client, unless it is open; called when the store is entered."""
         ...
 
-    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
-        """Return the pattern of that name over the open client."""
-        ...
+    def make(self, pattern: Pattern, name: str, options: Mapping[str, Any]) -> Any:
+        """Return the pattern of that name over the open client, an instance of its contract.
 
-    def transfer(self) -> AsyncTransfer:
-        """Return what reads and adds everything in the namespace, for `migrate`."""
+        `options` are the keyword arguments of the store's factory of that pattern, the `model` too:
+        all that every backend has, and of the others those that the caller gave.
+        """
         ...
 
     async def ping(self) -> None:
@@ -63,7 +65,16 @@ class AsyncBackend(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close the client."""
+        """Close the client; what was made over it raises Closed from then on."""
+        ...
+
+
+@runtime_checkable
+class AsyncHasTransfer(Protocol):
+    """A backend whose data `migrate` can read and write: it has this method besides."""
+
+    def transfer(self) -> AsyncTransfer:
+        """Return the reader and writer of everything in the namespace."""
         ...
 
 
@@ -74,7 +85,8 @@ class AsyncStore:
     `level:PATH`, `redis://`, `rediss://`, `valkey://`, `redis+cluster://h1:p1,h2:p2`,
     `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces
     never touch each other's state. A pattern that the backend lacks raises Unsupported, naming
-    those that have it.
+    those that have it. An option that the backend lacks raises InvalidArgument, which does the
+    same; where an option is `DEFAULT` in a signature, not every backend has it.
 
     A LevelDB is opened, and locked, by `from_url` in the sync face and on entering in the async
     one; Redis and CouchDB are connected to by the first command. Leaving closes it: from then on
@@ -95,10 +107,7 @@ class AsyncStore:
         ImportError that names the extra to install.
         """
         scheme = urlsplit(url).scheme if isinstance(url, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        if scheme not in SCHEMES:
-            raise InvalidArgument(_no_store(scheme))
-        backend = getattr(import_module(SCHEMES[scheme]), "AsyncBackend")  # noqa: B009 - the name differs in the other face
-        return cls(backend(url, namespace))
+        return cls(load(backend_of(scheme)).AsyncBackend(url, namespace))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -109,53 +118,145 @@ class AsyncStore:
         if self._closed:
             raise Closed("the store is closed")
 
-    def _make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
+    def _make(self, pattern: Pattern, name: str, **options: Any) -> Any:
+        """Return the pattern; refuse it, or a given option, if the backend does not have it."""
         self._check_open()
         self.capabilities.require(pattern)
-        return self._backend.make(pattern, name, *arguments, **options)
+        given = {option: value for option, value in options.items() if value is not DEFAULT}
+        for option in given:
+            self.capabilities.require_option(pattern, option)
+        return self._backend.make(pattern, name, given)
 
-    def counter(self, name: str, **options: Any) -> AsyncCounter:
-        """Return the counter of that name. Option: `op_ttl` (3600 s)."""
-        return self._make("counter", name, **options)
+    def _transfer(self) -> AsyncTransfer:
+        self._check_open()
+        if not isinstance(self._backend, AsyncHasTransfer):
+            raise Unsupported(f"{self.capabilities.backend} cannot be migrated from or to yet")
+        return self._backend.transfer()
 
-    def calendar_counter(self, name: str, **options: Any) -> AsyncCalendarCounter:
+    def counter(self, name: str, *, op_ttl: Duration = 3600.0) -> AsyncCounter:
+        """Return the counter of that name, which remembers an `op_id` for `op_ttl`."""
+        return self._make("counter", name, op_ttl=op_ttl)
+
+    def calendar_counter(
+        self,
+        name: str,
+        *,
+        buckets: Iterable[str] = DEFAULT_BUCKETS,
+        keep: Mapping[str, Duration] | None = None,
+        op_ttl: Duration = 3600.0,
+    ) -> AsyncCalendarCounter:
         """Return the calendar counter of that name.
 
-        Options: `buckets` (total, year, month and day), `keep` (for ever), `op_ttl` (3600 s).
+        It counts by `buckets` (total, year, month and day), each kept for its duration in `keep`
+        after its end (default: for ever), and remembers an `op_id` for `op_ttl`.
         """
-        return self._make("calendar_counter", name, **options)
+        return self._make("calendar_counter", name, buckets=buckets, keep=keep, op_ttl=op_ttl)
 
     def rate_limiter(
-        self, name: str, *, limit: int, window: Duration, **options: Any
+        self,
+        name: str,
+        *,
+        limit: int,
+        window: Duration,
+        algorithm: Algorithm = "sliding",
+        subwindows: int = 10,
+        burst: int | None = None,
+        fail_open: bool = False,
     ) -> AsyncRateLimiter:
-        """Return the rate limiter of that name: `limit` hits in `window` seconds.
+        """Return the rate limiter of that name: `limit` hits in a `window`.
 
-        Options: `algorithm` ("sliding"), `subwindows` (10), `burst` (`limit`), `fail_open` (False).
+        `subwindows` are of `sliding`; `burst`, by default the limit, is of `gcra`. With `fail_open`
+        it admits while the backend is not available.
         """
-        return self._make("rate_limiter", name, limit=limit, window=window, **options)
+        return self._make(
+            "rate_limiter",
+            name,
+            limit=limit,
+            window=window,
+            algorithm=algorithm,
+            subwindows=subwindows,
+            burst=burst,
+            fail_open=fail_open,
+        )
 
     def concurrency_limiter(
         self, name: str, *, limit: int, lease: Duration
     ) -> AsyncConcurrencyLimiter:
-        """Return the concurrency limiter of that name: `limit` holders, `lease` seconds each."""
+        """Return the concurrency limiter of that name: `limit` holders, each for a `lease`."""
         return self._make("concurrency_limiter", name, limit=limit, lease=lease)
 
+    @overload
     def work_queue(
-        self, name: str, model: type[Any] | None = None, **options: Any
+        self,
+        name: str,
+        model: None = None,
+        *,
+        lease: Duration = LEASE,
+        max_attempts: int = MAX_ATTEMPTS,
+        backoff: Retry = BACKOFF,
+    ) -> AsyncWorkQueue[Any]: ...
+
+    @overload
+    def work_queue(
+        self,
+        name: str,
+        model: type[M],
+        *,
+        lease: Duration = LEASE,
+        max_attempts: int = MAX_ATTEMPTS,
+        backoff: Retry = BACKOFF,
+    ) -> AsyncWorkQueue[M]: ...
+
+    def work_queue(
+        self,
+        name: str,
+        model: type[Any] | None = None,
+        *,
+        lease: Duration = LEASE,
+        max_attempts: int = MAX_ATTEMPTS,
+        backoff: Retry = BACKOFF,
     ) -> AsyncWorkQueue[Any]:
         """Return the work queue of that name, of items of the model, else of any JSON.
 
-        Options: `lease` (30 s), `max_attempts` (5), `backoff` (`Backoff(0.5, 60)`).
+        An item is held for `lease` (30 s) at a time and handed out `max_attempts` (5) times at
+        most; a retry waits for `backoff` (`Backoff(0.5, 60)`).
         """
-        return self._make("work_queue", name, model, **options)
+        return self._make(
+            "work_queue",
+            name,
+            model=model,
+            lease=lease,
+            max_attempts=max_attempts,
+            backoff=backoff,
+        )
 
-    def emitter(self, name: str = "events", **options: Any) -> AsyncEmitter:
+    def emitter(
+        self,
+        name: str = "events",
+        *,
+        durable: bool = False,
+        buffer: int = 1024,
+        history: int | Default = DEFAULT,
+        keep: Duration | Default = DEFAULT,
+        heartbeat: Duration | Default = DEFAULT,
+        timeout: Duration | Default = DEFAULT,
+    ) -> AsyncEmitter:
         """Return an emitter on the channel of that name.
 
-        Options: `durable` (False), `buffer` (1024 messages); on Redis `history` (10,000 messages),
-        `keep` (7 days, in seconds), `heartbeat` (5 s), `timeout` (10 s).
+        A listener may lag by `buffer` messages. On Redis a `durable` one stores `history` messages
+        (10,000), for `keep` after the last one (7 days); a connection that was silent for three
+        times `heartbeat` (5 s) is replaced, and `on` waits for up to `timeout` (10 s).
         """
-        return self._make("emitter", name, **options)
+        return self._make(
+            "emitter",
+            name,
+            durable=durable,
+            buffer=buffer,
+            history=history,
+            keep=keep,
+            heartbeat=heartbeat,
+            timeout=timeout,
+        )
 
     def groups(self, name: str) -> AsyncGroups:
         """Return the groups of that name."""
@@ -165,31 +266,100 @@ class AsyncStore:
         """Return the leaderboard of that name."""
         return self._make("leaderboard", name)
 
-    def repository(self, name: str, model: type[D], **options: Any) -> AsyncRepository[D]:
+    def repository(
+        self,
+        name: str,
+        model: type[D],
+        *,
+        id_from: str | None = None,
+        immutable: Iterable[str] = (),
+        indexes: Iterable[Index] = (),
+        update_model: type[BaseModel] | None = None,
+        ensure: bool = True,
+        change_log: ChangeLog | Default = DEFAULT,
+        remember: int | Default = DEFAULT,
+        partitioned: bool | Default = DEFAULT,
+    ) -> AsyncRepository[D]:
         """Return the repository of that collection.
 
-        Options: `id_from` (None), `immutable` and `indexes` (none), `update_model` (None), `ensure`
-        (True); on LevelDB `change_log` ("latest"), on Redis `remember` (1000 documents), on CouchDB
-        `partitioned` (False).
+        `id_from` names the field that gives a new document its id, `immutable` those that never
+        change; `update_model` validates changes besides. With `ensure` the first operation prepares
+        what is needed. On LevelDB `change_log` is "latest", "full" or None (default: "latest"), on
+        Redis `remember` is how many documents are remembered (1000), on CouchDB `partitioned` is
+        how the database is created (False).
         """
-        return self._make("repository", name, model, **options)
+        return self._make(
+            "repository",
+            name,
+            model=model,
+            id_from=id_from,
+            immutable=immutable,
+            indexes=indexes,
+            update_model=update_model,
+            ensure=ensure,
+            change_log=change_log,
+            remember=remember,
+            partitioned=partitioned,
+        )
+
+    @overload
+    def changes(
+        self,
+        name: str,
+        model: None = None,
+        *,
+        filter: Callable[[Change[dict[str, Any]]], bool] | Mapping[str, Any] | None = None,
+        include_docs: bool = True,
+        inactivity: Duration | None = None,
+        heartbeat: Duration = 30.0,
+        on_recreated: OnRecreated | Default = DEFAULT,
+        ensure: bool | Default = DEFAULT,
+    ) -> AsyncWorkerFeed[dict[str, Any]]: ...
+
+    @overload
+    def changes(
+        self,
+        name: str,
+        model: type[D],
+        *,
+        filter: Callable[[Change[D]], bool] | Mapping[str, Any] | None = None,
+        include_docs: bool = True,
+        inactivity: Duration | None = None,
+        heartbeat: Duration = 30.0,
+        on_recreated: OnRecreated | Default = DEFAULT,
+        ensure: bool | Default = DEFAULT,
+    ) -> AsyncWorkerFeed[D]: ...
 
     def changes(
-        self, name: str, model: type[D] | None = None, **options: Any
+        self,
+        name: str,
+        model: type[Any] | None = None,
+        *,
+        filter: Callable[[Change[Any]], bool] | Mapping[str, Any] | None = None,
+        include_docs: bool = True,
+        inactivity: Duration | None = None,
+        heartbeat: Duration = 30.0,
+        on_recreated: OnRecreated | Default = DEFAULT,
+        ensure: bool | Default = DEFAULT,
     ) -> AsyncWorkerFeed[Any]:
         """Return the feed of a collection, with documents of the model, else as dicts.
 
-        Options: `filter` (None), `include_docs` (True), `inactivity` (None, else seconds),
-        `heartbeat` (30 s); on CouchDB `on_recreated` ("restart"), `ensure` (True).
+        `filter` chooses the changes; on CouchDB it may be a mapping too, a Mango selector. With
+        `inactivity` `follow` raises TimedOut after so long without a change. On CouchDB
+        `on_recreated` is "restart" or "fail" (default: "restart"), and `ensure` creates the
+        database if it is absent (True).
         """
-        return self._make("changes", name, model, **options)
-
-    def transfer(self) -> AsyncTransfer:
-        """Return what reads and adds everything in the namespace, for `migrate`; or Unsupported."""
-        self._check_open()
-        if not hasattr(self._backend, "transfer"):
-            raise Unsupported(f"{self.capabilities.backend} cannot be migrated from or to yet")
-        return self._backend.transfer()
+        return self._make(
+            "changes",
+            name,
+            model=model,
+            filter=filter,
+            include_docs=include_docs,
+            inactivity=inactivity,
+            heartbeat=heartbeat,
+            on_recreated=on_recreated,
+            ensure=ensure,
+        )
 
     async def open(self) -> None:
         """Open the client; entering the store with `async with` does it."""
@@ -219,9 +389,6 @@ class AsyncStore:
         await self.close()
 
 
-def _no_store(scheme: str) -> str:
-    """Why that is no scheme, and what may have been meant."""
-    message = f"the URL of a store begins with one of: {', '.join(SCHEMES)}"
-    for meant in get_close_matches(scheme, SCHEMES, n=1, cutoff=0.5):
-        message += f"; for {scheme}: it is {meant}:{'' if meant == 'level' else '//'}"
-    return message
+def transfer_of(store: AsyncStore) -> AsyncTransfer:
+    """Return the reader and writer of everything in the store's namespace; or raise Unsupported."""
+    return store._transfer()  # pyright: ignore[reportPrivateUsage] - for `migrate`, not for users

@@ -6,12 +6,12 @@ import logging
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from typing_extensions import override
 
@@ -119,7 +119,12 @@ class AsyncBaseQueue(contracts.AsyncWorkQueue[M]):
 
     @override
     async def push(
-        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
+        self,
+        item: M | Mapping[str, Any],
+        *,
+        id: str | None = None,
+        delay: Duration = 0.0,
+        priority: int = 0,
     ) -> str:
         key = new_id() if id is None else check_name("an id", id)
         span = microseconds("delay", delay)
@@ -128,7 +133,7 @@ class AsyncBaseQueue(contracts.AsyncWorkQueue[M]):
         return key
 
     @override
-    async def push_many(self, items: Iterable[M]) -> list[str]:
+    async def push_many(self, items: Iterable[M | Mapping[str, Any]]) -> list[str]:
         new = [NewItem(new_id(), self._items.encode(item), 0, 0) for item in items]
         if new:
             await self._push(new)

@@ -282,7 +282,12 @@ class WorkQueue(Protocol[M]):
     """
 
     def push(
-        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
+        self,
+        item: M | Mapping[str, Any],
+        *,
+        id: str | None = None,
+        delay: Duration = 0.0,
+        priority: int = 0,
     ) -> str:
         """Queue the item and return its id (default: a fresh one); it is ready after the delay.
 
@@ -297,7 +302,7 @@ class WorkQueue(Protocol[M]):
         """
         ...
 
-    def push_many(self, items: Iterable[M]) -> list[str]:
+    def push_many(self, items: Iterable[M | Mapping[str, Any]]) -> list[str]:
         """Queue all of the items in their order, or none of them, and return their ids.
 
         An OutcomeUnknown has the ids in `data["ids"]`, for another try with `push`.

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from datapatterns._sync.store import Store
+from datapatterns._sync.store import Store, transfer_of
 from datapatterns.errors import Conflict, InvalidArgument, Unsupported
 from datapatterns.transfers import (
     KINDS,
@@ -61,7 +61,7 @@ class Migration:
     ) -> None:
         self._kinds = check_kinds(kinds)
         self._merge = merge
-        self._source, self._target = source.transfer(), target.transfer()
+        self._source, self._target = transfer_of(source), transfer_of(target)
         self._noted: dict[str, Any] = {}
         self.report = MigrationReport(merged=merge)
 

@@ -74,7 +74,7 @@ class Worker(contracts.Worker, Generic[M]):
     def __init__(
         self,
         queue: contracts.WorkQueue[M],
-        handler: Callable[..., object],
+        handler: Callable[[M], object] | Callable[[M, contracts.Delivery[M]], object],
         *,
         parallel: int = 1,
         drain_timeout: Duration = 30.0,

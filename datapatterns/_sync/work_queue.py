@@ -7,12 +7,12 @@ import logging
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from typing_extensions import override
 
@@ -120,7 +120,12 @@ class BaseQueue(contracts.WorkQueue[M]):
 
     @override
     def push(
-        self, item: M, *, id: str | None = None, delay: Duration = 0.0, priority: int = 0
+        self,
+        item: M | Mapping[str, Any],
+        *,
+        id: str | None = None,
+        delay: Duration = 0.0,
+        priority: int = 0,
     ) -> str:
         key = new_id() if id is None else check_name("an id", id)
         span = microseconds("delay", delay)
@@ -129,7 +134,7 @@ class BaseQueue(contracts.WorkQueue[M]):
         return key
 
     @override
-    def push_many(self, items: Iterable[M]) -> list[str]:
+    def push_many(self, items: Iterable[M | Mapping[str, Any]]) -> list[str]:
         new = [NewItem(new_id(), self._items.encode(item), 0, 0) for item in items]
         if new:
             self._push(new)

@@ -97,7 +97,7 @@ def level_path(url: str) -> Path:
     """Return the directory of `level:PATH`, or of a plain path."""
     if not url.startswith("level:"):
         return Path(url)
-    from datapatterns.level.kit import parse_url
+    from datapatterns.level.backend import parse_url
 
     return Path(parse_url(url)[0])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,6 @@ from datapatterns import InvalidArgument, Store
 from datapatterns.capabilities import Capabilities
 from datapatterns.checks import check_name, positive_seconds
 from datapatterns.counters import INT64_MAX, INT64_MIN, check_step
-from datapatterns.kits import build
 from datapatterns.testing.conformance import *  # noqa: F403 - every test of the suite
 
 
@@ -24,8 +25,17 @@ class DictBackend:
         self.values: dict[str, int] = {}
         self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and op_id
 
-    def make(self, pattern: str, name: str, **options: float) -> DictCounter:
-        return build("dict", pattern, DictCounter, self, name, options=options)
+    def make(self, pattern: str, name: str, options: Mapping[str, Any]) -> DictCounter:
+        return DictCounter(self, name, **options)
+
+    def open(self) -> None:
+        pass
+
+    def ping(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class DictCounter:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,6 @@ from datapatterns import AsyncStore, InvalidArgument
 from datapatterns.capabilities import Capabilities
 from datapatterns.checks import check_name, positive_seconds
 from datapatterns.counters import INT64_MAX, INT64_MIN, check_step
-from datapatterns.kits import build
 from datapatterns.testing.conformance.aio import *  # noqa: F403 - every test of the suite
 
 
@@ -22,8 +23,17 @@ class DictBackend:
         self.values: dict[str, int] = {}
         self.seen: dict[tuple[str, str], tuple[float, int]] = {}  # by name and op_id
 
-    def make(self, pattern: str, name: str, **options: float) -> DictCounter:
-        return build("dict", pattern, DictCounter, self, name, options=options)
+    def make(self, pattern: str, name: str, options: Mapping[str, Any]) -> DictCounter:
+        return DictCounter(self, name, **options)
+
+    async def open(self) -> None:
+        pass
+
+    async def ping(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
 
 
 class DictCounter:

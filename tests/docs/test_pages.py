@@ -23,10 +23,9 @@ ALL_RECIPES = 68
 INTERNAL = {
     "checks": "what every check of an argument uses",
     "cli": "commands, which describe themselves with --help",
-    "demo": "an application",
     "counters": "what the backends' counters share",
+    "demo": "an application",
     "groupings": "what the backends' groups share",
-    "kits": "what the backends' kits share",
     "shards": "what the worker is made of",
     "watermark": "what the worker is made of",
 }

@@ -1,8 +1,9 @@
-"""CouchDB for the store: the backend that its URL opens, and the class of each pattern."""
+"""CouchDB for the store: what its URL opens, and which class is which pattern there."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from datapatterns.capabilities import COUCH, Pattern
 from datapatterns.couch._async.changes import AsyncChangesFeed
@@ -10,15 +11,16 @@ from datapatterns.couch._async.couch import AsyncCouch
 from datapatterns.couch._async.repository import AsyncRepository
 from datapatterns.couch._async.transfer import AsyncTransfer
 from datapatterns.couch.paths import database_name
-from datapatterns.kits import build
-
-PATTERNS: dict[Pattern, Any] = {"repository": AsyncRepository, "changes": AsyncChangesFeed}
 
 
 class AsyncBackend:
     """A server; each collection is a database, named after the namespace and the collection."""
 
     capabilities = COUCH
+    patterns: ClassVar[Mapping[Pattern, Callable[..., Any]]] = {
+        "repository": AsyncRepository,
+        "changes": AsyncChangesFeed,
+    }
 
     def __init__(self, url: str, namespace: str = "") -> None:
         self._url, self._namespace = url, namespace
@@ -26,17 +28,17 @@ class AsyncBackend:
         self.couch = AsyncCouch(url)
 
     async def open(self) -> None:
-        """Replace a client that was closed; connecting needs no call."""
+        """Replace a client that was closed; any other connects by itself."""
         if self.couch.http.is_closed:
             self.couch = AsyncCouch(self._url)
 
-    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
-        """Return the pattern of that name; raise InvalidArgument for an option that it lacks."""
-        kind, database = PATTERNS[pattern], database_name(self._namespace, name)
-        return build("couch", pattern, kind, self.couch, database, *arguments, options=options)
+    def make(self, pattern: Pattern, name: str, options: Mapping[str, Any]) -> Any:
+        """Return the pattern of that name."""
+        database = database_name(self._namespace, name)
+        return self.patterns[pattern](self.couch, database, **options)
 
     def transfer(self) -> AsyncTransfer:
-        """Return what reads and adds the documents of all collections."""
+        """Return the reader and writer of the documents of all collections."""
         return AsyncTransfer(self.couch, namespace=self._namespace)
 
     async def ping(self) -> None:

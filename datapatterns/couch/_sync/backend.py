@@ -1,9 +1,10 @@
 # Generated from datapatterns/couch/_async/backend.py by scripts/unasync.py; do not edit.
-"""CouchDB for the store: the backend that its URL opens, and the class of each pattern."""
+"""CouchDB for the store: what its URL opens, and which class is which pattern there."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from datapatterns.capabilities import COUCH, Pattern
 from datapatterns.couch._sync.changes import ChangesFeed
@@ -11,15 +12,16 @@ from datapatterns.couch._sync.couch import Couch
 from datapatterns.couch._sync.repository import Repository
 from datapatterns.couch._sync.transfer import Transfer
 from datapatterns.couch.paths import database_name
-from datapatterns.kits import build
-
-PATTERNS: dict[Pattern, Any] = {"repository": Repository, "changes": ChangesFeed}
 
 
 class Backend:
     """A server; each collection is a database, named after the namespace and the collection."""
 
     capabilities = COUCH
+    patterns: ClassVar[Mapping[Pattern, Callable[..., Any]]] = {
+        "repository": Repository,
+        "changes": ChangesFeed,
+    }
 
     def __init__(self, url: str, namespace: str = "") -> None:
         self._url, self._namespace = url, namespace
@@ -27,17 +29,17 @@ class Backend:
         self.couch = Couch(url)
 
     def open(self) -> None:
-        """Replace a client that was closed; connecting needs no call."""
+        """Replace a client that was closed; any other connects by itself."""
         if self.couch.http.is_closed:
             self.couch = Couch(self._url)
 
-    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
-        """Return the pattern of that name; raise InvalidArgument for an option that it lacks."""
-        kind, database = PATTERNS[pattern], database_name(self._namespace, name)
-        return build("couch", pattern, kind, self.couch, database, *arguments, options=options)
+    def make(self, pattern: Pattern, name: str, options: Mapping[str, Any]) -> Any:
+        """Return the pattern of that name."""
+        database = database_name(self._namespace, name)
+        return self.patterns[pattern](self.couch, database, **options)
 
     def transfer(self) -> Transfer:
-        """Return what reads and adds the documents of all collections."""
+        """Return the reader and writer of the documents of all collections."""
         return Transfer(self.couch, namespace=self._namespace)
 
     def ping(self) -> None:

@@ -1,8 +1,9 @@
-"""Redis for the store: what its URL opens, and which class is which pattern."""
+"""Redis for the store: what its URL opens, and which class is which pattern there."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
@@ -12,7 +13,6 @@ from redis.backoff import FullJitterBackoff
 from redis.exceptions import RedisError
 
 from datapatterns.capabilities import REDIS, Pattern
-from datapatterns.kits import build
 from datapatterns.redis._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.redis._async.concurrency_limiter import AsyncConcurrencyLimiter
 from datapatterns.redis._async.counter import AsyncCounter
@@ -33,26 +33,25 @@ _Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete
 _Sentinel: Any = Sentinel
 
-PATTERNS: dict[Pattern, Any] = {
-    "counter": AsyncCounter,
-    "calendar_counter": AsyncCalendarCounter,
-    "rate_limiter": AsyncRateLimiter,
-    "concurrency_limiter": AsyncConcurrencyLimiter,
-    "work_queue": AsyncWorkQueue,
-    "emitter": AsyncEmitter,
-    "groups": AsyncGroups,
-    "leaderboard": AsyncLeaderboard,
-    "repository": AsyncRepository,
-}
-
 
 class AsyncBackend:
-    """A client for the URL, and the namespace that its patterns share; without one it is `dp`.
+    """A client for the URL, and the namespace that its patterns share, by default `dp`.
 
     Nothing connects before the first command, except that a cluster is asked for its nodes.
     """
 
     capabilities = REDIS
+    patterns: ClassVar[Mapping[Pattern, Callable[..., Any]]] = {
+        "counter": AsyncCounter,
+        "calendar_counter": AsyncCalendarCounter,
+        "rate_limiter": AsyncRateLimiter,
+        "concurrency_limiter": AsyncConcurrencyLimiter,
+        "work_queue": AsyncWorkQueue,
+        "emitter": AsyncEmitter,
+        "groups": AsyncGroups,
+        "leaderboard": AsyncLeaderboard,
+        "repository": AsyncRepository,
+    }
     _address = ""
 
     def __init__(self, url: str, namespace: str = "") -> None:
@@ -65,7 +64,7 @@ class AsyncBackend:
             self.client = self._connect(self._url)
 
     def _connect(self, url: RedisUrl) -> AsyncRedisClient:
-        """The client. Reads are tried again when a connection was lost; writes never are."""
+        """Return a client that repeats reads when a connection was lost, and never writes."""
         again = Retry(FullJitterBackoff(cap=0.5, base=0.02), 3)
         if url.kind == "cluster":
             nodes = [_Node(host, port) for host, port in url.nodes]
@@ -87,18 +86,17 @@ class AsyncBackend:
         return one
 
     async def open(self) -> None:
-        """It connects by itself, but a client that was closed is of no more use."""
+        """Replace a client that was closed; any other connects by itself."""
         if is_closed(self.client):
             with redis_errors():
                 self.client = self._connect(self._url)
 
-    def make(self, pattern: Pattern, name: str, *arguments: Any, **options: Any) -> Any:
-        """Return the pattern of that name; InvalidArgument for an option that it does not have."""
-        kind, own = PATTERNS[pattern], {"namespace": self._namespace}
-        return build("redis", pattern, kind, self.client, name, *arguments, options=options, **own)
+    def make(self, pattern: Pattern, name: str, options: Mapping[str, Any]) -> Any:
+        """Return the pattern of that name."""
+        return self.patterns[pattern](self.client, name, namespace=self._namespace, **options)
 
     def transfer(self) -> AsyncTransfer:
-        """Return what reads and adds everything in the namespace."""
+        """Return the reader and writer of everything in the namespace."""
         return AsyncTransfer(self.client, namespace=self._namespace, address=self._address)
 
     async def ping(self) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from datapatterns import Closed, InvalidArgument, Store
+from datapatterns._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import Person
 
 Call = Callable[[], Awaitable[Any]]
@@ -55,7 +56,7 @@ def _calls(store: Store) -> list[Call]:
         calls += [lambda: limiter.hit("ann"), lambda: jobs.acquire("ann")]
         queue, board = store.work_queue("mail"), store.leaderboard("best")
         calls += [lambda: queue.push("item"), queue.stats, lambda: board.add("ann", 1)]
-        groups, transfer = store.groups("teams"), store.transfer()
+        groups, transfer = store.groups("teams"), transfer_of(store)
         calls += [lambda: groups.add("red", "ann"), lambda: groups.size("red"), transfer.inventory]
     return calls
 
@@ -84,7 +85,7 @@ def test_closed(url: str, namespace: str) -> None:
         with pytest.raises(Closed) as raised:
             call()
         assert (raised.value.status, raised.value.retryable) == (503, False)
-    for make in (_calls, _listening, Store.transfer):
+    for make in (_calls, _listening, transfer_of):
         if make is not _listening or emitters:
             with pytest.raises(Closed):
                 make(store)

@@ -6,6 +6,7 @@ import pytest
 
 from datapatterns import AsyncStore
 from datapatterns._async.migration import async_migrate
+from datapatterns._async.store import transfer_of
 from datapatterns.couch._async.backend import AsyncBackend
 from datapatterns.errors import InvalidArgument, Unsupported
 from datapatterns.testing.conformance.samples import BY_AGE, Person
@@ -75,7 +76,7 @@ async def test_what_couchdb_cannot_hold(open_store: Open) -> None:
     await fill(source)
     with pytest.raises(Unsupported, match="cannot hold calendar_counter, counter, groups"):
         await async_migrate(source, couch)
-    assert not (await couch.transfer().inventory()).units
+    assert not (await transfer_of(couch).inventory()).units
     await source.repository("people", Person).create(Person(id="_ours"))
     with pytest.raises(InvalidArgument, match="underscore"):
         await async_migrate(source, couch, kinds=["repository"])

@@ -10,8 +10,9 @@ import pytest
 
 from datapatterns import AsyncStore
 from datapatterns._async.migration import AsyncMigration, async_migrate
+from datapatterns._async.store import transfer_of
 from datapatterns.errors import Conflict, InvalidArgument
-from datapatterns.level.kit import AsyncBackend as LevelBackend
+from datapatterns.level.backend import AsyncBackend as LevelBackend
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.transfer import AsyncTransfer as RedisTransfer
 from datapatterns.testing.conformance.samples import BY_AGE, Person
@@ -158,7 +159,7 @@ async def test_a_dry_run_writes_nothing(open_store: Open) -> None:
     report = await async_migrate(source, target, dry_run=True, verify=True)
     assert report.units[Unit("counter")] == len(NAMES) + 1
     assert not report.carried
-    assert not (await target.transfer().inventory()).units
+    assert not (await transfer_of(target).inventory()).units
     await target.counter("c").increment()
     with pytest.raises(Conflict):
         await async_migrate(source, target, dry_run=True)
@@ -228,9 +229,9 @@ async def test_items_from_a_clock_that_is_ahead(open_store: Open, kind: str) -> 
     source, target = await open_store("redis"), await open_store(kind)
     queue, unit = source.work_queue("jobs"), Unit("work_queue", "jobs")
     await queue.push(1, id="first")
-    [record] = [one for one in await source.transfer().find(unit, [("first",)]) if one]
+    [record] = [one for one in await transfer_of(source).find(unit, [("first",)]) if one]
     ahead = Record(("far",), {**record.data, "at": record.data["at"] + 10**10}, {"ready": True})
-    assert await target.transfer().add(unit, [record, ahead]) == 2
+    assert await transfer_of(target).add(unit, [record, ahead]) == 2
     await target.work_queue("jobs").push(2, id="later")
     taken = [await target.work_queue("jobs").take() for _ in range(3)]
     assert [one and one.id for one in taken] == ["first", "far", "later"]
@@ -243,9 +244,9 @@ async def test_what_is_kept_for_a_time_is_so_there(open_store: Open, one: str, o
     unit, id = Unit("calendar_counter"), ("bounded", "x")
     bounded = source.calendar_counter("bounded", buckets=("day", "total"), keep={"day": KEPT})
     await bounded.add("x", at=WHEN[0])
-    [before] = await source.transfer().find(unit, [id])
+    [before] = await transfer_of(source).find(unit, [id])
     await async_migrate(source, target)
-    [after] = await target.transfer().find(unit, [id])
+    [after] = await transfer_of(target).find(unit, [id])
     assert before is not None
     assert after is not None
     key = "2031-01-01"
@@ -276,7 +277,7 @@ async def test_what_stays_behind_is_told(open_store: Open, kind: str) -> None:
     await fill(store)
     await store.concurrency_limiter("slots", limit=1, lease=60).acquire("ann")
     await store.calendar_counter("hits", buckets=BUCKETS).add("x", op_id="o")
-    transfer = store.transfer()
+    transfer = transfer_of(store)
     expected = {
         "remembered operations (op_id)": 2,
         "rate limiter windows": 1,

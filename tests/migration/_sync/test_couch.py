@@ -7,6 +7,7 @@ import pytest
 
 from datapatterns import Store
 from datapatterns._sync.migration import migrate
+from datapatterns._sync.store import transfer_of
 from datapatterns.couch._sync.backend import Backend
 from datapatterns.errors import InvalidArgument, Unsupported
 from datapatterns.testing.conformance.samples import BY_AGE, Person
@@ -76,7 +77,7 @@ def test_what_couchdb_cannot_hold(open_store: Open) -> None:
     fill(source)
     with pytest.raises(Unsupported, match="cannot hold calendar_counter, counter, groups"):
         migrate(source, couch)
-    assert not (couch.transfer().inventory()).units
+    assert not (transfer_of(couch).inventory()).units
     source.repository("people", Person).create(Person(id="_ours"))
     with pytest.raises(InvalidArgument, match="underscore"):
         migrate(source, couch, kinds=["repository"])

@@ -11,8 +11,9 @@ import pytest
 
 from datapatterns import Store
 from datapatterns._sync.migration import Migration, migrate
+from datapatterns._sync.store import transfer_of
 from datapatterns.errors import Conflict, InvalidArgument
-from datapatterns.level.kit import Backend as LevelBackend
+from datapatterns.level.backend import Backend as LevelBackend
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.transfer import Transfer as RedisTransfer
 from datapatterns.testing.conformance.samples import BY_AGE, Person
@@ -159,7 +160,7 @@ def test_a_dry_run_writes_nothing(open_store: Open) -> None:
     report = migrate(source, target, dry_run=True, verify=True)
     assert report.units[Unit("counter")] == len(NAMES) + 1
     assert not report.carried
-    assert not (target.transfer().inventory()).units
+    assert not (transfer_of(target).inventory()).units
     target.counter("c").increment()
     with pytest.raises(Conflict):
         migrate(source, target, dry_run=True)
@@ -229,9 +230,9 @@ def test_items_from_a_clock_that_is_ahead(open_store: Open, kind: str) -> None:
     source, target = open_store("redis"), open_store(kind)
     queue, unit = source.work_queue("jobs"), Unit("work_queue", "jobs")
     queue.push(1, id="first")
-    [record] = [one for one in source.transfer().find(unit, [("first",)]) if one]
+    [record] = [one for one in transfer_of(source).find(unit, [("first",)]) if one]
     ahead = Record(("far",), {**record.data, "at": record.data["at"] + 10**10}, {"ready": True})
-    assert target.transfer().add(unit, [record, ahead]) == 2
+    assert transfer_of(target).add(unit, [record, ahead]) == 2
     target.work_queue("jobs").push(2, id="later")
     taken = [target.work_queue("jobs").take() for _ in range(3)]
     assert [one and one.id for one in taken] == ["first", "far", "later"]
@@ -244,9 +245,9 @@ def test_what_is_kept_for_a_time_is_so_there(open_store: Open, one: str, other: 
     unit, id = Unit("calendar_counter"), ("bounded", "x")
     bounded = source.calendar_counter("bounded", buckets=("day", "total"), keep={"day": KEPT})
     bounded.add("x", at=WHEN[0])
-    [before] = source.transfer().find(unit, [id])
+    [before] = transfer_of(source).find(unit, [id])
     migrate(source, target)
-    [after] = target.transfer().find(unit, [id])
+    [after] = transfer_of(target).find(unit, [id])
     assert before is not None
     assert after is not None
     key = "2031-01-01"
@@ -277,7 +278,7 @@ def test_what_stays_behind_is_told(open_store: Open, kind: str) -> None:
     fill(store)
     store.concurrency_limiter("slots", limit=1, lease=60).acquire("ann")
     store.calendar_counter("hits", buckets=BUCKETS).add("x", op_id="o")
-    transfer = store.transfer()
+    transfer = transfer_of(store)
     expected = {
         "remembered operations (op_id)": 2,
         "rate limiter windows": 1,

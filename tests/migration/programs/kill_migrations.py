@@ -23,6 +23,7 @@ from uuid import uuid4
 import datapatterns.level
 import datapatterns.redis
 from datapatterns import Conflict, Document, Index, Store
+from datapatterns._sync.store import transfer_of
 from datapatterns.migration import migrate
 
 DOCUMENTS, OTHERS = 2_000, 400
@@ -64,7 +65,7 @@ def fill(url: str, space: str) -> None:
 
 def kinds_of(store: Store) -> frozenset[str]:
     """The kinds that the store can hold."""
-    return store.transfer().kinds
+    return transfer_of(store).kinds
 
 
 def carry(source: str, target: str, space: str, goal: str) -> None:
@@ -76,7 +77,7 @@ def carry(source: str, target: str, space: str, goal: str) -> None:
             except Conflict:
                 # The one before was killed behind its last step: then it was through, which the
                 # comparison that follows proves.
-                assert new.transfer().progress() is None
+                assert transfer_of(new).progress() is None
 
 
 def compare(source: str, target: str, space: str, goal: str) -> None:
@@ -86,7 +87,7 @@ def compare(source: str, target: str, space: str, goal: str) -> None:
             report = migrate(old, new, kinds=kinds_of(new), only_verify=True)
             assert report.ok, report.compared
             assert {unit.kind for unit in report.units} == kinds_of(new) & kinds_of(old)
-            assert new.transfer().progress() is None
+            assert transfer_of(new).progress() is None
             things = new.repository("things", Thing, indexes=[Index("by_group", "group")])
             assert sum(things.counts("by_group").values()) == DOCUMENTS
             if "leaderboard" in kinds_of(new) & kinds_of(old):

@@ -12,6 +12,7 @@ import pytest
 from datapatterns import AsyncStore, Closed, InvalidArgument, Unauthorized, Unavailable
 from datapatterns.redis import async_transact
 from datapatterns.redis.urls import parse_url
+from datapatterns.testing.conformance.samples import Person
 from datapatterns.testing.servers.redis import (
     HOST,
     RedisClusterServers,
@@ -44,7 +45,7 @@ async def test_a_url_is_a_store(url: str, namespace: str) -> None:
         assert (await store.calendar_counter("visits").add("ann"))["total"] == 1
         assert await store.concurrency_limiter("jobs", limit=1, lease=60).acquire("ann")
         with pytest.raises(InvalidArgument):
-            store.counter("hits", colour="red")
+            store.repository("people", Person, partitioned=True)
     async with AsyncStore.from_url(url, namespace=namespace) as store:
         assert await store.counter("hits").value() == 1
     async with AsyncStore.from_url(url, namespace=namespace + "x") as store:

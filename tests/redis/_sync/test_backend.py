@@ -12,6 +12,7 @@ import pytest
 from datapatterns import Closed, InvalidArgument, Store, Unauthorized, Unavailable
 from datapatterns.redis import transact
 from datapatterns.redis.urls import parse_url
+from datapatterns.testing.conformance.samples import Person
 from datapatterns.testing.servers.redis import (
     HOST,
     RedisClusterServers,
@@ -44,7 +45,7 @@ def test_a_url_is_a_store(url: str, namespace: str) -> None:
         assert (store.calendar_counter("visits").add("ann"))["total"] == 1
         assert store.concurrency_limiter("jobs", limit=1, lease=60).acquire("ann")
         with pytest.raises(InvalidArgument):
-            store.counter("hits", colour="red")
+            store.repository("people", Person, partitioned=True)
     with Store.from_url(url, namespace=namespace) as store:
         assert store.counter("hits").value() == 1
     with Store.from_url(url, namespace=namespace + "x") as store:

@@ -9,6 +9,7 @@ import pytest
 
 from datapatterns import AsyncStore, InvalidArgument
 from datapatterns.calendars import BUCKETS, keys_at
+from datapatterns.checks import Duration
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
@@ -186,7 +187,7 @@ class TestCalendarCounter:
 
     async def test_what_is_kept_is_bounded(self, target: AsyncStore) -> None:
         """A bucket whose time is long over is not stored; the others count on."""
-        keep = {"day": timedelta(days=30), "month": 300 * 86_400}
+        keep: dict[str, Duration] = {"day": timedelta(days=30), "month": 300 * 86_400}
         visits = target.calendar_counter("visits", keep=keep)
         now = datetime.now(UTC)
         for days in (2000, 600, 200, 5, 0):

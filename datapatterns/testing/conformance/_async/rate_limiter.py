@@ -11,10 +11,11 @@ import pytest
 
 from datapatterns import AsyncStore, Decision, InvalidArgument, TooManyRequests
 from datapatterns._async.contracts import AsyncRateLimiter
+from datapatterns.options import Algorithm
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
-ALGORITHMS = ("sliding", "fixed", "gcra")
+ALGORITHMS: tuple[Algorithm, ...] = ("sliding", "fixed", "gcra")
 LONG = 86_400.0  # a window in which a test is a moment
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 CLOCKS = 0.01  # seconds by which two clocks of one machine may run apart within a window
@@ -38,7 +39,7 @@ class TestRateLimiter:
 
     @each_algorithm
     async def test_it_admits_the_limit_and_no_more(
-        self, target: AsyncStore, algorithm: str
+        self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
         """`limit` hits pass, counting down; the next ones are refused and told when to come."""
         api = target.rate_limiter("api", limit=5, window=LONG, algorithm=algorithm)
@@ -64,7 +65,7 @@ class TestRateLimiter:
 
     @each_algorithm
     async def test_a_cost_counts_in_full_or_not_at_all(
-        self, target: AsyncStore, algorithm: str
+        self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
         """A refused hit charges nothing, however often; what is left can still be used."""
         api = target.rate_limiter("api", limit=10, window=LONG, algorithm=algorithm)
@@ -75,7 +76,7 @@ class TestRateLimiter:
         assert not (await api.hit("ann")).allowed
 
     @each_algorithm
-    async def test_peek_counts_nothing(self, target: AsyncStore, algorithm: str) -> None:
+    async def test_peek_counts_nothing(self, target: AsyncStore, algorithm: Algorithm) -> None:
         """It gives the decision that a hit would get, as often as one likes."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
         for _ in range(5):
@@ -87,7 +88,9 @@ class TestRateLimiter:
         assert peeked.retry_after == pytest.approx(hit.retry_after, abs=5)
 
     @each_algorithm
-    async def test_check_raises_when_refused(self, target: AsyncStore, algorithm: str) -> None:
+    async def test_check_raises_when_refused(
+        self, target: AsyncStore, algorithm: Algorithm
+    ) -> None:
         """TooManyRequests brings the decision, and the headers that tell it."""
         api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
         decision = await api.check("ann")
@@ -104,7 +107,9 @@ class TestRateLimiter:
         assert "ann" not in str(raised.value)
 
     @each_algorithm
-    async def test_reset_gives_the_full_quota(self, target: AsyncStore, algorithm: str) -> None:
+    async def test_reset_gives_the_full_quota(
+        self, target: AsyncStore, algorithm: Algorithm
+    ) -> None:
         """What the subject has used is forgotten; others keep theirs."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
         await concurrently(api.hit, [("ann", 2), ("bob", 2)])
@@ -114,7 +119,9 @@ class TestRateLimiter:
         assert not (await api.hit("bob")).allowed
 
     @each_algorithm
-    async def test_many_callers_share_the_quota(self, target: AsyncStore, algorithm: str) -> None:
+    async def test_many_callers_share_the_quota(
+        self, target: AsyncStore, algorithm: Algorithm
+    ) -> None:
         """Of a hundred hits at once exactly `limit` pass."""
         api = target.rate_limiter("api", limit=17, window=LONG, algorithm=algorithm)
         decisions = await concurrently(api.hit, [("ann",) for _ in range(100)])
@@ -122,7 +129,9 @@ class TestRateLimiter:
         assert sorted(decision.remaining for decision in admitted) == list(range(17))
 
     @each_algorithm
-    async def test_subjects_and_names_stay_apart(self, target: AsyncStore, algorithm: str) -> None:
+    async def test_subjects_and_names_stay_apart(
+        self, target: AsyncStore, algorithm: Algorithm
+    ) -> None:
         """No subject and no limiter, however odd its name, uses another's quota."""
         api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
         for name in HOSTILE:
@@ -293,7 +302,7 @@ class TestRateLimiter:
     @each_algorithm
     @pytest.mark.parametrize("cost", [0, -1, 4, 2**70, 1.0, True, "1", None])
     async def test_bad_costs_are_refused(
-        self, target: AsyncStore, algorithm: str, cost: Any
+        self, target: AsyncStore, algorithm: Algorithm, cost: Any
     ) -> None:
         """A cost above the limit could never be admitted; nothing is charged."""
         api = target.rate_limiter("api", limit=3, window=LONG, algorithm=algorithm)

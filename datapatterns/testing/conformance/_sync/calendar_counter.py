@@ -10,6 +10,7 @@ import pytest
 
 from datapatterns import InvalidArgument, Store
 from datapatterns.calendars import BUCKETS, keys_at
+from datapatterns.checks import Duration
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
@@ -183,7 +184,7 @@ class TestCalendarCounter:
 
     def test_what_is_kept_is_bounded(self, target: Store) -> None:
         """A bucket whose time is long over is not stored; the others count on."""
-        keep = {"day": timedelta(days=30), "month": 300 * 86_400}
+        keep: dict[str, Duration] = {"day": timedelta(days=30), "month": 300 * 86_400}
         visits = target.calendar_counter("visits", keep=keep)
         now = datetime.now(UTC)
         for days in (2000, 600, 200, 5, 0):

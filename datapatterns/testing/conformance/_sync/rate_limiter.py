@@ -11,10 +11,11 @@ import pytest
 
 from datapatterns import Decision, InvalidArgument, Store, TooManyRequests
 from datapatterns._sync.contracts import RateLimiter
+from datapatterns.options import Algorithm
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
-ALGORITHMS = ("sliding", "fixed", "gcra")
+ALGORITHMS: tuple[Algorithm, ...] = ("sliding", "fixed", "gcra")
 LONG = 86_400.0  # a window in which a test is a moment
 PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 CLOCKS = 0.01  # seconds by which two clocks of one machine may run apart within a window
@@ -37,7 +38,7 @@ class TestRateLimiter:
     pattern: ClassVar[str] = "rate_limiter"
 
     @each_algorithm
-    def test_it_admits_the_limit_and_no_more(self, target: Store, algorithm: str) -> None:
+    def test_it_admits_the_limit_and_no_more(self, target: Store, algorithm: Algorithm) -> None:
         """`limit` hits pass, counting down; the next ones are refused and told when to come."""
         api = target.rate_limiter("api", limit=5, window=LONG, algorithm=algorithm)
         for remaining in (4, 3, 2, 1, 0):
@@ -61,7 +62,7 @@ class TestRateLimiter:
         assert not (named.hit("ann")).allowed
 
     @each_algorithm
-    def test_a_cost_counts_in_full_or_not_at_all(self, target: Store, algorithm: str) -> None:
+    def test_a_cost_counts_in_full_or_not_at_all(self, target: Store, algorithm: Algorithm) -> None:
         """A refused hit charges nothing, however often; what is left can still be used."""
         api = target.rate_limiter("api", limit=10, window=LONG, algorithm=algorithm)
         assert (api.hit("ann", 7)).remaining == 3
@@ -71,7 +72,7 @@ class TestRateLimiter:
         assert not (api.hit("ann")).allowed
 
     @each_algorithm
-    def test_peek_counts_nothing(self, target: Store, algorithm: str) -> None:
+    def test_peek_counts_nothing(self, target: Store, algorithm: Algorithm) -> None:
         """It gives the decision that a hit would get, as often as one likes."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
         for _ in range(5):
@@ -83,7 +84,7 @@ class TestRateLimiter:
         assert peeked.retry_after == pytest.approx(hit.retry_after, abs=5)
 
     @each_algorithm
-    def test_check_raises_when_refused(self, target: Store, algorithm: str) -> None:
+    def test_check_raises_when_refused(self, target: Store, algorithm: Algorithm) -> None:
         """TooManyRequests brings the decision, and the headers that tell it."""
         api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
         decision = api.check("ann")
@@ -100,7 +101,7 @@ class TestRateLimiter:
         assert "ann" not in str(raised.value)
 
     @each_algorithm
-    def test_reset_gives_the_full_quota(self, target: Store, algorithm: str) -> None:
+    def test_reset_gives_the_full_quota(self, target: Store, algorithm: Algorithm) -> None:
         """What the subject has used is forgotten; others keep theirs."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
         concurrently(api.hit, [("ann", 2), ("bob", 2)])
@@ -110,7 +111,7 @@ class TestRateLimiter:
         assert not (api.hit("bob")).allowed
 
     @each_algorithm
-    def test_many_callers_share_the_quota(self, target: Store, algorithm: str) -> None:
+    def test_many_callers_share_the_quota(self, target: Store, algorithm: Algorithm) -> None:
         """Of a hundred hits at once exactly `limit` pass."""
         api = target.rate_limiter("api", limit=17, window=LONG, algorithm=algorithm)
         decisions = concurrently(api.hit, [("ann",) for _ in range(100)])
@@ -118,7 +119,7 @@ class TestRateLimiter:
         assert sorted(decision.remaining for decision in admitted) == list(range(17))
 
     @each_algorithm
-    def test_subjects_and_names_stay_apart(self, target: Store, algorithm: str) -> None:
+    def test_subjects_and_names_stay_apart(self, target: Store, algorithm: Algorithm) -> None:
         """No subject and no limiter, however odd its name, uses another's quota."""
         api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
         for name in HOSTILE:
@@ -288,7 +289,7 @@ class TestRateLimiter:
 
     @each_algorithm
     @pytest.mark.parametrize("cost", [0, -1, 4, 2**70, 1.0, True, "1", None])
-    def test_bad_costs_are_refused(self, target: Store, algorithm: str, cost: Any) -> None:
+    def test_bad_costs_are_refused(self, target: Store, algorithm: Algorithm, cost: Any) -> None:
         """A cost above the limit could never be admitted; nothing is charged."""
         api = target.rate_limiter("api", limit=3, window=LONG, algorithm=algorithm)
         for call in (api.hit, api.peek, api.check):

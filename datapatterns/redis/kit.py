@@ -1,7 +1,0 @@
-"""Redis for the store: `Backend` and `AsyncBackend`, and their patterns by name."""
-
-from datapatterns.redis._async.backend import PATTERNS as ASYNC_PATTERNS
-from datapatterns.redis._async.backend import AsyncBackend
-from datapatterns.redis._sync.backend import PATTERNS, Backend
-
-__all__ = ["ASYNC_PATTERNS", "PATTERNS", "AsyncBackend", "Backend"]
