@@ -1,4 +1,4 @@
-"""A worker on a queue of any backend: it knows the queue by its steps only."""
+"""A worker on a queue of any backend, which uses the queue by its steps only."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from datapatterns._async.work_queue import (
     AsyncBaseQueue,
     AsyncDelivery,
     AsyncExchange,
+    AsyncHold,
     AsyncWakeUp,
     rest,
 )
@@ -44,30 +45,34 @@ _BEATS = 4  # renewals in the time of one lease: three may fail
 
 
 class AsyncWorker(contracts.AsyncWorker, Generic[M]):
-    """Takes from a queue and calls a handler, `parallel` at a time, until it is stopped.
+    """Takes items from a queue and calls a handler for them, `parallel` at a time, until stopped.
 
-    1. Each of `parallel` lanes makes turns: one step of the queue settles its last job and takes
-       the next. While a step is on its way, the lanes that finish meanwhile share the next one. So
-       a busy worker needs one step a job, or less.
-    2. The handler is called with the item, and the delivery if it has a second parameter (its type
-       is in `datapatterns.contracts`). What it returns means ack; what it raises means retry after
-       the queue's backoff, with the error, up to `max_attempts`. It may settle the delivery itself.
-    3. Beside the handlers a heartbeat renews all leases, four times in the time of one. So a slow
-       handler runs once, and a dead worker's items come back. A delivery whose lease lapsed all the
-       same (the process was stopped, the backend away) is `lost`: the handler can see that, and
-       its outcome changes nothing, since another worker has the item, or will have it.
-    4. With nothing to do one lane waits for the queue's wake-up, the others behind it. It looks
-       again at least every second, which takes back the items of dead workers.
-    5. A step whose outcome is not known is sent again until it is: an ack is counted only then.
-       While the backend is away, the worker goes on trying. Any error that cannot pass by itself is
-       raised by `run`, after draining.
-    6. `stop`, SIGINT or SIGTERM: take nothing more, finish what is under way within `drain_timeout`
-       seconds, give back the rest uncounted, return. The second time: give back at once. In the
-       async face async handlers are cancelled then; one in a thread goes on in vain.
+    1. There are `parallel` lanes. In each step, a lane settles its last item and takes the next
+       one. The lanes that finish while a step is under way share the following step, so a busy
+       worker needs at most one step an item.
+    2. The handler is called with the item, and with the delivery if it has a second parameter (its
+       type is in `datapatterns.contracts`). If it returns, the item is acked; if it raises, the
+       item is retried after the queue's backoff, with the error, up to `max_attempts`. It may also
+       settle the delivery itself.
+    3. Beside the handlers, a heartbeat renews all leases, four times in the time of one. So a slow
+       handler runs once, and the items of a dead worker come back. If a lease ends all the same
+       (the process was stopped, the backend could not be reached), the delivery is `lost`: the
+       handler can see that, and its outcome changes nothing, since another worker has the item, or
+       will have it.
+    4. With nothing to do, one lane waits for the queue's wake-up, and the others wait for that
+       lane. It looks again at least every second, which takes back the items of dead workers.
+    5. A step whose outcome is not known is sent again until it is; only then is an ack counted.
+       While the backend cannot be reached, the worker goes on trying. An error that cannot pass by
+       itself is raised by `run`, after draining.
+    6. At `stop`, SIGINT or SIGTERM the worker takes no more items, finishes those under way within
+       `drain_timeout` seconds, releases the rest without counting the attempt, and returns. At the
+       second time it releases them at once: in the async face async handlers are cancelled, and
+       the outcome of a handler in a thread is dropped.
 
-    In the async face sync handlers run in threads; an async one must not block the loop for longer
-    than a lease, since the heartbeat is on the loop too. With `signals=False` it leaves the signals
-    to the application. A stop before `run` ends that run. Cancelling `run` gives everything back.
+    In the async face sync handlers run in threads. An async handler must not block the loop for
+    longer than a lease, since the heartbeat is on the loop, too. With `signals=False` the worker
+    leaves the signals to the application. A stop before `run` ends that run at once. Cancelling
+    `run` releases everything.
     """
 
     def __init__(
@@ -113,18 +118,21 @@ class AsyncWorker(contracts.AsyncWorker, Generic[M]):
 
 
 class _AsyncAsk(Generic[M]):
-    """What one lane wants of the next step, and then what it got."""
+    """What one lane asks of the next step, and the answer."""
 
     def __init__(self, verdict: Verdict | None, take: bool) -> None:
         self.verdict, self.take = verdict, take
         self.done = False
         self.error: BaseException | None = None
-        self.delivery: AsyncDelivery[M] | None = None
+        self.hold: AsyncHold[M] | None = None
         self.pause = 0.0
 
 
 class _AsyncRun(Generic[M]):
-    """One run of a worker: what outlives it, such as an abandoned handler, touches no other run."""
+    """One run of a worker.
+
+    A handler that was abandoned may end after its run; it has no effect on the next one.
+    """
 
     def __init__(self, worker: AsyncWorker[M]) -> None:
         self.worker = worker
@@ -139,18 +147,18 @@ class _AsyncRun(Generic[M]):
         self._wake_up: AsyncWakeUp | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
-        self._active: dict[tuple[str, str], AsyncDelivery[M]] = {}
+        self._active: dict[tuple[str, str], AsyncHold[M]] = {}
         self._counts: Counter[str] = Counter()
         self._lanes = AsyncLanes(worker.parallel, on_error=self._fail)
         self._obeying = AsyncEvery(1.0, self._obey)
 
     def stop(self) -> None:
-        """The first time stop, the second time abandon; signal handlers come here too."""
+        """Stop at the first call, abandon at the second; a signal handler may call this."""
         (self._abandoned if self._stopping.is_set() else self._stopping).set()
         self._obeying.now()
 
     async def work(self) -> WorkSummary:
-        """Start the lanes, wait for the stop, drain, give back the rest."""
+        """Run the lanes until stopped, drain them, and release what is left."""
         beat = AsyncEvery(self.queue.lease / _BEATS, self._renew)
         try:
             async with (
@@ -181,55 +189,55 @@ class _AsyncRun(Generic[M]):
     # --- a lane
 
     async def _lane(self, handler: AsyncHandler, wake_up: AsyncWakeUp) -> None:
-        """Turn after turn: settle what was done, take the next, handle it."""
+        """Settle the last item, take the next one and handle it, again and again."""
         verdict: Verdict | None = None
         while not self._abandoned.is_set():
             taking = not self._stopping.is_set()
             if verdict is None and not taking:
                 return
             ask = await self._ask(verdict, taking)
-            verdict, delivery = None, ask.delivery
-            if delivery is None and taking:
-                delivery = await self._wait(wake_up, ask.pause)
-            if delivery is not None:
-                verdict = await self._handle(handler, delivery)
+            verdict, hold = None, ask.hold
+            if hold is None and taking:
+                hold = await self._wait(wake_up, ask.pause)
+            if hold is not None:
+                verdict = await self._handle(handler, hold)
 
-    async def _wait(self, wake_up: AsyncWakeUp, pause: float) -> AsyncDelivery[M] | None:
-        """Wait for something to do, one lane at a time; None when stopped."""
+    async def _wait(self, wake_up: AsyncWakeUp, pause: float) -> AsyncHold[M] | None:
+        """Wait for an item, one lane at a time, and return it; None when stopped."""
         async with self._waiting:
             while not self._stopping.is_set():
                 await wake_up.wait(rest(pause))
                 if self._stopping.is_set():
                     break
                 ask = await self._ask(None, True)
-                if ask.delivery is not None:
-                    return ask.delivery
+                if ask.hold is not None:
+                    return ask.hold
                 pause = ask.pause
         return None
 
-    async def _handle(self, handler: AsyncHandler, delivery: AsyncDelivery[M]) -> Verdict | None:
-        """Call the handler and return the verdict, None if there is nothing left to settle."""
-        wanted = (delivery.item, delivery) if self.worker.wants_delivery else (delivery.item,)
+    async def _handle(self, handler: AsyncHandler, hold: AsyncHold[M]) -> Verdict | None:
+        """Call the handler and return the verdict; None if the handler has settled the item."""
+        item, id, attempt = hold.item, hold.taken.id, hold.taken.attempt
+        wanted = (item, AsyncDelivery(hold)) if self.worker.wants_delivery else (item,)
         try:
             await handler(*wanted)
         except Exception as error:
-            about = self.queue.about(delivery.id, delivery.attempt)
             message = "%s: attempt %d failed"
-            logger.warning(message, delivery.id, delivery.attempt, exc_info=True, extra=about)
-            # Asked now, since it may be an application's function that fails.
-            span = microseconds("backoff", self.queue.backoff(delivery.attempt))
-            verdict = delivery.verdict("retry", span, describe(error))
+            logger.warning(message, id, attempt, exc_info=True, extra=hold.about())
+            # Called here, since the application's function may raise, too.
+            span = microseconds("backoff", self.queue.backoff(attempt))
+            verdict = hold.verdict("retry", span, describe(error))
         else:
-            verdict = delivery.verdict("ack")
-        if delivery.settled is None:
+            verdict = hold.verdict("ack")
+        if hold.settled is None:
             return verdict
-        self._count(verdict, delivery.settled)
+        self._count(verdict, hold.settled)
         return None
 
     # --- steps
 
     async def _ask(self, verdict: Verdict | None, take: bool) -> _AsyncAsk[M]:
-        """Have the next step serve this lane; whoever may send it serves all who wait."""
+        """Have the next step serve this lane; the lane that sends it serves all that wait."""
         ask: _AsyncAsk[M] = _AsyncAsk(verdict, take)
         self._asks.append(ask)
         async with self._turning:
@@ -251,13 +259,13 @@ class _AsyncRun(Generic[M]):
         if exchange is not None:
             for ask in takers:
                 ask.pause = exchange.pause
-            for ask, delivery in zip(takers, exchange.deliveries, strict=False):
-                ask.delivery = delivery
+            for ask, hold in zip(takers, exchange.holds, strict=False):
+                ask.hold = hold
         for ask in asks:
             ask.done = True
 
     async def _insist(self, request: Request) -> AsyncExchange[M] | None:
-        """Send until the outcome is known, and note it; None when stopped over it."""
+        """Send the request until its outcome is known, and return that; None when stopped."""
         self._open = request
         failures = 0
         while True:
@@ -281,51 +289,51 @@ class _AsyncRun(Generic[M]):
         return exchange
 
     def _note(self, request: Request, exchange: AsyncExchange[M]) -> None:
-        """Hold what was taken, and count what was settled."""
+        """Keep the items taken, and count the items settled."""
         with self._guard:
-            for delivery in exchange.deliveries:
-                self._active[delivery.id, delivery.token] = delivery
+            for hold in exchange.holds:
+                self._active[hold.key] = hold
             self._counts["bury"] += len(exchange.spoiled)
         for verdict, outcome in zip(request.verdicts, exchange.outcomes, strict=True):
             self._count(verdict, outcome)
 
     def _count(self, verdict: Verdict, outcome: str) -> None:
+        """Count the outcome, unless that was done, and drop the item."""
         with self._guard:
-            delivery = self._active.pop((verdict.id, verdict.token), None)
-            if delivery is not None:
+            hold = self._active.pop((verdict.id, verdict.token), None)
+            if hold is not None:
                 self._counts[outcome] += 1
-        if delivery is not None:
-            delivery.learn(outcome)
+        if hold is not None:
+            hold.learn(outcome)
             if outcome == LOST:
-                about = self.queue.about(delivery.id, delivery.attempt)
                 message = "%s: the lease was lost; its outcome is dropped"
-                logger.warning(message, delivery.id, extra=about)
+                logger.warning(message, verdict.id, extra=hold.about())
 
     # --- beside the lanes
 
     async def _renew(self) -> None:
-        """The heartbeat: renew every lease, and mark those that are lost."""
+        """Renew every lease, and mark those that are lost."""
         with self._guard:
             active = list(self._active.values())
         if not active:
             return
         until = time.monotonic() + self.queue.lease
         span = microseconds("lease", self.queue.lease)
-        verdicts = [delivery.verdict("renew", span) for delivery in active]
+        verdicts = [hold.verdict("renew", span) for hold in active]
         try:
             exchange = await self.queue.exchange(self.queue.request(verdicts))
         except DataError as error:
             about = {**self._about, "leases": len(active), "code": error.code}
             logger.warning("%d leases were not renewed: %s", len(active), error, extra=about)
             return
-        for delivery, outcome in zip(active, exchange.outcomes, strict=True):
+        for hold, outcome in zip(active, exchange.outcomes, strict=True):
             if outcome != LOST:
-                delivery.held_until = max(delivery.held_until, until)
-            elif delivery.settled is None:
-                delivery.learn(LOST)
+                hold.held_until = max(hold.held_until, until)
+            elif hold.settled is None:
+                hold.learn(LOST)
 
     async def _give_back(self) -> None:
-        """Release what is not settled, in one try: what stays comes back when its lease ends."""
+        """Try once to release what is not settled; the rest is ready again after its lease."""
         try:
             if (unknown := self._open) is not None:
                 self._open = None
@@ -360,10 +368,13 @@ class _AsyncRun(Generic[M]):
 
 
 def _has_second_parameter(handler: Callable[..., Any]) -> bool:
-    """Whether it wants the delivery: the second one has no default, or is named so."""
+    """Return whether the handler takes the delivery as a second argument.
+
+    It does if its second parameter has no default value, or is named `delivery`.
+    """
     try:
         parameters = list(inspect.signature(handler).parameters.values())
-    except (TypeError, ValueError):  # a builtin that does not tell
+    except (TypeError, ValueError):  # a builtin without a signature
         return False
     places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(places) > 1 and (

@@ -1,5 +1,5 @@
 # Generated from datapatterns/_async/queue_worker.py by scripts/unasync.py; do not edit.
-"""A worker on a queue of any backend: it knows the queue by its steps only."""
+"""A worker on a queue of any backend, which uses the queue by its steps only."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from datapatterns._sync.work_queue import (
     BaseQueue,
     Delivery,
     Exchange,
+    Hold,
     WakeUp,
     rest,
 )
@@ -45,30 +46,34 @@ _BEATS = 4  # renewals in the time of one lease: three may fail
 
 
 class Worker(contracts.Worker, Generic[M]):
-    """Takes from a queue and calls a handler, `parallel` at a time, until it is stopped.
+    """Takes items from a queue and calls a handler for them, `parallel` at a time, until stopped.
 
-    1. Each of `parallel` lanes makes turns: one step of the queue settles its last job and takes
-       the next. While a step is on its way, the lanes that finish meanwhile share the next one. So
-       a busy worker needs one step a job, or less.
-    2. The handler is called with the item, and the delivery if it has a second parameter (its type
-       is in `datapatterns.contracts`). What it returns means ack; what it raises means retry after
-       the queue's backoff, with the error, up to `max_attempts`. It may settle the delivery itself.
-    3. Beside the handlers a heartbeat renews all leases, four times in the time of one. So a slow
-       handler runs once, and a dead worker's items come back. A delivery whose lease lapsed all the
-       same (the process was stopped, the backend away) is `lost`: the handler can see that, and
-       its outcome changes nothing, since another worker has the item, or will have it.
-    4. With nothing to do one lane waits for the queue's wake-up, the others behind it. It looks
-       again at least every second, which takes back the items of dead workers.
-    5. A step whose outcome is not known is sent again until it is: an ack is counted only then.
-       While the backend is away, the worker goes on trying. Any error that cannot pass by itself is
-       raised by `run`, after draining.
-    6. `stop`, SIGINT or SIGTERM: take nothing more, finish what is under way within `drain_timeout`
-       seconds, give back the rest uncounted, return. The second time: give back at once. In the
-       async face async handlers are cancelled then; one in a thread goes on in vain.
+    1. There are `parallel` lanes. In each step, a lane settles its last item and takes the next
+       one. The lanes that finish while a step is under way share the following step, so a busy
+       worker needs at most one step an item.
+    2. The handler is called with the item, and with the delivery if it has a second parameter (its
+       type is in `datapatterns.contracts`). If it returns, the item is acked; if it raises, the
+       item is retried after the queue's backoff, with the error, up to `max_attempts`. It may also
+       settle the delivery itself.
+    3. Beside the handlers, a heartbeat renews all leases, four times in the time of one. So a slow
+       handler runs once, and the items of a dead worker come back. If a lease ends all the same
+       (the process was stopped, the backend could not be reached), the delivery is `lost`: the
+       handler can see that, and its outcome changes nothing, since another worker has the item, or
+       will have it.
+    4. With nothing to do, one lane waits for the queue's wake-up, and the others wait for that
+       lane. It looks again at least every second, which takes back the items of dead workers.
+    5. A step whose outcome is not known is sent again until it is; only then is an ack counted.
+       While the backend cannot be reached, the worker goes on trying. An error that cannot pass by
+       itself is raised by `run`, after draining.
+    6. At `stop`, SIGINT or SIGTERM the worker takes no more items, finishes those under way within
+       `drain_timeout` seconds, releases the rest without counting the attempt, and returns. At the
+       second time it releases them at once: in the async face async handlers are cancelled, and
+       the outcome of a handler in a thread is dropped.
 
-    In the async face sync handlers run in threads; an async one must not block the loop for longer
-    than a lease, since the heartbeat is on the loop too. With `signals=False` it leaves the signals
-    to the application. A stop before `run` ends that run. Cancelling `run` gives everything back.
+    In the async face sync handlers run in threads. An async handler must not block the loop for
+    longer than a lease, since the heartbeat is on the loop, too. With `signals=False` the worker
+    leaves the signals to the application. A stop before `run` ends that run at once. Cancelling
+    `run` releases everything.
     """
 
     def __init__(
@@ -114,18 +119,21 @@ class Worker(contracts.Worker, Generic[M]):
 
 
 class _Ask(Generic[M]):
-    """What one lane wants of the next step, and then what it got."""
+    """What one lane asks of the next step, and the answer."""
 
     def __init__(self, verdict: Verdict | None, take: bool) -> None:
         self.verdict, self.take = verdict, take
         self.done = False
         self.error: BaseException | None = None
-        self.delivery: Delivery[M] | None = None
+        self.hold: Hold[M] | None = None
         self.pause = 0.0
 
 
 class _Run(Generic[M]):
-    """One run of a worker: what outlives it, such as an abandoned handler, touches no other run."""
+    """One run of a worker.
+
+    A handler that was abandoned may end after its run; it has no effect on the next one.
+    """
 
     def __init__(self, worker: Worker[M]) -> None:
         self.worker = worker
@@ -140,18 +148,18 @@ class _Run(Generic[M]):
         self._wake_up: WakeUp | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
-        self._active: dict[tuple[str, str], Delivery[M]] = {}
+        self._active: dict[tuple[str, str], Hold[M]] = {}
         self._counts: Counter[str] = Counter()
         self._lanes = Lanes(worker.parallel, on_error=self._fail)
         self._obeying = Every(1.0, self._obey)
 
     def stop(self) -> None:
-        """The first time stop, the second time abandon; signal handlers come here too."""
+        """Stop at the first call, abandon at the second; a signal handler may call this."""
         (self._abandoned if self._stopping.is_set() else self._stopping).set()
         self._obeying.now()
 
     def work(self) -> WorkSummary:
-        """Start the lanes, wait for the stop, drain, give back the rest."""
+        """Run the lanes until stopped, drain them, and release what is left."""
         beat = Every(self.queue.lease / _BEATS, self._renew)
         try:
             with (
@@ -182,55 +190,55 @@ class _Run(Generic[M]):
     # --- a lane
 
     def _lane(self, handler: Handler, wake_up: WakeUp) -> None:
-        """Turn after turn: settle what was done, take the next, handle it."""
+        """Settle the last item, take the next one and handle it, again and again."""
         verdict: Verdict | None = None
         while not self._abandoned.is_set():
             taking = not self._stopping.is_set()
             if verdict is None and not taking:
                 return
             ask = self._ask(verdict, taking)
-            verdict, delivery = None, ask.delivery
-            if delivery is None and taking:
-                delivery = self._wait(wake_up, ask.pause)
-            if delivery is not None:
-                verdict = self._handle(handler, delivery)
+            verdict, hold = None, ask.hold
+            if hold is None and taking:
+                hold = self._wait(wake_up, ask.pause)
+            if hold is not None:
+                verdict = self._handle(handler, hold)
 
-    def _wait(self, wake_up: WakeUp, pause: float) -> Delivery[M] | None:
-        """Wait for something to do, one lane at a time; None when stopped."""
+    def _wait(self, wake_up: WakeUp, pause: float) -> Hold[M] | None:
+        """Wait for an item, one lane at a time, and return it; None when stopped."""
         with self._waiting:
             while not self._stopping.is_set():
                 wake_up.wait(rest(pause))
                 if self._stopping.is_set():
                     break
                 ask = self._ask(None, True)
-                if ask.delivery is not None:
-                    return ask.delivery
+                if ask.hold is not None:
+                    return ask.hold
                 pause = ask.pause
         return None
 
-    def _handle(self, handler: Handler, delivery: Delivery[M]) -> Verdict | None:
-        """Call the handler and return the verdict, None if there is nothing left to settle."""
-        wanted = (delivery.item, delivery) if self.worker.wants_delivery else (delivery.item,)
+    def _handle(self, handler: Handler, hold: Hold[M]) -> Verdict | None:
+        """Call the handler and return the verdict; None if the handler has settled the item."""
+        item, id, attempt = hold.item, hold.taken.id, hold.taken.attempt
+        wanted = (item, Delivery(hold)) if self.worker.wants_delivery else (item,)
         try:
             handler(*wanted)
         except Exception as error:
-            about = self.queue.about(delivery.id, delivery.attempt)
             message = "%s: attempt %d failed"
-            logger.warning(message, delivery.id, delivery.attempt, exc_info=True, extra=about)
-            # Asked now, since it may be an application's function that fails.
-            span = microseconds("backoff", self.queue.backoff(delivery.attempt))
-            verdict = delivery.verdict("retry", span, describe(error))
+            logger.warning(message, id, attempt, exc_info=True, extra=hold.about())
+            # Called here, since the application's function may raise, too.
+            span = microseconds("backoff", self.queue.backoff(attempt))
+            verdict = hold.verdict("retry", span, describe(error))
         else:
-            verdict = delivery.verdict("ack")
-        if delivery.settled is None:
+            verdict = hold.verdict("ack")
+        if hold.settled is None:
             return verdict
-        self._count(verdict, delivery.settled)
+        self._count(verdict, hold.settled)
         return None
 
     # --- steps
 
     def _ask(self, verdict: Verdict | None, take: bool) -> _Ask[M]:
-        """Have the next step serve this lane; whoever may send it serves all who wait."""
+        """Have the next step serve this lane; the lane that sends it serves all that wait."""
         ask: _Ask[M] = _Ask(verdict, take)
         self._asks.append(ask)
         with self._turning:
@@ -252,13 +260,13 @@ class _Run(Generic[M]):
         if exchange is not None:
             for ask in takers:
                 ask.pause = exchange.pause
-            for ask, delivery in zip(takers, exchange.deliveries, strict=False):
-                ask.delivery = delivery
+            for ask, hold in zip(takers, exchange.holds, strict=False):
+                ask.hold = hold
         for ask in asks:
             ask.done = True
 
     def _insist(self, request: Request) -> Exchange[M] | None:
-        """Send until the outcome is known, and note it; None when stopped over it."""
+        """Send the request until its outcome is known, and return that; None when stopped."""
         self._open = request
         failures = 0
         while True:
@@ -282,51 +290,51 @@ class _Run(Generic[M]):
         return exchange
 
     def _note(self, request: Request, exchange: Exchange[M]) -> None:
-        """Hold what was taken, and count what was settled."""
+        """Keep the items taken, and count the items settled."""
         with self._guard:
-            for delivery in exchange.deliveries:
-                self._active[delivery.id, delivery.token] = delivery
+            for hold in exchange.holds:
+                self._active[hold.key] = hold
             self._counts["bury"] += len(exchange.spoiled)
         for verdict, outcome in zip(request.verdicts, exchange.outcomes, strict=True):
             self._count(verdict, outcome)
 
     def _count(self, verdict: Verdict, outcome: str) -> None:
+        """Count the outcome, unless that was done, and drop the item."""
         with self._guard:
-            delivery = self._active.pop((verdict.id, verdict.token), None)
-            if delivery is not None:
+            hold = self._active.pop((verdict.id, verdict.token), None)
+            if hold is not None:
                 self._counts[outcome] += 1
-        if delivery is not None:
-            delivery.learn(outcome)
+        if hold is not None:
+            hold.learn(outcome)
             if outcome == LOST:
-                about = self.queue.about(delivery.id, delivery.attempt)
                 message = "%s: the lease was lost; its outcome is dropped"
-                logger.warning(message, delivery.id, extra=about)
+                logger.warning(message, verdict.id, extra=hold.about())
 
     # --- beside the lanes
 
     def _renew(self) -> None:
-        """The heartbeat: renew every lease, and mark those that are lost."""
+        """Renew every lease, and mark those that are lost."""
         with self._guard:
             active = list(self._active.values())
         if not active:
             return
         until = time.monotonic() + self.queue.lease
         span = microseconds("lease", self.queue.lease)
-        verdicts = [delivery.verdict("renew", span) for delivery in active]
+        verdicts = [hold.verdict("renew", span) for hold in active]
         try:
             exchange = self.queue.exchange(self.queue.request(verdicts))
         except DataError as error:
             about = {**self._about, "leases": len(active), "code": error.code}
             logger.warning("%d leases were not renewed: %s", len(active), error, extra=about)
             return
-        for delivery, outcome in zip(active, exchange.outcomes, strict=True):
+        for hold, outcome in zip(active, exchange.outcomes, strict=True):
             if outcome != LOST:
-                delivery.held_until = max(delivery.held_until, until)
-            elif delivery.settled is None:
-                delivery.learn(LOST)
+                hold.held_until = max(hold.held_until, until)
+            elif hold.settled is None:
+                hold.learn(LOST)
 
     def _give_back(self) -> None:
-        """Release what is not settled, in one try: what stays comes back when its lease ends."""
+        """Try once to release what is not settled; the rest is ready again after its lease."""
         try:
             if (unknown := self._open) is not None:
                 self._open = None
@@ -361,10 +369,13 @@ class _Run(Generic[M]):
 
 
 def _has_second_parameter(handler: Callable[..., Any]) -> bool:
-    """Whether it wants the delivery: the second one has no default, or is named so."""
+    """Return whether the handler takes the delivery as a second argument.
+
+    It does if its second parameter has no default value, or is named `delivery`.
+    """
     try:
         parameters = list(inspect.signature(handler).parameters.values())
-    except (TypeError, ValueError):  # a builtin that does not tell
+    except (TypeError, ValueError):  # a builtin without a signature
         return False
     places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(places) > 1 and (

@@ -73,7 +73,7 @@ class Exchange(Generic[M]):
 
     outcomes: list[str]
     pause: float
-    deliveries: list[Delivery[M]]
+    holds: list[Hold[M]]
     spoiled: list[str]
 
 
@@ -178,7 +178,8 @@ class BaseQueue(contracts.WorkQueue[M]):
         if exchange.spoiled:
             message = "a queued item does not fit the model; it is among the dead letters now"
             raise DecodeFailed(message, data={"id": exchange.spoiled[0]})
-        return (exchange.deliveries[0] if exchange.deliveries else None), exchange.pause
+        delivery = Delivery(exchange.holds[0]) if exchange.holds else None
+        return delivery, exchange.pause
 
     # --- what deliveries and workers call
 
@@ -203,7 +204,7 @@ class BaseQueue(contracts.WorkQueue[M]):
                 self._bury_spoiled(taken, error)
                 exchange.spoiled.append(taken.id)
             else:
-                exchange.deliveries.append(Delivery(self, taken, item, held_until))
+                exchange.holds.append(Hold(self, taken, item, held_until))
                 signals.delivered(self.name, taken.attempt, taken.pushed)
         return exchange
 
@@ -223,123 +224,149 @@ class BaseQueue(contracts.WorkQueue[M]):
             logger.warning(message, taken.id, failure, extra=about)
 
 
-class Delivery(contracts.Delivery[M]):
-    """An item handed out under a lease: settle it once, or lose it when the lease lapses.
+class Hold(Generic[M]):
+    """An item that this process holds: its lease, and how it was settled.
 
-    As a context manager it acks on success and retries on an exception, unless the block has
-    settled it; when the block is cancelled or the process ends, the item goes back uncounted.
-    Repeating a call whose reply was lost has one effect, and reports it.
+    A delivery settles it by itself; a worker sends the verdicts of several in one request, and
+    tells each hold its outcome.
     """
 
     def __init__(self, queue: BaseQueue[M], taken: Taken, item: M, held_until: float) -> None:
-        self._queue, self._taken, self._item = queue, taken, item
+        self.queue, self.taken, self.item = queue, taken, item
         self.held_until = held_until  # of the monotonic clock, by which only `lost` judges
-        self._settled: Verb | None = None
+        self.settled: Verb | None = None
         self._lost = False
         self._pending: Request | None = None  # a verdict whose outcome is not known
 
     @property
-    @override
-    def id(self) -> str:
-        return self._taken.id
+    def key(self) -> tuple[str, str]:
+        """Return what tells this hold from all others, on the same item too."""
+        return self.taken.id, self.taken.token
 
     @property
-    @override
-    def item(self) -> M:
-        return self._item
-
-    @property
-    @override
-    def attempt(self) -> int:
-        return self._taken.attempt
-
-    @property
-    @override
-    def pushed_at(self) -> datetime:
-        return moment(self._taken.pushed)
-
-    @property
-    def token(self) -> str:
-        """The token that tells this lease from earlier and later ones of the item."""
-        return self._taken.token
-
-    @property
-    @override
     def lost(self) -> bool:
-        return self._lost or (self._settled is None and time.monotonic() >= self.held_until)
+        """Return whether the lease was lost, as the backend said or since its time is over."""
+        return self._lost or (self.settled is None and time.monotonic() >= self.held_until)
 
-    @property
-    @override
-    def settled(self) -> Verb | None:
-        return self._settled
-
-    @override
-    def ack(self) -> None:
-        self.settle(self.verdict("ack"))
-
-    @override
-    def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
-        seconds = self._queue.backoff(self.attempt) if delay is None else delay
-        self.settle(self.verdict("retry", microseconds("delay", seconds), error or ""))
-
-    @override
-    def bury(self, reason: str) -> None:
-        self.settle(self.verdict("bury", text=reason))
-
-    @override
-    def release(self) -> None:
-        self.settle(self.verdict("release"))
-
-    @override
-    def extend(self, seconds: Duration) -> None:
-        span = microseconds("seconds", seconds, positive=True)
-        self._refuse_settled()
-        until = time.monotonic() + span / 1_000_000
-        exchange = self._queue.exchange(self._queue.request([self.verdict("extend", span)]))
-        self._heed(exchange.outcomes[0])
-        self.held_until = until
+    def about(self) -> dict[str, object]:
+        """Return the fields of a log record about the item."""
+        return self.queue.about(self.taken.id, self.taken.attempt)
 
     def verdict(self, verb: Verb, span: int = 0, text: str = "") -> Verdict:
-        """Return what to ask of the backend for this delivery."""
-        return Verdict(self.id, self.token, verb, span, check_text("a reason", text))
+        """Return the verdict to send to the backend; the span is in microseconds."""
+        return Verdict(*self.key, verb, span, check_text("a reason", text))
 
     def settle(self, verdict: Verdict) -> None:
         """Send the verdict and keep its outcome; raise Conflict (`lease_lost`) if it had none."""
-        if self._settled == verdict.verb == "ack":
+        if self.settled == verdict.verb == "ack":
             return
         self._refuse_settled()
         if self._pending is None:
-            self._pending = self._queue.request([verdict])
+            self._pending = self.queue.request([verdict])
         else:  # the reply to an earlier one was lost: the first that arrived is the one that counts
             self._pending = self._pending.instead([verdict])
-        exchange = self._queue.exchange(self._pending)
+        exchange = self.queue.exchange(self._pending)
         self._pending = None
-        self._heed(exchange.outcomes[0])
-        if self._settled not in (verdict.verb, "bury" if verdict.verb == "retry" else None):
+        self._learn_or_raise(exchange.outcomes[0])
+        if self.settled not in (verdict.verb, "bury" if verdict.verb == "retry" else None):
             raise self._conflict()
 
+    def extend(self, span: int) -> None:
+        """Let the lease end so many microseconds from now; raise Conflict if it is lost."""
+        self._refuse_settled()
+        until = time.monotonic() + span / 1_000_000
+        exchange = self.queue.exchange(self.queue.request([self.verdict("extend", span)]))
+        self._learn_or_raise(exchange.outcomes[0])
+        self.held_until = until
+
     def learn(self, outcome: str) -> None:
-        """Keep the outcome that the backend reported for this delivery."""
-        if self._settled is None and not self._lost:
-            signals.settled(self._queue.name, self.attempt, outcome)
+        """Keep the outcome that the backend reported for a verdict."""
+        if self.settled is None and not self._lost:
+            signals.settled(self.queue.name, self.taken.attempt, outcome)
         if outcome == LOST:
             self._lost = True
         elif outcome not in ("extend", "renew"):
-            self._settled = cast("Verb", outcome)
+            self.settled = cast("Verb", outcome)
 
-    def _heed(self, outcome: str) -> None:
+    def _learn_or_raise(self, outcome: str) -> None:
         self.learn(outcome)
         if outcome == LOST:
             raise self._conflict()
 
     def _refuse_settled(self) -> None:
-        if self._lost or self._settled is not None:
+        if self._lost or self.settled is not None:
             raise self._conflict()
 
     def _conflict(self) -> Conflict:
-        if self._settled is not None:
+        if self.settled is not None:
             return Conflict("this delivery was settled before", reason="lease_lost")
         return Conflict("the lease of this delivery was lost", reason="lease_lost")
+
+
+class Delivery(contracts.Delivery[M]):
+    """An item of a queue, given to one holder for the time of a lease.
+
+    Settle it once, by `ack`, `retry`, `bury` or `release`, or lose it when the lease ends. As a
+    context manager it acks at the end of the block and retries if the block raises an exception,
+    unless the block has settled it; when the block is cancelled or the process ends, the item goes
+    back and the attempt does not count. Repeating a call whose reply was lost has one effect and
+    reports that one.
+    """
+
+    def __init__(self, hold: Hold[M]) -> None:
+        self._hold = hold
+
+    @property
+    @override
+    def id(self) -> str:
+        return self._hold.taken.id
+
+    @property
+    @override
+    def item(self) -> M:
+        return self._hold.item
+
+    @property
+    @override
+    def attempt(self) -> int:
+        return self._hold.taken.attempt
+
+    @property
+    @override
+    def pushed_at(self) -> datetime:
+        return moment(self._hold.taken.pushed)
+
+    @property
+    @override
+    def lost(self) -> bool:
+        return self._hold.lost
+
+    @property
+    @override
+    def settled(self) -> Verb | None:
+        return self._hold.settled
+
+    @override
+    def ack(self) -> None:
+        self._hold.settle(self._hold.verdict("ack"))
+
+    @override
+    def retry(self, delay: Duration | None = None, error: str | None = None) -> None:
+        seconds = self._hold.queue.backoff(self.attempt) if delay is None else delay
+        span = microseconds("delay", seconds)
+        self._hold.settle(self._hold.verdict("retry", span, error or ""))
+
+    @override
+    def bury(self, reason: str) -> None:
+        self._hold.settle(self._hold.verdict("bury", text=reason))
+
+    @override
+    def release(self) -> None:
+        self._hold.settle(self._hold.verdict("release"))
+
+    @override
+    def extend(self, seconds: Duration) -> None:
+        self._hold.extend(microseconds("seconds", seconds, positive=True))
 
     @override
     def __enter__(self) -> Self:
@@ -352,7 +379,7 @@ class Delivery(contracts.Delivery[M]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._settled is not None:
+        if self.settled is not None:
             return
         if error is None:
             self.ack()
@@ -363,8 +390,8 @@ class Delivery(contracts.Delivery[M]):
             else:
                 self.release()
         except DataError as failure:  # logged only: the caller must see the error of the block
-            about = self._queue.about(self.id, self.attempt)
-            logger.warning("%s could not be given back: %s", self.id, failure, extra=about)
+            message = "%s could not be given back: %s"
+            logger.warning(message, self.id, failure, extra=self._hold.about())
 
 
 def rest(pause: float) -> float:

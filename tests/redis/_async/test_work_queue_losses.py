@@ -85,8 +85,8 @@ async def test_several_verdicts_on_one_item(behind: Behind) -> None:
     ):
         await far.purge()
         await far.push("x")
-        delivery = await take(far)
-        verdicts = [delivery.verdict(first, 1), delivery.verdict(second)]
+        taken = await far.exchange(far.request(take=1))
+        verdicts = [taken.holds[0].verdict(first, 1), taken.holds[0].verdict(second)]
         exchange = await far.exchange(far.request(verdicts))
         assert exchange.outcomes == outcomes
 

@@ -86,8 +86,8 @@ def test_several_verdicts_on_one_item(behind: Behind) -> None:
     ):
         far.purge()
         far.push("x")
-        delivery = take(far)
-        verdicts = [delivery.verdict(first, 1), delivery.verdict(second)]
+        taken = far.exchange(far.request(take=1))
+        verdicts = [taken.holds[0].verdict(first, 1), taken.holds[0].verdict(second)]
         exchange = far.exchange(far.request(verdicts))
         assert exchange.outcomes == outcomes
 
