@@ -21,6 +21,7 @@ import pytest
 
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch, ChangesFeed, Couch
 from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.couchdb3, pytest.mark.slow]
 
@@ -29,7 +30,6 @@ HEARTBEAT = b"1\r\n\n\r\n"
 FAULTS = 110
 KILLS = 6
 COUNT = 400  # changes of the killed worker
-PATIENCE = 60.0  # seconds until something that should have happened counts as missing
 
 
 class Writer:
@@ -181,10 +181,10 @@ def test_a_hundred_faults_skip_nothing(
         for number in range(FAULTS):
             before = len(seen.ids)
             KINDS[number % len(KINDS)](proxy)
-            wait_for(lambda n=before: len(seen.ids) > n + 2 or seen.error)
+            eventually(lambda n=before: len(seen.ids) > n + 2 or seen.error)
         writer.end()
         proxy.forget_losses()
-        wait_for(lambda: len(set(seen.ids)) >= len(writer.written) or seen.error)
+        eventually(lambda: len(set(seen.ids)) >= len(writer.written) or seen.error)
     assert seen.error is None
     skipped = set(writer.written) - set(seen.ids)
     figures(
@@ -198,14 +198,6 @@ def test_a_hundred_faults_skip_nothing(
     assert not skipped
     assert list(dict.fromkeys(seen.ids)) == writer.written  # and in their order
     assert seen.events.count("retry") >= FAULTS // 2
-
-
-def wait_for(ready: Callable[[], object]) -> None:
-    """Wait until `ready()` is true; fail after PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)
 
 
 @pytest.mark.timeout(600)

@@ -27,7 +27,8 @@ from datapatterns.testing.servers.couch import (
     version_of_couchdb,
 )
 from datapatterns.testing.servers.couch_at_hand import Couch, CouchAtHand, GivenCouch
-from datapatterns.testing.servers.redis import HOST, ServerFailed, free_port, wait_until
+from datapatterns.testing.servers.redis import HOST, ServerFailed, free_port
+from datapatterns.testing.waiting import eventually
 
 STANDIN = Path(__file__).parent.parent / "node-couch"
 HEARTBEAT = b"1\r\n\n\r\n"  # a chunk of one newline
@@ -175,7 +176,7 @@ def test_heartbeats_can_be_swallowed(
     words = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     path = "/beats/_changes?feed=continuous&heartbeat=50&since=0"
     feed.request("GET", path, headers={"Authorization": f"Basic {words}"})
-    wait_until(lambda: proxy.swallowed >= 3, what="three heartbeats")
+    eventually(lambda: proxy.swallowed >= 3, "three heartbeats")
     request(server.url, "/beats", method="POST", body={"_id": "one"})
     assert b'"id":"one"' in feed.getresponse().readline()
     feed.close()

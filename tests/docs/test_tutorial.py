@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from datapatterns.testing.plugin import in_ci_or_skip
-from datapatterns.testing.servers.redis import RedisServer, ServerFailed, free_port, wait_until
+from datapatterns.testing.servers.redis import RedisServer, ServerFailed, free_port
+from datapatterns.testing.waiting import eventually
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 STEP = re.compile(
@@ -77,7 +78,7 @@ class Reader:
                 stderr=output,
             )
         service = self.service
-        wait_until(lambda: service.poll() is not None or self.listens(), what="the service")
+        eventually(lambda: service.poll() is not None or self.listens(), "the service")
         assert service.poll() is None, log.read_text()
 
     def listens(self) -> bool:

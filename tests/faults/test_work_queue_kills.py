@@ -24,10 +24,10 @@ from datapatterns.level import WorkQueue as LevelQueue
 from datapatterns.queues import QueueStats
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 PROGRAMS = Path(__file__).parent / "queue_programs.py"
 OPTIONS: Any = {"lease": 1.0, "max_attempts": 50, "backoff": 0.02}
-PATIENCE = 60.0
 Figures = Callable[..., None]
 
 
@@ -65,14 +65,6 @@ def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL)
     return rest_of(process)
 
 
-def wait_for(check: Callable[[], Any], what: str) -> None:
-    """Wait until the check is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not check():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 def effects_in(path: Path) -> Counter[str]:
     """How often each id was done."""
     return Counter(line.split()[0] for line in path.read_text().splitlines())
@@ -104,7 +96,7 @@ def test_killed_workers_lose_nothing(
             kills += 1
             workers[at] = start(program, redis_server.port, name, path)
             accepted |= set(queue.push_many(range(300)))
-        wait_for(lambda: not _left(queue), "all to be done")
+        eventually(lambda: not _left(queue), "all to be done")
         assert [line(worker) for worker in workers] == ["ready"] * 3
         summaries = [_summary(end(worker, signal.SIGTERM)) for worker in workers]
     finally:
@@ -159,7 +151,7 @@ def test_a_killed_process_loses_nothing_in_its_directory(tmp_path: Path, figures
 
         worker = Worker(queue, handle, signals=False)
         with _beside(worker.run):
-            wait_for(lambda: not _left(queue), "all to be done")
+            eventually(lambda: not _left(queue), "all to be done")
             worker.stop()
         os.close(file)
         dead = {letter.id for letter in queue.dead_letters(10_000)}
@@ -224,7 +216,7 @@ def test_a_slow_handler_runs_once_among_many_workers(redis_server: RedisServer) 
     processes = [start("slow_redis_worker", redis_server.port, name) for _ in range(2)]
     try:
         queue.push_many(["x", "y", "z"])
-        wait_for(lambda: not _left(queue), "all to be done")
+        eventually(lambda: not _left(queue), "all to be done")
         said = [end(process, signal.SIGTERM) for process in processes]
     finally:
         for process in processes:
@@ -244,7 +236,7 @@ def test_a_signal_drains(program: str, redis_server: RedisServer, tmp_path: Path
     queue.push_many(range(2000))
     process = start(program, redis_server.port, name, tmp_path / "effects")
     assert line(process) == "ready"
-    wait_for(lambda: queue.stats().ready < 1900, "it to begin")
+    eventually(lambda: queue.stats().ready < 1900, "it to begin")
     summary = _summary(end(process, signal.SIGTERM))
     assert process.returncode == 0
     stats = queue.stats()

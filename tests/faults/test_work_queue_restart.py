@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,7 @@ from datapatterns.queues import QueueStats
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer
-
-PATIENCE = 60.0
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -95,15 +95,13 @@ def test_a_restarted_server(lasting: RedisServer, figures: Callable[..., None]) 
 
 
 def _wait(check: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            if check():
-                return
-        except DataError:
-            pass  # the server is away
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    """Wait for the condition, which may need a server that is away at times."""
+
+    def checked() -> Any:
+        with suppress(DataError):  # the server is away
+            return check()
+
+    eventually(checked)
 
 
 async def _a_little() -> None:

@@ -24,6 +24,7 @@ from datapatterns.level.driver import DriverIOError
 from datapatterns.level.engine import Engine
 from datapatterns.level.lane import Lane
 from datapatterns.level.space import AsyncSpace
+from datapatterns.testing.waiting import async_eventually
 
 Writes = Iterable[tuple[bytes, "bytes | None"]]
 
@@ -53,15 +54,6 @@ class CountingStore:
         self.original(writes.items(), sync=sync)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, in the end in vain."""
-    for _ in range(3_000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came")
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the level is to be."""
@@ -80,7 +72,7 @@ class Scene:
         self.store.go.clear()
         self.store.entered.clear()
         first = asyncio.create_task(self.level.put("first", 0, sync=True))
-        await until(self.store.entered.is_set)
+        await async_eventually(self.store.entered.is_set)
         return first
 
     def release(self) -> None:
@@ -94,7 +86,7 @@ async def test_waiting_writes_share_one_batch_and_one_sync(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [asyncio.create_task(level.put(f"k{n}", n, sync=n % 2 == 0)) for n in range(100)]
-        await until(lambda: len(level._space.engine.lane.waiting) == 101)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 101)
         scene.release()
         await asyncio.gather(first, *tasks)
         assert len(scene.store.batches) == 2
@@ -119,7 +111,7 @@ async def test_unsynced_group_is_not_synced(path: Path) -> None:
 
         loop.call_soon_threadsafe = counted  # type: ignore[method-assign]
         tasks = [asyncio.create_task(level.put(f"k{n}", n)) for n in range(100)]
-        await until(lambda: len(level._space.engine.lane.waiting) == 101)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 101)
         scene.release()
         await asyncio.gather(first, *tasks)
         assert [sync for _, sync in scene.store.batches] == [True, False]
@@ -137,10 +129,10 @@ async def test_threads_share_fsyncs_too(path: Path) -> None:
         for n in range(20)
     ]
     threads[0].start()
-    await until(store.entered.is_set)
+    await async_eventually(store.entered.is_set)
     for thread in threads[1:]:
         thread.start()
-    await until(lambda: len(level._space.engine._waiting) == 19)
+    await async_eventually(lambda: len(level._space.engine._waiting) == 19)
     store.go.set()
     for thread in threads:
         thread.join(30)
@@ -168,7 +160,7 @@ async def test_refused_write_fails_alone(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [asyncio.create_task(level.put(f"k{n}", n, sync=True)) for n in range(10)]
-        await until(lambda: len(level._space.engine.lane.waiting) == 11)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 11)
         scene.release()
         await first
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -196,7 +188,7 @@ async def test_refused_batch_leaves_nothing(path: Path) -> None:
         first = await scene.hold()
         bad = asyncio.create_task(level.batch().put("x", 1).put("y", 2).put("bad", 3).write())
         good = asyncio.create_task(level.batch().put("x", 10).put("z", 2).write())
-        await until(lambda: len(level._space.engine.lane.waiting) == 3)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 3)
         scene.release()
         await asyncio.gather(first, good)
         with pytest.raises(NotFound):
@@ -213,7 +205,7 @@ async def test_invalid_write_reaches_no_lane(path: Path) -> None:
         for call in (level.put("", 1), level.put("k", float("nan")), level.put(3, 1)):
             with pytest.raises(InvalidArgument):
                 await call
-        await until(lambda: len(level._space.engine.lane.waiting) == 2)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 2)
         scene.release()
         await asyncio.gather(first, good)
         assert {key async for key, _ in level.items()} == {"first", "good"}
@@ -235,7 +227,7 @@ async def test_reads_within_a_group_see_earlier_writes(path: Path) -> None:
             asyncio.create_task(AsyncSpace.of(level).write(increment, sync=True))
             for _ in range(200)
         ]
-        await until(lambda: len(level._space.engine.lane.waiting) == 201)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 201)
         scene.release()
         await first
         assert await asyncio.gather(*tasks) == list(range(1, 201))
@@ -249,7 +241,7 @@ async def test_failed_store_fails_the_whole_group(path: Path) -> None:
         scene = Scene(level)
         first = await scene.hold()
         tasks = [asyncio.create_task(level.put(f"k{n}", n)) for n in range(5)]
-        await until(lambda: len(level._space.engine.lane.waiting) == 6)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 6)
         scene.store.go.set()
         await first
         await asyncio.gather(*tasks)
@@ -257,7 +249,7 @@ async def test_failed_store_fails_the_whole_group(path: Path) -> None:
         first = await scene.hold()
         scene.store.error = DriverIOError(b"IO error: 000003.log: No space left on device")
         tasks = [asyncio.create_task(level.put(f"k{n}", n)) for n in range(5)]
-        await until(lambda: len(level._space.engine.lane.waiting) == 6)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 6)
         scene.store.go.set()
         outcomes = await asyncio.gather(first, *tasks, return_exceptions=True)
         assert isinstance(outcomes[0], OutcomeUnknown)
@@ -277,7 +269,7 @@ async def test_cancelling_does_not_undo(path: Path) -> None:
             asyncio.create_task(level.batch().put(f"a{n}", n).put(f"b{n}", n).write(sync=True))
             for n in range(20)
         ]
-        await until(lambda: len(level._space.engine.lane.waiting) == 21)
+        await async_eventually(lambda: len(level._space.engine.lane.waiting) == 21)
         for task in tasks[::2]:
             task.cancel()
         first.cancel()
@@ -285,7 +277,7 @@ async def test_cancelling_does_not_undo(path: Path) -> None:
         outcomes = await asyncio.gather(first, *tasks, return_exceptions=True)
         cancelled = [isinstance(outcome, asyncio.CancelledError) for outcome in outcomes]
         assert cancelled == [True] + [True, False] * 10
-        await until(lambda: not level._space.engine.lane.waiting)
+        await async_eventually(lambda: not level._space.engine.lane.waiting)
         assert await level.get("first") == 0
         for name in "ab":
             assert await level.get_many([f"{name}{n}" for n in range(20)]) == list(range(20))
@@ -377,7 +369,7 @@ def test_loop_that_is_gone(path: Path) -> None:
 
     async def leave() -> None:
         task = asyncio.create_task(AsyncLevel(level).put("left", 1, sync=True))
-        await until(store.entered.is_set)
+        await async_eventually(store.entered.is_set)
         task.cancel()
 
     asyncio.run(leave())
@@ -397,9 +389,9 @@ async def test_close_waits_for_what_was_submitted(path: Path) -> None:
     scene = Scene(level)
     first = await scene.hold()
     tasks = [asyncio.create_task(level.put(f"k{n}", n, sync=True)) for n in range(50)]
-    await until(lambda: len(level._space.engine.lane.waiting) == 51)
+    await async_eventually(lambda: len(level._space.engine.lane.waiting) == 51)
     closing = asyncio.create_task(level.close())
-    await until(lambda: level._space.gate.refusal is not None)
+    await async_eventually(lambda: level._space.gate.refusal is not None)
     with pytest.raises(Unavailable):
         await level.put("late", 1, sync=True)
     scene.release()
@@ -438,7 +430,7 @@ async def test_cancelled_opening_holds_nothing(path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     async with AsyncLevel.open(path) as level:
-        await until(lambda: level._space.engine.handles == 1)
+        await async_eventually(lambda: level._space.engine.handles == 1)
         await level.put("a", 1)
     Level.open(path, error_if_exists=False).close()
 

@@ -22,7 +22,8 @@ from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.redis.channels import Channels
 from datapatterns.redis.keys import Keys
-from datapatterns.testing.servers.redis import HOST, RedisServer, wait_until
+from datapatterns.testing.servers.redis import HOST, RedisServer
+from datapatterns.testing.waiting import eventually
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
 
@@ -143,7 +144,7 @@ async def test_both_faces_on_level(tmp_path: Path) -> None:
                 await events.emit("count", ["loop", number])
                 await asyncio.sleep(0)
             await asyncio.to_thread(
-                wait_until, lambda: len(heard["sync"]) == len(heard["async"]) == 400, what="events"
+                eventually, lambda: len(heard["sync"]) == len(heard["async"]) == 400, "events"
             )
             for thread in threads:
                 thread.join()
@@ -205,7 +206,7 @@ def test_only_the_last_confirmation_counts() -> None:
             thread = threading.Thread(target=events.on, args=(event, heard.append), daemon=True)
             sent = server.received("SUBSCRIBE")
             thread.start()
-            wait_until(lambda: server.received("SUBSCRIBE") > sent, what="SUBSCRIBE")
+            eventually(lambda: server.received("SUBSCRIBE") > sent, "SUBSCRIBE")
             return thread
 
         first = listen("other")
@@ -213,14 +214,14 @@ def test_only_the_last_confirmation_counts() -> None:
         first.join()
         former = listen("news")
         events.off("news", heard.append)
-        wait_until(lambda: server.received("UNSUBSCRIBE") == 1, what="UNSUBSCRIBE")
+        eventually(lambda: server.received("UNSUBSCRIBE") == 1, "UNSUBSCRIBE")
         former.join()
         second = listen("news")
         server.send("subscribe", news, b":2\r\n")
         server.send("unsubscribe", news, b":1\r\n")
         # Messages are read in their order: once this one is heard, those before it have been read.
         server.send("message", other, b"$1\r\n1\r\n")
-        wait_until(lambda: heard == [1], what="the message")
+        eventually(lambda: heard == [1], "the message")
         assert second.is_alive()
         server.send("subscribe", news, b":2\r\n")
         second.join()

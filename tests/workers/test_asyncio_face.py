@@ -6,11 +6,12 @@ import threading
 import time
 
 import pytest
-from workers._async.memory import AsyncMemoryFeed, AsyncRunning, until
+from workers._async.memory import AsyncMemoryFeed, AsyncRunning
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
 from datapatterns._async.concurrency import AsyncEvent, AsyncEvery, AsyncHandler, AsyncLanes
 from datapatterns.changes import Change
+from datapatterns.testing.waiting import async_eventually
 
 
 def alone() -> bool:
@@ -64,7 +65,7 @@ async def test_cancelling_run_cancels_the_handlers() -> None:
     assert sorted(cancelled) == ["b", "c"]
     assert feed.place(feed.checkpoints.saved.get("w")) <= 1
     async with AsyncRunning(worker) as running:  # it can run again
-        await until(lambda: len(cancelled) == 2)
+        await async_eventually(lambda: len(cancelled) == 2)
         worker.stop()
         worker.stop()
         await running.end()
@@ -134,7 +135,7 @@ async def test_sync_handlers_run_beside_the_loop() -> None:
 
     worker = AsyncChangesWorker(feed, handle, name="w", parallel=40, max_attempts=1)
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.checkpoints.saved)
+        await async_eventually(lambda: feed.checkpoints.saved)
         worker.stop()
         assert (await running.end()).handled == 40
 
@@ -182,7 +183,11 @@ async def test_an_abandoned_thread_ends_with_its_call() -> None:
         with pytest.raises(asyncio.CancelledError):
             await asyncio.wait_for(task, 30)
     go.set()
-    await until(lambda: not any(t.name == "datapatterns-handler" for t in threading.enumerate()))
+
+    def all_gone() -> bool:
+        return not any(t.name == "datapatterns-handler" for t in threading.enumerate())
+
+    await async_eventually(all_gone)
 
 
 async def test_a_beat_is_cancelled_with_its_block() -> None:

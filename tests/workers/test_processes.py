@@ -14,7 +14,7 @@ import pytest
 from datapatterns import InvalidArgument
 from datapatterns.processes import Processes
 from datapatterns.shards import shard_of
-from datapatterns.testing.servers.redis import wait_until
+from datapatterns.testing.waiting import eventually
 
 PROGRAM = Path(__file__).with_name("processes_program.py")
 COUNT = 300
@@ -59,13 +59,13 @@ def test_they_end_with_their_parent(tmp_path: Path) -> None:
     assert program.stdout is not None
     try:
         # The first line comes when the documents are made; the processes run long before.
-        wait_until(lambda: len(children_of(program.pid)) >= 3, what="three processes")
+        eventually(lambda: len(children_of(program.pid)) >= 3, "three processes")
         children = children_of(program.pid)
     finally:
         program.kill()
         program.wait()
         program.stdout.close()
-    wait_until(lambda: not any(map(runs, children)), what="the processes to end")
+    eventually(lambda: not any(map(runs, children)), "the processes to end")
 
 
 def children_of(pid: int) -> list[int]:

@@ -3,12 +3,13 @@
 import threading
 
 import pytest
-from workers._sync.memory import MemoryFeed, Running, until
+from workers._sync.memory import MemoryFeed, Running
 
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.concurrency import Handler, Lanes
 from datapatterns.changes import Change
 from datapatterns.errors import InvalidArgument
+from datapatterns.testing.waiting import eventually
 
 
 def ours() -> list[str]:
@@ -52,9 +53,9 @@ def test_an_abandoned_handler_changes_nothing_later() -> None:
         worker.stop()
         assert running.end().checkpoint is None
     with Running(worker) as running:
-        until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 2)
+        eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 2)
         hang.set()
-        until(lambda: ours().count("datapatterns-lane") == 2)  # the runner's and ours
+        eventually(lambda: ours().count("datapatterns-lane") == 2)  # the runner's and ours
         worker.stop()
         assert running.end().handled == 2
     assert calls == ["a", "a", "b"]
@@ -103,7 +104,7 @@ def test_two_jobs_at_once_wake_two_threads() -> None:
         meeting = threading.Barrier(2)
         with Lanes(2, on_error=errors.append) as lanes:
             lanes.submit("first", lambda: None)
-            until(lambda lanes=lanes: lanes._idle == 1)
+            eventually(lambda lanes=lanes: lanes._idle == 1)
             lanes.submit("a", lambda meeting=meeting: meeting.wait(20))
             lanes.submit("b", lambda meeting=meeting: meeting.wait(20))
             assert lanes.drain(60)

@@ -11,9 +11,9 @@ import pytest
 from datapatterns import AsyncChangesWorker, AsyncStore, AsyncWorker, Closed, Document
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.testing._async.concurrently import meanwhile
+from datapatterns.testing.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
-PATIENCE = 20.0
 
 
 class Note(Document):

@@ -12,9 +12,9 @@ import pytest
 from datapatterns import ChangesWorker, Closed, Document, Store, Worker
 from datapatterns._sync.concurrency import Event
 from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
-PATIENCE = 20.0
 
 
 class Note(Document):

@@ -24,10 +24,10 @@ from datapatterns._async.concurrency import AsyncEvent, ending
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch, AsyncDatabase
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.waiting import async_eventually
 
 pytestmark = pytest.mark.couchdb3
 
-PATIENCE = 60.0  # seconds until something that should have happened counts as missing
 SOON = 10.0  # seconds: much more than stopping takes, much less than a heartbeat of 30 s
 HEARTBEAT = b"1\r\n\n\r\n"
 MakeProxy = Callable[[str, int], FaultProxy]
@@ -69,21 +69,18 @@ class AsyncFollower:
 
     async def until(self, ready: Callable[[], object]) -> None:
         """Wait until `ready()` is true; stop the feed and fail after PATIENCE seconds."""
-        deadline = time.monotonic() + PATIENCE
-        while not ready():
-            if (self.over and not self.error) or time.monotonic() > deadline:
-                self.feed.stop()
-                raise AssertionError(f"{self.events} {len(self.seen)} {self.error!r}")
-            await AsyncEvent().wait(0.01)
+        try:
+            await async_eventually(lambda: ready() or (self.over and not self.error))
+            assert ready()
+        except AssertionError as error:
+            self.feed.stop()
+            raise AssertionError(f"{self.events} {len(self.seen)} {self.error!r}") from error
 
     async def stop(self) -> float:
         """Stop the feed and return how long it took to end."""
         began = time.monotonic()
         self.feed.stop()
-        deadline = began + PATIENCE
-        while not self.over:
-            assert time.monotonic() < deadline
-            await AsyncEvent().wait(0.005)
+        await async_eventually(lambda: self.over)
         return time.monotonic() - began
 
 
@@ -224,10 +221,12 @@ async def test_stop_interrupts_every_wait(
 
 async def follower_gone(proxy: FaultProxy) -> None:
     """Wait until no connection is open, and no thread of ours is left."""
-    deadline = time.monotonic() + PATIENCE
-    while proxy.open or any(t.name.startswith("datapatterns") for t in threading.enumerate()):
-        assert time.monotonic() < deadline
-        await AsyncEvent().wait(0.01)
+
+    def gone() -> bool:
+        ours = (thread.name.startswith("datapatterns") for thread in threading.enumerate())
+        return not proxy.open and not any(ours)
+
+    await async_eventually(gone)
 
 
 async def test_a_long_pause_lets_the_connection_go(

@@ -28,6 +28,7 @@ from datapatterns import (
 from datapatterns._async.concurrency import AsyncEvent, ending
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch
 from datapatterns.testing._async.concurrently import meanwhile
+from datapatterns.testing.waiting import PATIENCE, async_eventually, eventually
 
 sys.path.append(str(Path(__file__).parents[2]))  # last, so that no folder shadows a driver
 
@@ -35,7 +36,6 @@ from couch.scripted import ScriptedCouch, row
 
 TERMINAL = {400: InvalidArgument, 401: Unauthorized, 403: Forbidden, 404: NotFound}
 PASSING = [429, 500, 502, 504, "broken", "cut"]
-PATIENCE = 60.0  # seconds until something that should have happened counts as missing
 SOON = 10.0  # seconds: much more than stopping takes, much less than a heartbeat of 30 s
 
 
@@ -53,20 +53,12 @@ async def couch(server: ScriptedCouch) -> AsyncIterator[AsyncCouch]:
         yield couch
 
 
-async def until(ready: Callable[[], object]) -> None:
-    """Wait until `ready()` is true; fail after PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline
-        await AsyncEvent().wait(0.01)
-
-
 async def stop_after(
     feed: AsyncChangesFeed[Any], seconds: float, ready: Callable[[], object]
 ) -> None:
     """Stop the feed from another task or thread, after so long and when it is ready."""
     await AsyncEvent().wait(seconds)
-    await until(ready)
+    await async_eventually(ready)
     feed.stop()
 
 
@@ -84,10 +76,12 @@ async def collect(
 
 def until_closed(server: ScriptedCouch) -> None:
     """Wait until the server has seen every connection end, and no thread of ours is left."""
-    deadline = time.monotonic() + PATIENCE
-    while server.open or any(t.name.startswith("datapatterns") for t in threading.enumerate()):
-        assert time.monotonic() < deadline, f"{server.open} connections are left"
-        time.sleep(0.01)
+
+    def closed() -> bool:
+        ours = (thread.name.startswith("datapatterns") for thread in threading.enumerate())
+        return not server.open and not any(ours)
+
+    eventually(closed, "the end of every connection and thread")
 
 
 ALL = [f"doc{n}" for n in range(1, 1001)]
@@ -179,7 +173,7 @@ async def test_stop_after_1000_changes_ends_it_at_once(
     async with meanwhile(follow):
         assert await came.wait(PATIENCE)
         # Then it waits for the next heartbeat, which is 30 s away.
-        await until(lambda: server.asked[-1]["feed"] == "continuous")
+        await async_eventually(lambda: server.asked[-1]["feed"] == "continuous")
         stopped = time.monotonic()
         feed.stop()
     assert seen == ALL
@@ -219,7 +213,7 @@ async def test_a_feed_that_ends_in_good_order_goes_on(
 
     async def write() -> None:
         await AsyncEvent().wait(0.6)
-        await until(lambda: "retry" in events)
+        await async_eventually(lambda: "retry" in events)
         assert server.calls <= 25
         server.rows.extend(rest)
 

@@ -25,10 +25,10 @@ from datapatterns._sync.concurrency import Event, ending
 from datapatterns.couch import ChangesFeed, Couch, Database
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.faults.proxy import FaultProxy
+from datapatterns.testing.waiting import eventually
 
 pytestmark = pytest.mark.couchdb3
 
-PATIENCE = 60.0  # seconds until something that should have happened counts as missing
 SOON = 10.0  # seconds: much more than stopping takes, much less than a heartbeat of 30 s
 HEARTBEAT = b"1\r\n\n\r\n"
 MakeProxy = Callable[[str, int], FaultProxy]
@@ -70,21 +70,18 @@ class Follower:
 
     def until(self, ready: Callable[[], object]) -> None:
         """Wait until `ready()` is true; stop the feed and fail after PATIENCE seconds."""
-        deadline = time.monotonic() + PATIENCE
-        while not ready():
-            if (self.over and not self.error) or time.monotonic() > deadline:
-                self.feed.stop()
-                raise AssertionError(f"{self.events} {len(self.seen)} {self.error!r}")
-            Event().wait(0.01)
+        try:
+            eventually(lambda: ready() or (self.over and not self.error))
+            assert ready()
+        except AssertionError as error:
+            self.feed.stop()
+            raise AssertionError(f"{self.events} {len(self.seen)} {self.error!r}") from error
 
     def stop(self) -> float:
         """Stop the feed and return how long it took to end."""
         began = time.monotonic()
         self.feed.stop()
-        deadline = began + PATIENCE
-        while not self.over:
-            assert time.monotonic() < deadline
-            Event().wait(0.005)
+        eventually(lambda: self.over)
         return time.monotonic() - began
 
 
@@ -223,10 +220,12 @@ def test_stop_interrupts_every_wait(
 
 def follower_gone(proxy: FaultProxy) -> None:
     """Wait until no connection is open, and no thread of ours is left."""
-    deadline = time.monotonic() + PATIENCE
-    while proxy.open or any(t.name.startswith("datapatterns") for t in threading.enumerate()):
-        assert time.monotonic() < deadline
-        Event().wait(0.01)
+
+    def gone() -> bool:
+        ours = (thread.name.startswith("datapatterns") for thread in threading.enumerate())
+        return not proxy.open and not any(ours)
+
+    eventually(gone)
 
 
 def test_a_long_pause_lets_the_connection_go(

@@ -29,6 +29,7 @@ from datapatterns import (
 from datapatterns._sync.concurrency import Event, ending
 from datapatterns.couch import ChangesFeed, Couch
 from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 sys.path.append(str(Path(__file__).parents[2]))  # last, so that no folder shadows a driver
 
@@ -36,7 +37,6 @@ from couch.scripted import ScriptedCouch, row
 
 TERMINAL = {400: InvalidArgument, 401: Unauthorized, 403: Forbidden, 404: NotFound}
 PASSING = [429, 500, 502, 504, "broken", "cut"]
-PATIENCE = 60.0  # seconds until something that should have happened counts as missing
 SOON = 10.0  # seconds: much more than stopping takes, much less than a heartbeat of 30 s
 
 
@@ -54,18 +54,10 @@ def couch(server: ScriptedCouch) -> Iterator[Couch]:
         yield couch
 
 
-def until(ready: Callable[[], object]) -> None:
-    """Wait until `ready()` is true; fail after PATIENCE seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not ready():
-        assert time.monotonic() < deadline
-        Event().wait(0.01)
-
-
 def stop_after(feed: ChangesFeed[Any], seconds: float, ready: Callable[[], object]) -> None:
     """Stop the feed from another task or thread, after so long and when it is ready."""
     Event().wait(seconds)
-    until(ready)
+    eventually(ready)
     feed.stop()
 
 
@@ -81,10 +73,12 @@ def collect(feed: ChangesFeed[Any], count: int = 0, into: list[str] | None = Non
 
 def until_closed(server: ScriptedCouch) -> None:
     """Wait until the server has seen every connection end, and no thread of ours is left."""
-    deadline = time.monotonic() + PATIENCE
-    while server.open or any(t.name.startswith("datapatterns") for t in threading.enumerate()):
-        assert time.monotonic() < deadline, f"{server.open} connections are left"
-        time.sleep(0.01)
+
+    def closed() -> bool:
+        ours = (thread.name.startswith("datapatterns") for thread in threading.enumerate())
+        return not server.open and not any(ours)
+
+    eventually(closed, "the end of every connection and thread")
 
 
 ALL = [f"doc{n}" for n in range(1, 1001)]
@@ -170,7 +164,7 @@ def test_stop_after_1000_changes_ends_it_at_once(server: ScriptedCouch, couch: C
     with meanwhile(follow):
         assert came.wait(PATIENCE)
         # Then it waits for the next heartbeat, which is 30 s away.
-        until(lambda: server.asked[-1]["feed"] == "continuous")
+        eventually(lambda: server.asked[-1]["feed"] == "continuous")
         stopped = time.monotonic()
         feed.stop()
     assert seen == ALL
@@ -204,7 +198,7 @@ def test_a_feed_that_ends_in_good_order_goes_on(server: ScriptedCouch, couch: Co
 
     def write() -> None:
         Event().wait(0.6)
-        until(lambda: "retry" in events)
+        eventually(lambda: "retry" in events)
         assert server.calls <= 25
         server.rows.extend(rest)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +17,7 @@ from datapatterns.testing.servers.redis import (
     SentinelServers,
     free_port,
 )
+from datapatterns.testing.waiting import async_eventually
 
 
 @pytest.fixture(params=["redis", "valkey", "resp2", "cluster", "sentinel"])
@@ -79,19 +77,12 @@ async def test_a_closed_store_connects_no_more(url: str, namespace: str) -> None
     with pytest.raises(Closed):
         await emitter.on("pong", print)
     await subscriber._connection.close()  # as the server would
-    await _until(lambda: subscriber._running is None)
+    await async_eventually(lambda: subscriber._running is None)
     await emitter.close()
 
 
 async def _nothing(_: Any) -> None:
     raise AssertionError("it must not be called")
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < ends
-        await asyncio.sleep(0.01)
 
 
 async def test_nobody_there_is_unavailable() -> None:

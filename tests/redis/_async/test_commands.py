@@ -23,8 +23,8 @@ from datapatterns.testing.servers.redis import (
     RedisClusterServers,
     RedisServer,
     SentinelServers,
-    wait_until,
 )
+from datapatterns.testing.waiting import eventually
 
 Proxy = Callable[[str, int], FaultProxy]
 
@@ -158,7 +158,7 @@ async def test_a_frozen_server_leaves_the_outcome_unknown(connect: Any) -> None:
         with pytest.raises(OutcomeUnknown):
             await write(client, "INCR", b"n", key=b"n")
         server.resume()
-        wait_until(lambda: server.ask("GET", "n") == "2", what="the frozen server to go on")
+        eventually(lambda: server.ask("GET", "n") == "2", "the frozen server to go on")
 
 
 async def test_more_callers_than_connections_wait(server: RedisServer, connect: Any) -> None:

@@ -34,25 +34,17 @@ from datapatterns.testing.servers.redis import (
     RedisServer,
     SentinelServers,
 )
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
 Proxy = Callable[[str, int], FaultProxy]
 Story = list[
     Any
 ]  # the numbers heard, and the gaps, in the order in which the listeners were called
 
-PATIENCE = 30.0
 NO_RETRY = Retry(NoBackoff(), 0)  # the driver's default for reads takes its time
 BEAT = 0.5  # seconds between heartbeats, where a test waits for several
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
-    ends = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < ends, "it did not happen in time"
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -130,7 +122,7 @@ async def test_kills_under_200_events(
             if number % 3 == 0:
                 await asyncio.sleep(0.002)
         if durable:
-            await until(lambda: 199 in story)
+            await async_eventually(lambda: 199 in story)
         await emit_until(other, 200, story)
     numbers = [each for each in story if not isinstance(each, Gap)]
     assert numbers[: numbers.index(200) + 1] == sorted(set(numbers))
@@ -168,14 +160,14 @@ async def test_faults_of_the_network(
     other = AsyncEmitter(await connect(redis_server), durable=durable, namespace=namespace)
     async with telling(near, namespace, durable=durable, heartbeat=BEAT) as (_, story):
         await other.emit("count", 0)
-        await until(lambda: story)
+        await async_eventually(lambda: story)
         if fault == "black_hole":
             proxy.black_hole()
         else:
             getattr(proxy, fault)()
         if fault == "reset":
             before = proxy.connections
-            await until(lambda: proxy.connections >= before)
+            await async_eventually(lambda: proxy.connections >= before)
         for number in range(1, 6):
             await other.emit("count", number)
         await asyncio.sleep(4 * BEAT if fault == "black_hole" else 0.1)
@@ -184,7 +176,7 @@ async def test_faults_of_the_network(
         if fault == "refuse":
             proxy.listen()
         if durable:
-            await until(lambda: 5 in story)
+            await async_eventually(lambda: 5 in story)
         await emit_until(other, 6, story)
     assert unreported(story) == 0
     if durable:
@@ -204,7 +196,7 @@ async def test_a_restarted_server(connect: Any, namespace: str, durable: bool) -
         async with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
             for number in range(3):
                 await other.emit("count", number)
-            await until(lambda: len(story) == 3)
+            await async_eventually(lambda: len(story) == 3)
             server.stop()
             begun = time.monotonic()
             server.start()
@@ -229,7 +221,7 @@ async def test_a_delayed_confirmation(
         for turn in range(100):
             await events.on(f"turn-{turn}", heard.append)
             await other.emit(f"turn-{turn}", turn)
-            await until(lambda turn=turn: turn in heard)
+            await async_eventually(lambda turn=turn: turn in heard)
     figures("emit right after on, 3 ms of latency", tries=100, heard=len(heard))
     assert heard == list(range(100))
 
@@ -255,7 +247,7 @@ async def test_a_lost_reply_to_emit(
             with pytest.raises(OutcomeUnknown):
                 await other.emit("count", number)
         await other.emit("count", 4)
-        await until(lambda: 4 in story)
+        await async_eventually(lambda: 4 in story)
     assert story == [0, 1, 2, 3, 4]
 
 
@@ -279,7 +271,7 @@ async def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durab
             proxy.listen()
             await events.on("news", heard.append)
             await events.emit("news", 1)
-            await until(lambda: heard)
+            await async_eventually(lambda: heard)
         assert heard == [1]
 
 
@@ -315,7 +307,7 @@ async def test_an_outage_while_joining(
             proxy.lose_reply(to=b"SUBSCRIBE")
             await events.on(f"turn-{turn}", heard.append)
             await other.emit(f"turn-{turn}", turn)
-            await until(lambda heard=heard: heard)
+            await async_eventually(lambda heard=heard: heard)
             assert heard == [turn]
 
 
@@ -351,16 +343,16 @@ async def test_a_trimmed_history(
     other = AsyncEmitter(await connect(redis_server), durable=True, history=50, namespace=namespace)
     async with telling(near, namespace, durable=True) as (_, story):
         await other.emit("count", 0)
-        await until(lambda: story)
+        await async_eventually(lambda: story)
         proxy.refuse()
         begun = time.monotonic()
         for number in range(1, 1_001):
             await other.emit("count", number)
         away = time.monotonic() - begun
         proxy.listen()
-        await until(lambda: 1_000 in story)
+        await async_eventually(lambda: 1_000 in story)
         await other.emit("count", 1_001)
-        await until(lambda: 1_001 in story)
+        await async_eventually(lambda: 1_001 in story)
     gap = story[1]
     assert isinstance(gap, Gap)
     assert (gap.events, gap.cause) == (("count",), "history")
@@ -379,11 +371,11 @@ async def test_an_expired_history(redis_server: RedisServer, connect: Any, names
         for number in range(3):
             await other.emit("count", number)
             assert 0 < await client.pttl(key) <= 1_000
-            await until(lambda number=number: number in story)
+            await async_eventually(lambda number=number: number in story)
             if number < 2:
                 await asyncio.sleep(2 * BEAT)
                 redis_server.ask("PEXPIRE", key, 1)
-                await until(lambda: redis_server.ask("EXISTS", key) == ":0")
+                await async_eventually(lambda: redis_server.ask("EXISTS", key) == ":0")
     assert story == [0, 1, 2]
 
 
@@ -397,15 +389,15 @@ async def test_a_history_lost_while_cut_off(
     other = AsyncEmitter(client, durable=True, namespace=namespace)
     async with telling(near, namespace, durable=True) as (_, story):
         await other.emit("count", 0)
-        await until(lambda: story)
+        await async_eventually(lambda: story)
         proxy.refuse()
         await other.emit("count", 1)
         await client.delete(f"{{{namespace}:emitter:events}}:stream")
         proxy.listen()
-        await until(lambda: len(story) == 2)
+        await async_eventually(lambda: len(story) == 2)
         assert isinstance(story[1], Gap)
         await other.emit("count", 2)
-        await until(lambda: 2 in story)
+        await async_eventually(lambda: 2 in story)
     assert len(gaps_of(story)) == 1
     assert story[2] == 2
 
@@ -424,14 +416,14 @@ async def test_a_reader_that_lags_behind_a_new_listener(
     other = AsyncEmitter(await connect(redis_server), durable=True, namespace=namespace)
     async with telling(near, namespace, durable=True, heartbeat=BEAT) as (events, story):
         await other.emit("count", 0)
-        await until(lambda: story)
+        await async_eventually(lambda: story)
         proxy.half_open()  # the reader does not know yet
         await other.emit("news", "old")
         await other.emit("count", 1)
         heard: list[Any] = []
         await events.on("news", heard.append)
         await other.emit("news", "new")
-        await until(lambda: heard)
+        await async_eventually(lambda: heard)
     assert heard == ["new"]
     assert story == [0, 1]
 
@@ -465,16 +457,16 @@ async def test_connections(
             for line in redis_server.ask("CLIENT", "LIST").splitlines()
         )
 
-    await until(lambda: readers() == 0)
+    await async_eventually(lambda: readers() == 0)
     events = AsyncEmitter(client, durable=durable, namespace=namespace)
     await events.emit("a")
     await events.on("gap", print)
     assert readers() == 0
     for event in "abcdefgh":
         await events.on(event, lambda _: None)
-    await until(lambda: readers() == 1)
+    await async_eventually(lambda: readers() == 1)
     await events.close()
-    await until(lambda: readers() == 0)
+    await async_eventually(lambda: readers() == 0)
 
 
 @each_kind
@@ -513,10 +505,10 @@ async def test_a_cluster_under_kills(
             assert f"{{{namespace}:emitter:events}}" in node.ask("PUBSUB", "SHARDCHANNELS")
         for number in range(60):
             if number % 20 == 10:
-                await until(lambda: kill_readers(node))
+                await async_eventually(lambda: kill_readers(node))
             await other.emit("count", number)
         await emit_until(other, 60, story)
-        await until(lambda: 60 in matched)
+        await async_eventually(lambda: 60 in matched)
     assert unreported(story) == 0
     if durable:
         assert story[:61] == list(range(61))
@@ -538,7 +530,7 @@ async def test_a_cluster_without_sharded_channels(connect: Any, namespace: str) 
             await events.on("c*", lambda payload, event: matched.append(payload))
             for number in range(5):
                 await other.emit("count", number)
-            await until(lambda: len(story) == len(matched) == 5)
+            await async_eventually(lambda: len(story) == len(matched) == 5)
         assert story == matched == list(range(5))
 
 
@@ -574,10 +566,10 @@ async def test_a_failover(namespace: str, durable: bool) -> None:
         async with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
             for number in range(5):
                 await other.emit("count", number)
-            await until(lambda: len(story) == 5)
+            await async_eventually(lambda: len(story) == 5)
             if durable:  # what the replica has not got is lost with the master, and would be a gap
                 stream = f"{{{namespace}:emitter:events}}:stream"
-                await until(lambda: servers.replica.ask("XLEN", stream) == ":5")
+                await async_eventually(lambda: servers.replica.ask("XLEN", stream) == ":5")
             servers.master.kill()
             await emit_until(other, 5, story)
         for each in (client, *sentinel.sentinels):

@@ -13,9 +13,10 @@ from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns.errors import DataCorrupted
 from datapatterns.queues import QueueStats, WorkSummary
 from datapatterns.testing._async.concurrently import meanwhile
-from datapatterns.testing.conformance._async.work_queue import eventually, take
+from datapatterns.testing.conformance._async.work_queue import take
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import HOST, RedisServer
+from datapatterns.testing.waiting import async_eventually
 
 TRIES = 3  # how often one call sends its request
 
@@ -246,7 +247,7 @@ async def test_unknown_stays_unknown(behind: Behind) -> None:
         async def lost() -> bool:
             return proxy.lost > 0
 
-        await eventually(lost)
+        await async_eventually(lost)
         proxy.refuse()
 
     async with meanwhile(cut):
@@ -294,7 +295,7 @@ async def test_a_worker_outlives_an_outage(behind: Behind) -> None:
         async def broken() -> bool:
             return 3 in seen
 
-        await eventually(broken)
+        await async_eventually(broken)
         await asyncio.sleep(0.5)
         proxy.listen()
 

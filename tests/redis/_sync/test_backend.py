@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,6 +18,7 @@ from datapatterns.testing.servers.redis import (
     SentinelServers,
     free_port,
 )
+from datapatterns.testing.waiting import eventually
 
 
 @pytest.fixture(params=["redis", "valkey", "resp2", "cluster", "sentinel"])
@@ -79,19 +78,12 @@ def test_a_closed_store_connects_no_more(url: str, namespace: str) -> None:
     with pytest.raises(Closed):
         emitter.on("pong", print)
     subscriber._connection.close()  # as the server would
-    _until(lambda: subscriber._running is None)
+    eventually(lambda: subscriber._running is None)
     emitter.close()
 
 
 def _nothing(_: Any) -> None:
     raise AssertionError("it must not be called")
-
-
-def _until(true: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < ends
-        time.sleep(0.01)
 
 
 def test_nobody_there_is_unavailable() -> None:

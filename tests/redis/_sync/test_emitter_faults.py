@@ -34,25 +34,17 @@ from datapatterns.testing.servers.redis import (
     RedisServer,
     SentinelServers,
 )
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 Proxy = Callable[[str, int], FaultProxy]
 Story = list[
     Any
 ]  # the numbers heard, and the gaps, in the order in which the listeners were called
 
-PATIENCE = 30.0
 NO_RETRY = Retry(NoBackoff(), 0)  # the driver's default for reads takes its time
 BEAT = 0.5  # seconds between heartbeats, where a test waits for several
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait until the condition holds."""
-    ends = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -128,7 +120,7 @@ def test_kills_under_200_events(
             if number % 3 == 0:
                 time.sleep(0.002)
         if durable:
-            until(lambda: 199 in story)
+            eventually(lambda: 199 in story)
         emit_until(other, 200, story)
     numbers = [each for each in story if not isinstance(each, Gap)]
     assert numbers[: numbers.index(200) + 1] == sorted(set(numbers))
@@ -166,14 +158,14 @@ def test_faults_of_the_network(
     other = Emitter(connect(redis_server), durable=durable, namespace=namespace)
     with telling(near, namespace, durable=durable, heartbeat=BEAT) as (_, story):
         other.emit("count", 0)
-        until(lambda: story)
+        eventually(lambda: story)
         if fault == "black_hole":
             proxy.black_hole()
         else:
             getattr(proxy, fault)()
         if fault == "reset":
             before = proxy.connections
-            until(lambda: proxy.connections >= before)
+            eventually(lambda: proxy.connections >= before)
         for number in range(1, 6):
             other.emit("count", number)
         time.sleep(4 * BEAT if fault == "black_hole" else 0.1)
@@ -182,7 +174,7 @@ def test_faults_of_the_network(
         if fault == "refuse":
             proxy.listen()
         if durable:
-            until(lambda: 5 in story)
+            eventually(lambda: 5 in story)
         emit_until(other, 6, story)
     assert unreported(story) == 0
     if durable:
@@ -202,7 +194,7 @@ def test_a_restarted_server(connect: Any, namespace: str, durable: bool) -> None
         with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
             for number in range(3):
                 other.emit("count", number)
-            until(lambda: len(story) == 3)
+            eventually(lambda: len(story) == 3)
             server.stop()
             begun = time.monotonic()
             server.start()
@@ -227,7 +219,7 @@ def test_a_delayed_confirmation(
         for turn in range(100):
             events.on(f"turn-{turn}", heard.append)
             other.emit(f"turn-{turn}", turn)
-            until(lambda turn=turn: turn in heard)
+            eventually(lambda turn=turn: turn in heard)
     figures("emit right after on, 3 ms of latency", tries=100, heard=len(heard))
     assert heard == list(range(100))
 
@@ -253,7 +245,7 @@ def test_a_lost_reply_to_emit(
             with pytest.raises(OutcomeUnknown):
                 other.emit("count", number)
         other.emit("count", 4)
-        until(lambda: 4 in story)
+        eventually(lambda: 4 in story)
     assert story == [0, 1, 2, 3, 4]
 
 
@@ -277,7 +269,7 @@ def test_no_server(fault_proxy: Proxy, connect: Any, namespace: str, durable: bo
             proxy.listen()
             events.on("news", heard.append)
             events.emit("news", 1)
-            until(lambda: heard)
+            eventually(lambda: heard)
         assert heard == [1]
 
 
@@ -313,7 +305,7 @@ def test_an_outage_while_joining(
             proxy.lose_reply(to=b"SUBSCRIBE")
             events.on(f"turn-{turn}", heard.append)
             other.emit(f"turn-{turn}", turn)
-            until(lambda heard=heard: heard)
+            eventually(lambda heard=heard: heard)
             assert heard == [turn]
 
 
@@ -349,16 +341,16 @@ def test_a_trimmed_history(
     other = Emitter(connect(redis_server), durable=True, history=50, namespace=namespace)
     with telling(near, namespace, durable=True) as (_, story):
         other.emit("count", 0)
-        until(lambda: story)
+        eventually(lambda: story)
         proxy.refuse()
         begun = time.monotonic()
         for number in range(1, 1_001):
             other.emit("count", number)
         away = time.monotonic() - begun
         proxy.listen()
-        until(lambda: 1_000 in story)
+        eventually(lambda: 1_000 in story)
         other.emit("count", 1_001)
-        until(lambda: 1_001 in story)
+        eventually(lambda: 1_001 in story)
     gap = story[1]
     assert isinstance(gap, Gap)
     assert (gap.events, gap.cause) == (("count",), "history")
@@ -377,11 +369,11 @@ def test_an_expired_history(redis_server: RedisServer, connect: Any, namespace: 
         for number in range(3):
             other.emit("count", number)
             assert 0 < client.pttl(key) <= 1_000
-            until(lambda number=number: number in story)
+            eventually(lambda number=number: number in story)
             if number < 2:
                 time.sleep(2 * BEAT)
                 redis_server.ask("PEXPIRE", key, 1)
-                until(lambda: redis_server.ask("EXISTS", key) == ":0")
+                eventually(lambda: redis_server.ask("EXISTS", key) == ":0")
     assert story == [0, 1, 2]
 
 
@@ -395,15 +387,15 @@ def test_a_history_lost_while_cut_off(
     other = Emitter(client, durable=True, namespace=namespace)
     with telling(near, namespace, durable=True) as (_, story):
         other.emit("count", 0)
-        until(lambda: story)
+        eventually(lambda: story)
         proxy.refuse()
         other.emit("count", 1)
         client.delete(f"{{{namespace}:emitter:events}}:stream")
         proxy.listen()
-        until(lambda: len(story) == 2)
+        eventually(lambda: len(story) == 2)
         assert isinstance(story[1], Gap)
         other.emit("count", 2)
-        until(lambda: 2 in story)
+        eventually(lambda: 2 in story)
     assert len(gaps_of(story)) == 1
     assert story[2] == 2
 
@@ -422,14 +414,14 @@ def test_a_reader_that_lags_behind_a_new_listener(
     other = Emitter(connect(redis_server), durable=True, namespace=namespace)
     with telling(near, namespace, durable=True, heartbeat=BEAT) as (events, story):
         other.emit("count", 0)
-        until(lambda: story)
+        eventually(lambda: story)
         proxy.half_open()  # the reader does not know yet
         other.emit("news", "old")
         other.emit("count", 1)
         heard: list[Any] = []
         events.on("news", heard.append)
         other.emit("news", "new")
-        until(lambda: heard)
+        eventually(lambda: heard)
     assert heard == ["new"]
     assert story == [0, 1]
 
@@ -461,16 +453,16 @@ def test_connections(
             for line in redis_server.ask("CLIENT", "LIST").splitlines()
         )
 
-    until(lambda: readers() == 0)
+    eventually(lambda: readers() == 0)
     events = Emitter(client, durable=durable, namespace=namespace)
     events.emit("a")
     events.on("gap", print)
     assert readers() == 0
     for event in "abcdefgh":
         events.on(event, lambda _: None)
-    until(lambda: readers() == 1)
+    eventually(lambda: readers() == 1)
     events.close()
-    until(lambda: readers() == 0)
+    eventually(lambda: readers() == 0)
 
 
 @each_kind
@@ -509,10 +501,10 @@ def test_a_cluster_under_kills(
             assert f"{{{namespace}:emitter:events}}" in node.ask("PUBSUB", "SHARDCHANNELS")
         for number in range(60):
             if number % 20 == 10:
-                until(lambda: kill_readers(node))
+                eventually(lambda: kill_readers(node))
             other.emit("count", number)
         emit_until(other, 60, story)
-        until(lambda: 60 in matched)
+        eventually(lambda: 60 in matched)
     assert unreported(story) == 0
     if durable:
         assert story[:61] == list(range(61))
@@ -534,7 +526,7 @@ def test_a_cluster_without_sharded_channels(connect: Any, namespace: str) -> Non
             events.on("c*", lambda payload, event: matched.append(payload))
             for number in range(5):
                 other.emit("count", number)
-            until(lambda: len(story) == len(matched) == 5)
+            eventually(lambda: len(story) == len(matched) == 5)
         assert story == matched == list(range(5))
 
 
@@ -570,10 +562,10 @@ def test_a_failover(namespace: str, durable: bool) -> None:
         with telling(client, namespace, durable=durable, heartbeat=BEAT) as (_, story):
             for number in range(5):
                 other.emit("count", number)
-            until(lambda: len(story) == 5)
+            eventually(lambda: len(story) == 5)
             if durable:  # what the replica has not got is lost with the master, and would be a gap
                 stream = f"{{{namespace}:emitter:events}}:stream"
-                until(lambda: servers.replica.ask("XLEN", stream) == ":5")
+                eventually(lambda: servers.replica.ask("XLEN", stream) == ":5")
             servers.master.kill()
             emit_until(other, 5, story)
         for each in (client, *sentinel.sentinels):

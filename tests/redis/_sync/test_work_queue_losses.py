@@ -14,9 +14,10 @@ from datapatterns._sync.queue_worker import Worker
 from datapatterns.errors import DataCorrupted
 from datapatterns.queues import QueueStats, WorkSummary
 from datapatterns.testing._sync.concurrently import meanwhile
-from datapatterns.testing.conformance._sync.work_queue import eventually, take
+from datapatterns.testing.conformance._sync.work_queue import take
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import HOST, RedisServer
+from datapatterns.testing.waiting import eventually
 
 TRIES = 3  # how often one call sends its request
 

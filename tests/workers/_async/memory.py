@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import AsyncIterator, Callable
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
@@ -178,11 +177,3 @@ class AsyncRunning:
     def _failed(self, error: BaseException) -> None:
         self.error = error
         self._over.set()
-
-
-async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until it is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        await asyncio.sleep(0.005)

@@ -13,7 +13,6 @@ from workers._async.memory import (
     AsyncMemoryCheckpoints,
     AsyncMemoryFeed,
     AsyncRunning,
-    until,
 )
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
@@ -22,6 +21,7 @@ from datapatterns.backoff import Backoff
 from datapatterns.changes import Change
 from datapatterns.errors import Forbidden, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
 from datapatterns.shards import shard_of
+from datapatterns.testing.waiting import async_eventually
 
 QUICK = Backoff(base=0.001, cap=0.01)
 NEVER = 60.0
@@ -104,11 +104,11 @@ async def test_reading_waits_for_the_handlers() -> None:
 
     worker = AsyncChangesWorker(feed, handle, name="w", parallel=2)
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.read_ahead >= 9)
+        await async_eventually(lambda: feed.read_ahead >= 9)
         await asyncio.sleep(0.05)
         assert feed.read_ahead == 9  # 2 that run, 6 that wait, 1 in the reader's hand
         worker.stop()  # the reader must come out of its waiting
-        await until(lambda: feed.stops)
+        await async_eventually(lambda: feed.stops)
         go.set()
         assert (await running.end()).handled == 8
     assert feed.place(feed.checkpoints.saved["w"]) == 8
@@ -200,7 +200,8 @@ async def test_whenever_it_is_abandoned_the_next_worker_skips_nothing() -> None:
                 worker.stop()
                 worker.stop()
             else:
-                await until(lambda: feed.checkpoints.saved.get("w") == feed.changes[-1].seq)
+                saved, last = feed.checkpoints.saved, feed.changes[-1].seq
+                await async_eventually(lambda saved=saved, last=last: saved.get("w") == last)
                 worker.stop()
             await running.end()
         assert feed.checkpoints.wrong == []
@@ -225,7 +226,7 @@ async def test_stop_from_the_handler_reads_nothing_more() -> None:
     assert 3 <= summary.handled == len(calls) <= 10
     assert feed.place(feed.checkpoints.saved["w"]) == len(calls)
     async with AsyncRunning(worker) as running:  # a worker can run again
-        await until(lambda: len(calls) == 50)
+        await async_eventually(lambda: len(calls) == 50)
         worker.stop()
         await running.end()
     assert calls == list(range(1, 51))
@@ -236,7 +237,7 @@ async def test_stop_from_another_thread() -> None:
     feed = AsyncMemoryFeed("a")
     worker = AsyncChangesWorker(feed, ignore, name="w", checkpoint_every=(1, 1000))
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.checkpoints.saved)
+        await async_eventually(lambda: feed.checkpoints.saved)
         thread = threading.Thread(target=worker.stop)
         thread.start()
         thread.join()
@@ -252,7 +253,7 @@ async def test_a_stop_before_run_is_not_lost() -> None:
     async with AsyncRunning(worker) as running:
         assert (await running.end()).handled == 0
     async with AsyncRunning(worker) as running:
-        await until(lambda: collect.places)
+        await async_eventually(lambda: collect.places)
         worker.stop()
         assert (await running.end()).handled == 1
 
@@ -279,7 +280,7 @@ async def test_the_drain_ends_after_its_timeout() -> None:
 
     worker = AsyncChangesWorker(feed, handle, name="w", parallel=2, drain_timeout=0.05)
     async with AsyncRunning(worker) as running:
-        await until(lambda: len(done) == 2)
+        await async_eventually(lambda: len(done) == 2)
         worker.stop()
         summary = await running.end()
     hang.set()
@@ -323,7 +324,7 @@ async def test_what_waits_for_its_next_try_is_left_to_the_next_run() -> None:
     )
     began = time.monotonic()
     async with AsyncRunning(worker) as running:
-        await until(lambda: 3 in calls)
+        await async_eventually(lambda: 3 in calls)
         worker.stop()
         summary = await running.end()
     assert time.monotonic() - began < NEVER / 2
@@ -331,7 +332,7 @@ async def test_what_waits_for_its_next_try_is_left_to_the_next_run() -> None:
     assert sorted(calls) == [1, 3]
     broken[0] = False
     async with AsyncRunning(worker) as running:
-        await until(lambda: len(calls) == 5)
+        await async_eventually(lambda: len(calls) == 5)
         worker.stop()
         assert (await running.end()).handled == 3
     assert calls.index(2) == len(calls) - 1 - calls[::-1].index(2)
@@ -354,7 +355,10 @@ async def test_shards_share_the_ids_exactly() -> None:
         place = f"w#{shard}/3"
         async with AsyncRunning(worker) as running:
             last = feed.changes[-1].seq
-            await until(lambda place=place, last=last: feed.checkpoints.saved.get(place) == last)
+            saved = feed.checkpoints.saved
+            await async_eventually(
+                lambda saved=saved, place=place, last=last: saved.get(place) == last
+            )
             assert await worker.lag() == 0
             worker.stop()
             count += (await running.end()).handled
@@ -369,7 +373,7 @@ async def test_rejected_changes_move_the_checkpoint() -> None:
     feed.rejects = lambda id: id != "5"
     worker = AsyncChangesWorker(feed, ignore, name="w", checkpoint_every=(50, 0.02))
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.checkpoints.saved.get("w") == feed.changes[-1].seq)
+        await async_eventually(lambda: feed.checkpoints.saved.get("w") == feed.changes[-1].seq)
         worker.stop()
         assert (await running.end()).handled == 1
 
@@ -386,12 +390,12 @@ async def test_rejected_changes_do_not_pass_one_that_is_unfinished() -> None:
 
     worker = AsyncChangesWorker(feed, handle, name="w", checkpoint_every=(50, 0.01))
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.checkpoints.saved)
+        await async_eventually(lambda: feed.checkpoints.saved)
         await asyncio.sleep(0.05)
         assert feed.place(feed.checkpoints.saved["w"]) == 1
         assert await worker.lag() == 3
         go.set()
-        await until(lambda: feed.place(feed.checkpoints.saved["w"]) == 4)
+        await async_eventually(lambda: feed.place(feed.checkpoints.saved["w"]) == 4)
         worker.stop()
         await running.end()
 
@@ -401,7 +405,7 @@ async def test_checkpoints_come_by_count() -> None:
     feed = AsyncMemoryFeed(*"abc")
     worker = AsyncChangesWorker(feed, ignore, name="w", checkpoint_every=(3, 1000.0))
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
+        await async_eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
         feed.put("d")
         worker.stop()
         await running.end()
@@ -412,7 +416,7 @@ async def test_checkpoints_come_by_time() -> None:
     feed = AsyncMemoryFeed(*"abc")
     worker = AsyncChangesWorker(feed, ignore, name="w", checkpoint_every=(1000, 0.02))
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
+        await async_eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
         await asyncio.sleep(0.1)
         assert len(feed.checkpoints.history) <= 3  # what does not change is not saved again
         worker.stop()
@@ -432,7 +436,7 @@ async def test_a_checkpoint_that_cannot_be_saved_for_now_is_saved_later() -> Non
     async with AsyncRunning(worker) as running:
         assert await begun.wait(30)
         feed.checkpoints.errors = [Unavailable("away"), OutcomeUnknown("lost"), Unavailable("x")]
-        await until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
+        await async_eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
         feed.checkpoints.errors = [Unavailable("away"), Unavailable("away")]
         feed.put("d")
         worker.stop()
@@ -461,7 +465,7 @@ async def test_it_starts_when_the_checkpoint_can_be_loaded() -> None:
     collect = AsyncCollect()
     worker = AsyncChangesWorker(feed, collect, name="w")
     async with AsyncRunning(worker) as running:
-        await until(lambda: collect.places)
+        await async_eventually(lambda: collect.places)
         worker.stop()
         assert (await running.end()).handled == 1
     feed.checkpoints.errors = [Unavailable("away")] * 10_000
@@ -499,7 +503,7 @@ async def test_a_dead_letter_that_cannot_be_stored_for_now_is_stored_later() -> 
 
     worker = AsyncChangesWorker(feed, handle, name="w", max_attempts=1, checkpoint_every=(1, 9.0))
     async with AsyncRunning(worker) as running:
-        await until(lambda: feed.checkpoints.saved)
+        await async_eventually(lambda: feed.checkpoints.saved)
         worker.stop()
         assert (await running.end()).dead == 1
     assert len(await worker.dead_letters(limit=1)) == 1
@@ -543,11 +547,11 @@ async def test_a_second_run_at_once_is_refused() -> None:
     collect = AsyncCollect()
     worker = AsyncChangesWorker(feed, collect, name="w")
     async with AsyncRunning(worker) as running:
-        await until(lambda: collect.places)
+        await async_eventually(lambda: collect.places)
         with pytest.raises(InvalidArgument, match="already running"):
             await worker.run()
         feed.put("b")
-        await until(lambda: len(collect.places) == 2)
+        await async_eventually(lambda: len(collect.places) == 2)
         worker.stop()
         assert (await running.end()).handled == 2
 
@@ -570,7 +574,7 @@ async def test_checkpoints_of_ones_own() -> None:
     collect = AsyncCollect()
     worker = AsyncChangesWorker(feed, collect, name="w", checkpoints=own)
     async with AsyncRunning(worker) as running:
-        await until(lambda: collect.places)
+        await async_eventually(lambda: collect.places)
         worker.stop()
         assert (await running.end()).handled == 1
     assert (own.saved["w"], feed.checkpoints.saved) == (feed.changes[2].seq, {})

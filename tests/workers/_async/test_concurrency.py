@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 
 import pytest
-from workers._async.memory import until
 
 from datapatterns._async.concurrency import (
     AsyncEvent,
@@ -19,6 +18,7 @@ from datapatterns._async.concurrency import (
     ending,
 )
 from datapatterns.errors import InvalidArgument
+from datapatterns.testing.waiting import async_eventually
 
 
 def unexpected(error: BaseException) -> None:
@@ -80,7 +80,7 @@ async def test_submit_waits_for_room_and_close_lets_it_go() -> None:
     async with AsyncLanes(2, on_error=unexpected, outstanding=5) as lanes:
         async with AsyncLanes(1, on_error=unexpected) as beside:
             await beside.submit("feed", feed)
-            await until(lambda: taken[0] == 5)
+            await async_eventually(lambda: taken[0] == 5)
             await asyncio.sleep(0.02)
             assert taken[0] == 5
             lanes.close()
@@ -102,7 +102,7 @@ async def test_drain_tells_what_it_did_not_reach() -> None:
         await lanes.submit("a", functools.partial(job, "a"))
         await lanes.submit("a", functools.partial(job, "a2"))
         await lanes.submit("b", functools.partial(job, "b"))
-        await until(lambda: ran)
+        await async_eventually(lambda: ran)
         assert not await lanes.drain(0.02)
     go.set()
     await asyncio.sleep(0.02)
@@ -161,7 +161,7 @@ async def test_every_beats_until_the_block_is_left() -> None:
             raise ValueError
 
     async with AsyncEvery(0.01, beat):
-        await until(lambda: len(beats) >= 5)
+        await async_eventually(lambda: len(beats) >= 5)
     count = len(beats)
     await asyncio.sleep(0.05)
     assert len(beats) == count

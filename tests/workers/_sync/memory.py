@@ -178,11 +178,3 @@ class Running:
     def _failed(self, error: BaseException) -> None:
         self.error = error
         self._over.set()
-
-
-def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until it is true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.005)

@@ -13,7 +13,6 @@ from workers._sync.memory import (
     MemoryCheckpoints,
     MemoryFeed,
     Running,
-    until,
 )
 
 from datapatterns._sync.changes_worker import ChangesWorker
@@ -22,6 +21,7 @@ from datapatterns.backoff import Backoff
 from datapatterns.changes import Change
 from datapatterns.errors import Forbidden, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
 from datapatterns.shards import shard_of
+from datapatterns.testing.waiting import eventually
 
 QUICK = Backoff(base=0.001, cap=0.01)
 NEVER = 60.0
@@ -104,11 +104,11 @@ def test_reading_waits_for_the_handlers() -> None:
 
     worker = ChangesWorker(feed, handle, name="w", parallel=2)
     with Running(worker) as running:
-        until(lambda: feed.read_ahead >= 9)
+        eventually(lambda: feed.read_ahead >= 9)
         time.sleep(0.05)
         assert feed.read_ahead == 9  # 2 that run, 6 that wait, 1 in the reader's hand
         worker.stop()  # the reader must come out of its waiting
-        until(lambda: feed.stops)
+        eventually(lambda: feed.stops)
         go.set()
         assert (running.end()).handled == 8
     assert feed.place(feed.checkpoints.saved["w"]) == 8
@@ -200,7 +200,8 @@ def test_whenever_it_is_abandoned_the_next_worker_skips_nothing() -> None:
                 worker.stop()
                 worker.stop()
             else:
-                until(lambda: feed.checkpoints.saved.get("w") == feed.changes[-1].seq)
+                saved, last = feed.checkpoints.saved, feed.changes[-1].seq
+                eventually(lambda saved=saved, last=last: saved.get("w") == last)
                 worker.stop()
             running.end()
         assert feed.checkpoints.wrong == []
@@ -225,7 +226,7 @@ def test_stop_from_the_handler_reads_nothing_more() -> None:
     assert 3 <= summary.handled == len(calls) <= 10
     assert feed.place(feed.checkpoints.saved["w"]) == len(calls)
     with Running(worker) as running:  # a worker can run again
-        until(lambda: len(calls) == 50)
+        eventually(lambda: len(calls) == 50)
         worker.stop()
         running.end()
     assert calls == list(range(1, 51))
@@ -236,7 +237,7 @@ def test_stop_from_another_thread() -> None:
     feed = MemoryFeed("a")
     worker = ChangesWorker(feed, ignore, name="w", checkpoint_every=(1, 1000))
     with Running(worker) as running:
-        until(lambda: feed.checkpoints.saved)
+        eventually(lambda: feed.checkpoints.saved)
         thread = threading.Thread(target=worker.stop)
         thread.start()
         thread.join()
@@ -252,7 +253,7 @@ def test_a_stop_before_run_is_not_lost() -> None:
     with Running(worker) as running:
         assert (running.end()).handled == 0
     with Running(worker) as running:
-        until(lambda: collect.places)
+        eventually(lambda: collect.places)
         worker.stop()
         assert (running.end()).handled == 1
 
@@ -279,7 +280,7 @@ def test_the_drain_ends_after_its_timeout() -> None:
 
     worker = ChangesWorker(feed, handle, name="w", parallel=2, drain_timeout=0.05)
     with Running(worker) as running:
-        until(lambda: len(done) == 2)
+        eventually(lambda: len(done) == 2)
         worker.stop()
         summary = running.end()
     hang.set()
@@ -323,7 +324,7 @@ def test_what_waits_for_its_next_try_is_left_to_the_next_run() -> None:
     )
     began = time.monotonic()
     with Running(worker) as running:
-        until(lambda: 3 in calls)
+        eventually(lambda: 3 in calls)
         worker.stop()
         summary = running.end()
     assert time.monotonic() - began < NEVER / 2
@@ -331,7 +332,7 @@ def test_what_waits_for_its_next_try_is_left_to_the_next_run() -> None:
     assert sorted(calls) == [1, 3]
     broken[0] = False
     with Running(worker) as running:
-        until(lambda: len(calls) == 5)
+        eventually(lambda: len(calls) == 5)
         worker.stop()
         assert (running.end()).handled == 3
     assert calls.index(2) == len(calls) - 1 - calls[::-1].index(2)
@@ -354,7 +355,8 @@ def test_shards_share_the_ids_exactly() -> None:
         place = f"w#{shard}/3"
         with Running(worker) as running:
             last = feed.changes[-1].seq
-            until(lambda place=place, last=last: feed.checkpoints.saved.get(place) == last)
+            saved = feed.checkpoints.saved
+            eventually(lambda saved=saved, place=place, last=last: saved.get(place) == last)
             assert worker.lag() == 0
             worker.stop()
             count += (running.end()).handled
@@ -369,7 +371,7 @@ def test_rejected_changes_move_the_checkpoint() -> None:
     feed.rejects = lambda id: id != "5"
     worker = ChangesWorker(feed, ignore, name="w", checkpoint_every=(50, 0.02))
     with Running(worker) as running:
-        until(lambda: feed.checkpoints.saved.get("w") == feed.changes[-1].seq)
+        eventually(lambda: feed.checkpoints.saved.get("w") == feed.changes[-1].seq)
         worker.stop()
         assert (running.end()).handled == 1
 
@@ -386,12 +388,12 @@ def test_rejected_changes_do_not_pass_one_that_is_unfinished() -> None:
 
     worker = ChangesWorker(feed, handle, name="w", checkpoint_every=(50, 0.01))
     with Running(worker) as running:
-        until(lambda: feed.checkpoints.saved)
+        eventually(lambda: feed.checkpoints.saved)
         time.sleep(0.05)
         assert feed.place(feed.checkpoints.saved["w"]) == 1
         assert worker.lag() == 3
         go.set()
-        until(lambda: feed.place(feed.checkpoints.saved["w"]) == 4)
+        eventually(lambda: feed.place(feed.checkpoints.saved["w"]) == 4)
         worker.stop()
         running.end()
 
@@ -401,7 +403,7 @@ def test_checkpoints_come_by_count() -> None:
     feed = MemoryFeed(*"abc")
     worker = ChangesWorker(feed, ignore, name="w", checkpoint_every=(3, 1000.0))
     with Running(worker) as running:
-        until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
+        eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
         feed.put("d")
         worker.stop()
         running.end()
@@ -412,7 +414,7 @@ def test_checkpoints_come_by_time() -> None:
     feed = MemoryFeed(*"abc")
     worker = ChangesWorker(feed, ignore, name="w", checkpoint_every=(1000, 0.02))
     with Running(worker) as running:
-        until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
+        eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
         time.sleep(0.1)
         assert len(feed.checkpoints.history) <= 3  # what does not change is not saved again
         worker.stop()
@@ -432,7 +434,7 @@ def test_a_checkpoint_that_cannot_be_saved_for_now_is_saved_later() -> None:
     with Running(worker) as running:
         assert begun.wait(30)
         feed.checkpoints.errors = [Unavailable("away"), OutcomeUnknown("lost"), Unavailable("x")]
-        until(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
+        eventually(lambda: feed.place(feed.checkpoints.saved.get("w")) == 3)
         feed.checkpoints.errors = [Unavailable("away"), Unavailable("away")]
         feed.put("d")
         worker.stop()
@@ -461,7 +463,7 @@ def test_it_starts_when_the_checkpoint_can_be_loaded() -> None:
     collect = Collect()
     worker = ChangesWorker(feed, collect, name="w")
     with Running(worker) as running:
-        until(lambda: collect.places)
+        eventually(lambda: collect.places)
         worker.stop()
         assert (running.end()).handled == 1
     feed.checkpoints.errors = [Unavailable("away")] * 10_000
@@ -499,7 +501,7 @@ def test_a_dead_letter_that_cannot_be_stored_for_now_is_stored_later() -> None:
 
     worker = ChangesWorker(feed, handle, name="w", max_attempts=1, checkpoint_every=(1, 9.0))
     with Running(worker) as running:
-        until(lambda: feed.checkpoints.saved)
+        eventually(lambda: feed.checkpoints.saved)
         worker.stop()
         assert (running.end()).dead == 1
     assert len(worker.dead_letters(limit=1)) == 1
@@ -543,11 +545,11 @@ def test_a_second_run_at_once_is_refused() -> None:
     collect = Collect()
     worker = ChangesWorker(feed, collect, name="w")
     with Running(worker) as running:
-        until(lambda: collect.places)
+        eventually(lambda: collect.places)
         with pytest.raises(InvalidArgument, match="already running"):
             worker.run()
         feed.put("b")
-        until(lambda: len(collect.places) == 2)
+        eventually(lambda: len(collect.places) == 2)
         worker.stop()
         assert (running.end()).handled == 2
 
@@ -570,7 +572,7 @@ def test_checkpoints_of_ones_own() -> None:
     collect = Collect()
     worker = ChangesWorker(feed, collect, name="w", checkpoints=own)
     with Running(worker) as running:
-        until(lambda: collect.places)
+        eventually(lambda: collect.places)
         worker.stop()
         assert (running.end()).handled == 1
     assert (own.saved["w"], feed.checkpoints.saved) == (feed.changes[2].seq, {})

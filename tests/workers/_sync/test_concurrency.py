@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-from workers._sync.memory import until
 
 from datapatterns._sync.concurrency import (
     Event,
@@ -19,6 +18,7 @@ from datapatterns._sync.concurrency import (
     ending,
 )
 from datapatterns.errors import InvalidArgument
+from datapatterns.testing.waiting import eventually
 
 
 def unexpected(error: BaseException) -> None:
@@ -80,7 +80,7 @@ def test_submit_waits_for_room_and_close_lets_it_go() -> None:
     with Lanes(2, on_error=unexpected, outstanding=5) as lanes:
         with Lanes(1, on_error=unexpected) as beside:
             beside.submit("feed", feed)
-            until(lambda: taken[0] == 5)
+            eventually(lambda: taken[0] == 5)
             time.sleep(0.02)
             assert taken[0] == 5
             lanes.close()
@@ -102,7 +102,7 @@ def test_drain_tells_what_it_did_not_reach() -> None:
         lanes.submit("a", functools.partial(job, "a"))
         lanes.submit("a", functools.partial(job, "a2"))
         lanes.submit("b", functools.partial(job, "b"))
-        until(lambda: ran)
+        eventually(lambda: ran)
         assert not lanes.drain(0.02)
     go.set()
     time.sleep(0.02)
@@ -161,7 +161,7 @@ def test_every_beats_until_the_block_is_left() -> None:
             raise ValueError
 
     with Every(0.01, beat):
-        until(lambda: len(beats) >= 5)
+        eventually(lambda: len(beats) >= 5)
     count = len(beats)
     time.sleep(0.05)
     assert len(beats) == count

@@ -18,8 +18,7 @@ from datapatterns import (
 )
 from datapatterns._async.concurrency import AsyncEvent, ending
 from datapatterns.testing._async.concurrently import concurrently, meanwhile
-
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
+from datapatterns.testing.waiting import PATIENCE
 
 
 class Note(Document):

@@ -13,19 +13,10 @@ from datapatterns import AsyncStore, Conflict, InvalidArgument
 from datapatterns._async.contracts import AsyncConcurrencyLimiter, AsyncLease
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+from datapatterns.testing.waiting import async_eventually
 
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 LONG = 600.0  # a lease that does not end within a test
 SHORT = 0.3
-
-
-async def acquired(limiter: AsyncConcurrencyLimiter, subject: str) -> AsyncLease:
-    """A lease, as soon as there is one."""
-    ends = time.monotonic() + PATIENCE
-    while (lease := await limiter.acquire(subject)) is None:
-        assert time.monotonic() < ends, "no place came back"
-        await asyncio.sleep(0.02)
-    return lease
 
 
 async def refused(lease: AsyncLease) -> None:
@@ -33,6 +24,11 @@ async def refused(lease: AsyncLease) -> None:
     with pytest.raises(Conflict) as raised:
         await lease.extend()
     assert raised.value.reason == "lease_lost"
+
+
+async def acquired(limiter: AsyncConcurrencyLimiter, subject: str) -> AsyncLease:
+    """Return a lease, as soon as there is one."""
+    return await async_eventually(lambda: limiter.acquire(subject), "a free seat")
 
 
 async def _release(lease: AsyncLease) -> bool:

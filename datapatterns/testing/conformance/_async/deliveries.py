@@ -13,14 +13,13 @@ from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.queues import QueueStats
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance._async.work_queue import (
-    PATIENCE,
     SHORT,
     Mail,
     assert_lost,
     drained,
-    eventually,
     take,
 )
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
 
 class TestDeliveries:
@@ -133,7 +132,7 @@ class TestDeliveries:
         async def is_lost() -> bool:
             return lapsing.lost
 
-        await eventually(is_lost)
+        await async_eventually(is_lost)
         assert lapsing.settled is None
         await assert_lost(lapsing.ack)
 
@@ -252,7 +251,7 @@ class TestDeliveries:
             assert await queue.take() is None
             return await queue.dead_letters()
 
-        [letter] = await eventually(dead)
+        [letter] = await async_eventually(dead)
         assert letter.attempts == 2
         assert "lease" in letter.error
         assert "it rained" in letter.error

@@ -15,9 +15,9 @@ from datapatterns.testing.conformance._async.listeners import (
     each_kind,
     emitter,
     settle,
-    until,
 )
 from datapatterns.testing.conformance.samples import HOSTILE
+from datapatterns.testing.waiting import async_eventually
 
 EVENTS = [name for name in HOSTILE if "*" not in name]
 
@@ -54,7 +54,7 @@ class TestEmitter(Listeners):
             for payload in payloads:
                 await events.emit("news", payload)
             await events.emit("news")
-            await until(lambda: len(heard) == len(payloads) + 1)
+            await async_eventually(lambda: len(heard) == len(payloads) + 1)
         assert heard == [*payloads, None]
 
     async def test_a_model_is_a_payload(self, target: AsyncStore) -> None:
@@ -63,7 +63,7 @@ class TestEmitter(Listeners):
         async with emitter(target) as events:
             await events.on("order", heard.append)
             await events.emit("order", Order(number=7))
-            await until(lambda: heard)
+            await async_eventually(lambda: heard)
         assert heard == [{"number": 7, "note": None}]
 
     @each_kind
@@ -75,7 +75,7 @@ class TestEmitter(Listeners):
                 async with emitter(target, durable=durable) as events:
                     await events.on("news", heard.append)
                     await other.emit("news", turn)
-                    await until(heard.__len__)
+                    await async_eventually(heard.__len__)
                 assert heard == [turn]
 
     @each_kind
@@ -127,7 +127,7 @@ class TestEmitter(Listeners):
             await events.on("count", heard.append)
             for number in range(300):
                 await other.emit("count", number)
-            await until(lambda: len(heard) >= 300)
+            await async_eventually(lambda: len(heard) >= 300)
         assert heard == list(range(300))
 
     @each_kind
@@ -142,7 +142,7 @@ class TestEmitter(Listeners):
 
             await events.on("count", heard.append)
             await concurrently(send, [(caller,) for caller in range(8)])
-            await until(lambda: len(heard) >= 200)
+            await async_eventually(lambda: len(heard) >= 200)
             await settle(events)
         assert sorted(heard) == [[caller, number] for caller in range(8) for number in range(25)]
         for caller in range(8):
@@ -161,7 +161,7 @@ class TestEmitter(Listeners):
             for event in emitted:
                 await events.emit(event, len(event))
             await settle(events)
-            await until(lambda: len(heard["*"]) == len(emitted) + 1)
+            await async_eventually(lambda: len(heard["*"]) == len(emitted) + 1)
         assert [event for event, _ in heard["*"]] == [*emitted, END]
         assert heard["user.*"] == [("user.made", 9), ("user.", 5)]
         assert [event for event, _ in heard["*.made"]] == ["user.made", "order.made", "use.made"]
@@ -193,7 +193,7 @@ class TestEmitter(Listeners):
             for event in literal:
                 await events.emit(event)
             await settle(events)
-            await until(lambda: len(heard) >= len(literal))
+            await async_eventually(lambda: len(heard) >= len(literal))
         assert heard == literal
 
     @each_kind
@@ -206,7 +206,7 @@ class TestEmitter(Listeners):
             await events.on("error", lambda error: None)
             await events.emit("news")
             await settle(events)
-            await until(lambda: len(heard) >= 2)
+            await async_eventually(lambda: len(heard) >= 2)
         assert heard == ["news", END]
 
     @each_kind
@@ -221,7 +221,9 @@ class TestEmitter(Listeners):
             for number, event in enumerate(EVENTS):
                 await events.emit(event, number)
             await settle(events)
-            await until(lambda: len(heard) >= len(EVENTS) and len(by_pattern) > len(EVENTS))
+            await async_eventually(
+                lambda: len(heard) >= len(EVENTS) and len(by_pattern) > len(EVENTS)
+            )
         assert sorted(heard, key=lambda each: each[1]) == [(e, n) for n, e in enumerate(EVENTS)]
         assert by_pattern[:-1] == [(event, number) for number, event in enumerate(EVENTS)]
 
@@ -240,7 +242,7 @@ class TestEmitter(Listeners):
                 if name != "*":
                     await star.emit("news", "star")
                 await events.emit("news", name)
-                await until(heard.__len__)
+                await async_eventually(heard.__len__)
             assert heard == [name]
 
     @each_kind
@@ -254,7 +256,7 @@ class TestEmitter(Listeners):
             for turn in range(30):
                 await events.on("news", heard.append)
                 await other.emit("news", turn)
-                await until(partial(heard.__contains__, turn))
+                await async_eventually(partial(heard.__contains__, turn))
                 await events.off("news")
         assert heard == list(range(30))
 
@@ -272,5 +274,5 @@ class TestEmitter(Listeners):
             await events.emit("news")
             for caller in range(8):
                 await events.emit(f"own-{caller}", -caller)
-            await until(lambda: len(heard) >= 16)
+            await async_eventually(lambda: len(heard) >= 16)
         assert sorted(heard) == sorted([*range(8), *(-caller for caller in range(8))])

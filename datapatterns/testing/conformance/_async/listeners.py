@@ -18,8 +18,8 @@ from datapatterns._async.contracts import AsyncEmitter
 from datapatterns.events import Gap
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 END = "the end"  # an event that a test emits last, to know that all before it were heard
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
@@ -35,14 +35,6 @@ async def emitter(
         yield made
     finally:
         await made.close()
-
-
-async def until(true: Callable[[], object]) -> None:
-    """Wait for something that listeners bring about."""
-    ends = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < ends, "it did not happen in time"
-        await asyncio.sleep(0.005)
 
 
 def reached(heard: list[Any], n: int) -> bool:
@@ -77,7 +69,7 @@ class Listeners:
             assert events.listeners("news") == 1
             for number in range(5):
                 await events.emit("news", number)
-            await until(lambda: len(heard) >= 2)
+            await async_eventually(lambda: len(heard) >= 2)
             await settle(events)
             assert events.listeners("news") == events.listeners("n*") == 0
         assert sorted(map(str, heard)) == ["0", "[0, 'news']"]
@@ -130,7 +122,7 @@ class Listeners:
             await events.on("count", slow)
             for number in range(20):
                 await events.emit("count", number)
-            await until(lambda: len(heard) == 20)
+            await async_eventually(lambda: len(heard) == 20)
         assert heard == [[number] for number in range(20)]
 
     async def test_each_listener_has_its_own_payload(self, target: AsyncStore) -> None:
@@ -140,7 +132,7 @@ class Listeners:
             await events.on("news", lambda payload: payload.update(spoilt=True))
             await events.on("news", heard.append)
             await events.emit("news", {"a": 1})
-            await until(lambda: heard)
+            await async_eventually(lambda: heard)
         assert heard == [{"a": 1}]
 
     @each_kind
@@ -158,7 +150,7 @@ class Listeners:
             await events.on("news", heard.append)
             await events.emit("news", 1)
             await events.emit("news", 2)
-            await until(lambda: len(heard) == len(errors) == 2)
+            await async_eventually(lambda: len(heard) == len(errors) == 2)
         assert heard == [1, 2]
         assert [type(error) for error in errors] == [LookupError, LookupError]
         assert [error.args for error in errors] == [(1,), (2,)]
@@ -179,11 +171,11 @@ class Listeners:
                 await events.on("news", bad)
                 await events.emit("news")
                 await settle(events)
-                await until(lambda: len(caplog.records) == 1)
+                await async_eventually(lambda: len(caplog.records) == 1)
                 await events.on("error", worse)
                 await events.emit("news")
                 await settle(events)
-                await until(lambda: len(caplog.records) == 2)
+                await async_eventually(lambda: len(caplog.records) == 2)
         logged = [record.exc_info[0] for record in caplog.records if record.exc_info]
         assert logged == [LookupError, ZeroDivisionError]
 
@@ -237,7 +229,7 @@ class Listeners:
                 for number in range(50):
                     await events.emit("count", number)
                     if number == 0:
-                        await until(lambda: story)  # it is busy with the first one
+                        await async_eventually(lambda: story)  # it is busy with the first one
                 await events.emit(END)
 
             await events.on("gap", story.append)
@@ -245,7 +237,7 @@ class Listeners:
             async with meanwhile(send):
                 await events.wait_for(END, timeout=PATIENCE)
             go_on.set()
-            await until(lambda: len(story) >= 12)
+            await async_eventually(lambda: len(story) >= 12)
         gap = story.pop(1)
         assert story == [0, *range(40, 50)]
         assert isinstance(gap, Gap)
@@ -261,7 +253,7 @@ class Listeners:
             await events.on("count", heard.append)
             for number in range(20):
                 await events.emit("count", number)
-                await until(partial(reached, heard, number + 1))
+                await async_eventually(partial(reached, heard, number + 1))
             await settle(events)
         assert gaps == []
 
@@ -281,7 +273,7 @@ class Listeners:
 
             await events.on("first", first)
             await events.emit("first", 1)
-            await until(lambda: len(heard) == 2)
+            await async_eventually(lambda: len(heard) == 2)
             assert events.listeners("first") == 0
         assert sorted(map(str, heard)) == ["2", "first is done"]
 
@@ -336,7 +328,7 @@ class Listeners:
 
         await events.on("news", last)
         await events.emit("news", 1)
-        await until(lambda: done)
+        await async_eventually(lambda: done)
         with pytest.raises(Unavailable):
             await events.emit("news")
 
@@ -372,7 +364,7 @@ class Listeners:
             for payload, _ in AS_JSON:
                 await events.emit("news", payload)
             await settle(events)
-            await until(lambda: len(heard) >= len(AS_JSON))
+            await async_eventually(lambda: len(heard) >= len(AS_JSON))
         assert heard == [plain for _, plain in AS_JSON]
 
     @each_kind
@@ -392,7 +384,7 @@ class Listeners:
             with pytest.raises(InvalidArgument):
                 await events.on("news", nothing)
             await settle(events)
-            await until(lambda: heard)
+            await async_eventually(lambda: heard)
         assert heard == [END]
         sizes: tuple[Any, ...] = (0, -1, 1.5, None, True)
         for size in sizes:

@@ -18,12 +18,11 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.queues import QueueStats, WorkSummary
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance._async.work_queue import (
-    PATIENCE,
     SHORT,
     Mail,
-    eventually,
     take,
 )
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
 
 class _Run:
@@ -68,7 +67,7 @@ class TestQueueWorker:
 
         async with working(queue, handle, parallel=4) as run:
             await queue.push_many(range(50, 100))
-            await eventually(all_seen)
+            await async_eventually(all_seen)
         assert sorted(seen) == list(range(100))
         assert run.summary == WorkSummary(acked=100)
         assert await queue.stats() == QueueStats(0, 0, 0, 0, 0)
@@ -104,7 +103,7 @@ class TestQueueWorker:
             await asyncio.sleep(0.3)
             await queue.push("later", delay=0.4)
             await queue.push("now")
-            await eventually(both)
+            await async_eventually(both)
 
     async def test_parallel_bounds_the_handlers(self, target: AsyncStore) -> None:
         """At most so many run at a time, and so many do when there is enough to do."""
@@ -127,7 +126,7 @@ class TestQueueWorker:
             return done == 30
 
         async with working(queue, handle, parallel=5):
-            await eventually(all_done)
+            await async_eventually(all_done)
         assert most == 5
 
     async def test_a_handler_may_want_the_delivery(self, target: AsyncStore) -> None:
@@ -150,7 +149,7 @@ class TestQueueWorker:
             return len(seen) == 3
 
         async with working(queue, handle) as run:
-            await eventually(through)
+            await async_eventually(through)
         assert seen == [("a", "a", 1), ("b", "b", 1), ("c", "c", 1)]
         assert run.summary == WorkSummary(acked=2, buried=1)
         assert [letter.error for letter in await queue.dead_letters()] == ["not wanted"]
@@ -186,7 +185,7 @@ class TestQueueWorker:
             return await queue.stats() == QueueStats(0, 0, 0, 1, 0)
 
         async with working(queue, handle, parallel=2) as run:
-            await eventually(settled)
+            await async_eventually(settled)
         bad = [("bad", 1), ("bad", 2), ("bad", 3)]
         assert sorted(attempts) == [*bad, ("good", 1), ("shaky", 1), ("shaky", 2)]
         [letter] = await queue.dead_letters()
@@ -257,7 +256,7 @@ class TestQueueWorker:
             return len(begun) == 2
 
         async with working(queue, handle, parallel=2) as run:
-            await eventually(two)
+            await async_eventually(two)
         assert run.summary == WorkSummary(acked=2)
         assert await queue.stats() == QueueStats(8, 0, 0, 0, 0)
 
@@ -319,7 +318,7 @@ class TestQueueWorker:
             await asyncio.sleep(0.3)
             assert seen == []
             await queue.resume()
-            await eventually(any_seen)
+            await async_eventually(any_seen)
 
     async def test_it_can_run_again(self, target: AsyncStore) -> None:
         """A stop ends one run; a stop before a run ends that one."""

@@ -17,8 +17,8 @@ from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgume
 from datapatterns.queues import QueueStats
 from datapatterns.testing._async.concurrently import concurrently, meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, HOSTILE, NO_NAMES
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 SHORT = 0.3  # seconds of a lease that is meant to lapse
 ITEMS: list[Any] = [
     None,
@@ -39,15 +39,6 @@ class Mail(BaseModel):
 
     to: str = Field(min_length=1)
     size: int = 0
-
-
-async def eventually(check: Callable[[], Any]) -> Any:
-    """Return the first true result of the check; fail if there is none in time."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := await check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.02)
-    return result
 
 
 async def take(queue: Any) -> Any:
@@ -242,7 +233,7 @@ class TestWorkQueue:
         async def due() -> bool:
             return (await queue.stats()).ready == 3
 
-        await eventually(due)
+        await async_eventually(due)
         await queue.push("last")
         assert await drained(queue) == ["late and urgent", "early", "late", "last"]
 
@@ -293,7 +284,7 @@ class TestWorkQueue:
             async def there() -> bool:
                 return len(got) >= count
 
-            await eventually(there)
+            await async_eventually(there)
 
         async def taker() -> None:
             for turn in range(1, 13):

@@ -19,8 +19,7 @@ from datapatterns import (
 )
 from datapatterns._sync.concurrency import Event, ending
 from datapatterns.testing._sync.concurrently import concurrently, meanwhile
-
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
+from datapatterns.testing.waiting import PATIENCE
 
 
 class Note(Document):

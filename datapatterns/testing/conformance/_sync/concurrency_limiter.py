@@ -13,19 +13,10 @@ from datapatterns import Conflict, InvalidArgument, Store
 from datapatterns._sync.contracts import ConcurrencyLimiter, Lease
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+from datapatterns.testing.waiting import eventually
 
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 LONG = 600.0  # a lease that does not end within a test
 SHORT = 0.3
-
-
-def acquired(limiter: ConcurrencyLimiter, subject: str) -> Lease:
-    """A lease, as soon as there is one."""
-    ends = time.monotonic() + PATIENCE
-    while (lease := limiter.acquire(subject)) is None:
-        assert time.monotonic() < ends, "no place came back"
-        time.sleep(0.02)
-    return lease
 
 
 def refused(lease: Lease) -> None:
@@ -33,6 +24,11 @@ def refused(lease: Lease) -> None:
     with pytest.raises(Conflict) as raised:
         lease.extend()
     assert raised.value.reason == "lease_lost"
+
+
+def acquired(limiter: ConcurrencyLimiter, subject: str) -> Lease:
+    """Return a lease, as soon as there is one."""
+    return eventually(lambda: limiter.acquire(subject), "a free seat")
 
 
 def _release(lease: Lease) -> bool:

@@ -11,9 +11,9 @@ import pytest
 from datapatterns import InvalidArgument, Store
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+from datapatterns.testing.waiting import PATIENCE
 
 HIGHEST, LOWEST = 2**63 - 1, -(2**63)
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 
 
 class TestCounter:

@@ -13,14 +13,13 @@ from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.queues import QueueStats
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.conformance._sync.work_queue import (
-    PATIENCE,
     SHORT,
     Mail,
     assert_lost,
     drained,
-    eventually,
     take,
 )
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 
 class TestDeliveries:

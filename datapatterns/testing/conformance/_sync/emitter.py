@@ -16,9 +16,9 @@ from datapatterns.testing.conformance._sync.listeners import (
     each_kind,
     emitter,
     settle,
-    until,
 )
 from datapatterns.testing.conformance.samples import HOSTILE
+from datapatterns.testing.waiting import eventually
 
 EVENTS = [name for name in HOSTILE if "*" not in name]
 
@@ -55,7 +55,7 @@ class TestEmitter(Listeners):
             for payload in payloads:
                 events.emit("news", payload)
             events.emit("news")
-            until(lambda: len(heard) == len(payloads) + 1)
+            eventually(lambda: len(heard) == len(payloads) + 1)
         assert heard == [*payloads, None]
 
     def test_a_model_is_a_payload(self, target: Store) -> None:
@@ -64,7 +64,7 @@ class TestEmitter(Listeners):
         with emitter(target) as events:
             events.on("order", heard.append)
             events.emit("order", Order(number=7))
-            until(lambda: heard)
+            eventually(lambda: heard)
         assert heard == [{"number": 7, "note": None}]
 
     @each_kind
@@ -76,7 +76,7 @@ class TestEmitter(Listeners):
                 with emitter(target, durable=durable) as events:
                     events.on("news", heard.append)
                     other.emit("news", turn)
-                    until(heard.__len__)
+                    eventually(heard.__len__)
                 assert heard == [turn]
 
     @each_kind
@@ -126,7 +126,7 @@ class TestEmitter(Listeners):
             events.on("count", heard.append)
             for number in range(300):
                 other.emit("count", number)
-            until(lambda: len(heard) >= 300)
+            eventually(lambda: len(heard) >= 300)
         assert heard == list(range(300))
 
     @each_kind
@@ -141,7 +141,7 @@ class TestEmitter(Listeners):
 
             events.on("count", heard.append)
             concurrently(send, [(caller,) for caller in range(8)])
-            until(lambda: len(heard) >= 200)
+            eventually(lambda: len(heard) >= 200)
             settle(events)
         assert sorted(heard) == [[caller, number] for caller in range(8) for number in range(25)]
         for caller in range(8):
@@ -160,7 +160,7 @@ class TestEmitter(Listeners):
             for event in emitted:
                 events.emit(event, len(event))
             settle(events)
-            until(lambda: len(heard["*"]) == len(emitted) + 1)
+            eventually(lambda: len(heard["*"]) == len(emitted) + 1)
         assert [event for event, _ in heard["*"]] == [*emitted, END]
         assert heard["user.*"] == [("user.made", 9), ("user.", 5)]
         assert [event for event, _ in heard["*.made"]] == ["user.made", "order.made", "use.made"]
@@ -192,7 +192,7 @@ class TestEmitter(Listeners):
             for event in literal:
                 events.emit(event)
             settle(events)
-            until(lambda: len(heard) >= len(literal))
+            eventually(lambda: len(heard) >= len(literal))
         assert heard == literal
 
     @each_kind
@@ -205,7 +205,7 @@ class TestEmitter(Listeners):
             events.on("error", lambda error: None)
             events.emit("news")
             settle(events)
-            until(lambda: len(heard) >= 2)
+            eventually(lambda: len(heard) >= 2)
         assert heard == ["news", END]
 
     @each_kind
@@ -220,7 +220,7 @@ class TestEmitter(Listeners):
             for number, event in enumerate(EVENTS):
                 events.emit(event, number)
             settle(events)
-            until(lambda: len(heard) >= len(EVENTS) and len(by_pattern) > len(EVENTS))
+            eventually(lambda: len(heard) >= len(EVENTS) and len(by_pattern) > len(EVENTS))
         assert sorted(heard, key=lambda each: each[1]) == [(e, n) for n, e in enumerate(EVENTS)]
         assert by_pattern[:-1] == [(event, number) for number, event in enumerate(EVENTS)]
 
@@ -239,7 +239,7 @@ class TestEmitter(Listeners):
                 if name != "*":
                     star.emit("news", "star")
                 events.emit("news", name)
-                until(heard.__len__)
+                eventually(heard.__len__)
             assert heard == [name]
 
     @each_kind
@@ -253,7 +253,7 @@ class TestEmitter(Listeners):
             for turn in range(30):
                 events.on("news", heard.append)
                 other.emit("news", turn)
-                until(partial(heard.__contains__, turn))
+                eventually(partial(heard.__contains__, turn))
                 events.off("news")
         assert heard == list(range(30))
 
@@ -271,5 +271,5 @@ class TestEmitter(Listeners):
             events.emit("news")
             for caller in range(8):
                 events.emit(f"own-{caller}", -caller)
-            until(lambda: len(heard) >= 16)
+            eventually(lambda: len(heard) >= 16)
         assert sorted(heard) == sorted([*range(8), *(-caller for caller in range(8))])

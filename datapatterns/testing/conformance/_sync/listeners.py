@@ -18,8 +18,8 @@ from datapatterns._sync.contracts import Emitter
 from datapatterns.events import Gap
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES
+from datapatterns.testing.waiting import PATIENCE, eventually
 
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 END = "the end"  # an event that a test emits last, to know that all before it were heard
 
 each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "durable"])
@@ -33,14 +33,6 @@ def emitter(target: Store, name: str = "events", **options: Any) -> Generator[Em
         yield made
     finally:
         made.close()
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for something that listeners bring about."""
-    ends = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < ends, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def reached(heard: list[Any], n: int) -> bool:
@@ -75,7 +67,7 @@ class Listeners:
             assert events.listeners("news") == 1
             for number in range(5):
                 events.emit("news", number)
-            until(lambda: len(heard) >= 2)
+            eventually(lambda: len(heard) >= 2)
             settle(events)
             assert events.listeners("news") == events.listeners("n*") == 0
         assert sorted(map(str, heard)) == ["0", "[0, 'news']"]
@@ -128,7 +120,7 @@ class Listeners:
             events.on("count", slow)
             for number in range(20):
                 events.emit("count", number)
-            until(lambda: len(heard) == 20)
+            eventually(lambda: len(heard) == 20)
         assert heard == [[number] for number in range(20)]
 
     def test_each_listener_has_its_own_payload(self, target: Store) -> None:
@@ -138,7 +130,7 @@ class Listeners:
             events.on("news", lambda payload: payload.update(spoilt=True))
             events.on("news", heard.append)
             events.emit("news", {"a": 1})
-            until(lambda: heard)
+            eventually(lambda: heard)
         assert heard == [{"a": 1}]
 
     @each_kind
@@ -156,7 +148,7 @@ class Listeners:
             events.on("news", heard.append)
             events.emit("news", 1)
             events.emit("news", 2)
-            until(lambda: len(heard) == len(errors) == 2)
+            eventually(lambda: len(heard) == len(errors) == 2)
         assert heard == [1, 2]
         assert [type(error) for error in errors] == [LookupError, LookupError]
         assert [error.args for error in errors] == [(1,), (2,)]
@@ -175,11 +167,11 @@ class Listeners:
                 events.on("news", bad)
                 events.emit("news")
                 settle(events)
-                until(lambda: len(caplog.records) == 1)
+                eventually(lambda: len(caplog.records) == 1)
                 events.on("error", worse)
                 events.emit("news")
                 settle(events)
-                until(lambda: len(caplog.records) == 2)
+                eventually(lambda: len(caplog.records) == 2)
         logged = [record.exc_info[0] for record in caplog.records if record.exc_info]
         assert logged == [LookupError, ZeroDivisionError]
 
@@ -233,7 +225,7 @@ class Listeners:
                 for number in range(50):
                     events.emit("count", number)
                     if number == 0:
-                        until(lambda: story)  # it is busy with the first one
+                        eventually(lambda: story)  # it is busy with the first one
                 events.emit(END)
 
             events.on("gap", story.append)
@@ -241,7 +233,7 @@ class Listeners:
             with meanwhile(send):
                 events.wait_for(END, timeout=PATIENCE)
             go_on.set()
-            until(lambda: len(story) >= 12)
+            eventually(lambda: len(story) >= 12)
         gap = story.pop(1)
         assert story == [0, *range(40, 50)]
         assert isinstance(gap, Gap)
@@ -257,7 +249,7 @@ class Listeners:
             events.on("count", heard.append)
             for number in range(20):
                 events.emit("count", number)
-                until(partial(reached, heard, number + 1))
+                eventually(partial(reached, heard, number + 1))
             settle(events)
         assert gaps == []
 
@@ -277,7 +269,7 @@ class Listeners:
 
             events.on("first", first)
             events.emit("first", 1)
-            until(lambda: len(heard) == 2)
+            eventually(lambda: len(heard) == 2)
             assert events.listeners("first") == 0
         assert sorted(map(str, heard)) == ["2", "first is done"]
 
@@ -332,7 +324,7 @@ class Listeners:
 
         events.on("news", last)
         events.emit("news", 1)
-        until(lambda: done)
+        eventually(lambda: done)
         with pytest.raises(Unavailable):
             events.emit("news")
 
@@ -368,7 +360,7 @@ class Listeners:
             for payload, _ in AS_JSON:
                 events.emit("news", payload)
             settle(events)
-            until(lambda: len(heard) >= len(AS_JSON))
+            eventually(lambda: len(heard) >= len(AS_JSON))
         assert heard == [plain for _, plain in AS_JSON]
 
     @each_kind
@@ -388,7 +380,7 @@ class Listeners:
             with pytest.raises(InvalidArgument):
                 events.on("news", nothing)
             settle(events)
-            until(lambda: heard)
+            eventually(lambda: heard)
         assert heard == [END]
         sizes: tuple[Any, ...] = (0, -1, 1.5, None, True)
         for size in sizes:

@@ -18,12 +18,11 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.queues import QueueStats, WorkSummary
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.conformance._sync.work_queue import (
-    PATIENCE,
     SHORT,
     Mail,
-    eventually,
     take,
 )
+from datapatterns.testing.waiting import PATIENCE, eventually
 
 
 class _Run:

@@ -14,10 +14,10 @@ from datapatterns._sync.contracts import RateLimiter
 from datapatterns.options import Algorithm
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
+from datapatterns.testing.waiting import PATIENCE
 
 ALGORITHMS: tuple[Algorithm, ...] = ("sliding", "fixed", "gcra")
 LONG = 86_400.0  # a window in which a test is a moment
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 CLOCKS = 0.01  # seconds by which two clocks of one machine may run apart within a window
 
 each_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -17,8 +17,8 @@ from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgume
 from datapatterns.queues import QueueStats
 from datapatterns.testing._sync.concurrently import concurrently, meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, HOSTILE, NO_NAMES
+from datapatterns.testing.waiting import PATIENCE, eventually
 
-PATIENCE = 30.0  # seconds until something that should have happened counts as missing
 SHORT = 0.3  # seconds of a lease that is meant to lapse
 ITEMS: list[Any] = [
     None,
@@ -39,15 +39,6 @@ class Mail(BaseModel):
 
     to: str = Field(min_length=1)
     size: int = 0
-
-
-def eventually(check: Callable[[], Any]) -> Any:
-    """Return the first true result of the check; fail if there is none in time."""
-    deadline = time.monotonic() + PATIENCE
-    while not (result := check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return result
 
 
 def take(queue: Any) -> Any:
