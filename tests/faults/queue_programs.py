@@ -29,7 +29,9 @@ from datapatterns.queues import WorkSummary
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue
 
-OPTIONS: Any = {"lease": 1.0, "max_attempts": 50, "backoff": 0.02}
+# A worker that is alive keeps its leases, though the machine may be busy.
+OPTIONS: Any = {"lease": 5.0, "max_attempts": 50, "backoff": 0.02}
+SLOW_LEASE = 3.0
 
 
 def say(*words: object) -> None:
@@ -90,17 +92,17 @@ def async_redis_worker(port: str, name: str, effects: str) -> None:
 
 
 def slow_redis_worker(port: str, name: str) -> None:
-    """Run the sync worker with a handler that tells when it begins and then takes 1.5 s."""
+    """Run the sync worker with a handler that takes longer than its lease."""
 
     def handle(item: Any, delivery: Any) -> None:
         say("begin", delivery.attempt)
-        until = time.monotonic() + 1.5
+        until = time.monotonic() + 1.5 * SLOW_LEASE
         while time.monotonic() < until:
             time.sleep(0.05)
         say("end", delivery.lost)
 
     client = Redis(port=int(port), socket_timeout=5)
-    queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
+    queue: WorkQueue[Any] = WorkQueue(client, name, **{**OPTIONS, "lease": SLOW_LEASE})
     tell(Worker(queue, handle).run())
 
 

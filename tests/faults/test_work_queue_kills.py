@@ -27,7 +27,7 @@ from datapatterns.testing.servers.redis import RedisServer
 from datapatterns.testing.waiting import PATIENCE, eventually
 
 PROGRAMS = Path(__file__).parent / "queue_programs.py"
-OPTIONS: Any = {"lease": 1.0, "max_attempts": 50, "backoff": 0.02}
+OPTIONS: Any = {"lease": 5.0, "max_attempts": 50, "backoff": 0.02}
 Figures = Callable[..., None]
 
 
@@ -81,8 +81,8 @@ def test_killed_workers_lose_nothing(
     dead holder had not acked, so there are at most as many as items taken back.
     """
     client = Redis(port=redis_server.port)
-    queue: WorkQueue[Any] = WorkQueue(client, f"kills-{uuid.uuid4()}", **OPTIONS)
-    name, path = queue._keys.tag.decode().rsplit(":", 1)[1], tmp_path / "effects"
+    name, path = f"kills-{uuid.uuid4()}", tmp_path / "effects"
+    queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
     accepted = set(queue.push_many(range(600)))
     workers = [start(program, redis_server.port, name, path) for _ in range(3)]
     kills = 0
@@ -187,8 +187,8 @@ class _beside:
 def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: RedisServer) -> None:
     """SIGSTOP for longer than the lease, then SIGCONT: its outcome is dropped, and it knows."""
     client = Redis(port=redis_server.port)
-    queue: WorkQueue[Any] = WorkQueue(client, f"stop-{uuid.uuid4()}", **OPTIONS)
-    name = queue._keys.tag.decode().rsplit(":", 1)[1]
+    name = f"stop-{uuid.uuid4()}"
+    queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
     queue.push("x")
     process = start("slow_redis_worker", redis_server.port, name)
     try:
@@ -211,8 +211,8 @@ def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: Redis
 def test_a_slow_handler_runs_once_among_many_workers(redis_server: RedisServer) -> None:
     """With a heartbeat it keeps its item for longer than the lease, though others want it."""
     client = Redis(port=redis_server.port)
-    queue: WorkQueue[Any] = WorkQueue(client, f"slow-{uuid.uuid4()}", **OPTIONS)
-    name = queue._keys.tag.decode().rsplit(":", 1)[1]
+    name = f"slow-{uuid.uuid4()}"
+    queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
     processes = [start("slow_redis_worker", redis_server.port, name) for _ in range(2)]
     try:
         queue.push_many(["x", "y", "z"])
@@ -231,8 +231,8 @@ def test_a_slow_handler_runs_once_among_many_workers(redis_server: RedisServer) 
 def test_a_signal_drains(program: str, redis_server: RedisServer, tmp_path: Path) -> None:
     """SIGTERM: it ends by itself, what was begun is acked, nothing stays leased, none is lost."""
     client = Redis(port=redis_server.port)
-    queue: WorkQueue[Any] = WorkQueue(client, f"drain-{uuid.uuid4()}", **OPTIONS)
-    name = queue._keys.tag.decode().rsplit(":", 1)[1]
+    name = f"drain-{uuid.uuid4()}"
+    queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
     queue.push_many(range(2000))
     process = start(program, redis_server.port, name, tmp_path / "effects")
     assert line(process) == "ready"

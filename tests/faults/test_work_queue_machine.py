@@ -80,8 +80,13 @@ class QueueMachine(RuleBasedStateMachine):
         found = [item for item in self.items.values() if item.state in states]
         return sorted(found, key=lambda item: (-item.priority, item.place))
 
+    def _follow(self) -> None:
+        """Take the lapsed items back in the model if the queue says that it has done so."""
+        if self.queue.stats().requeued != self.requeued:
+            self._take_back()
+
     def _take_back(self) -> None:
-        """What every turn does to items whose lease has lapsed."""
+        """Make lapsed items ready again, or dead after their last attempt."""
         for item in self._in("lapsed"):
             self.requeued += 1
             item.holder = None
@@ -149,62 +154,52 @@ class QueueMachine(RuleBasedStateMachine):
         """Gone."""
         if (delivery := self._pick(pick)) is None:
             return
-        known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, delivery.ack):
             del self.items[item.id]
-        if not known:
-            self._take_back()
+        self._follow()
 
     @rule(pick=PICKS, later=st.booleans(), error=st.sampled_from(["", "rain", "snow"]))
     def retry(self, pick: int, later: bool, error: str) -> None:
         """Behind the others, or dead."""
         if (delivery := self._pick(pick)) is None:
             return
-        known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, lambda: delivery.retry(3600 * later, error)):
             item.error, item.holder = error or item.error, None
             item.place = next(self.places)
             item.state = "delayed" if later else "ready"
             if item.attempts >= MOST:
                 item.state, item.died = "dead", item.place
-        if not known:
-            self._take_back()
+        self._follow()
 
     @rule(pick=PICKS)
     def bury(self, pick: int) -> None:
         """Dead."""
         if (delivery := self._pick(pick)) is None:
             return
-        known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, lambda: delivery.bury("no")):
             item.state, item.error, item.died = "dead", "no", next(self.places)
             item.holder = None
-        if not known:
-            self._take_back()
+        self._follow()
 
     @rule(pick=PICKS)
     def release(self, pick: int) -> None:
         """As before it was taken."""
         if (delivery := self._pick(pick)) is None:
             return
-        known = delivery._lost or delivery.settled is not None
         if item := self._settle(delivery, delivery.release):
             item.state, item.attempts, item.holder = "ready", item.attempts - 1, None
-        if not known:
-            self._take_back()
+        self._follow()
 
     @rule(pick=PICKS)
     def lapse(self, pick: int) -> None:
         """Let the lease end."""
         if (delivery := self._pick(pick)) is None:
             return
-        known = delivery._lost or delivery.settled is not None
-        item = self._settle(delivery, lambda: delivery.extend(0.000_001))
-        if not known:
-            self._take_back()
+        item = self._settle(delivery, lambda: delivery.extend(0.001))
+        self._follow()
         if item is not None:
             item.state = "lapsed"
-            time.sleep(0.002)
+            time.sleep(0.005)  # longer than the lease, by the clock that the backend uses as well
 
     @rule(ids=st.none() | st.lists(IDS, max_size=4))
     def requeue_dead(self, ids: list[str] | None) -> None:
@@ -233,10 +228,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        """Forget what is in memory, where there is such a thing."""
+        """Make the queue anew; on LevelDB the deliveries of the closed one cannot be settled."""
         self.queue = self.backend.reopen()
-        for delivery in self.deliveries:
-            delivery._queue = self.queue
+        if not self.backend.deliveries_last:
+            self.deliveries.clear()
+            for item in self.items.values():
+                item.holder = None
 
     @invariant()
     def agrees(self) -> None:
@@ -253,6 +250,8 @@ class QueueMachine(RuleBasedStateMachine):
 
 class OnLevel:
     """A queue in a directory of its own."""
+
+    deliveries_last = False  # when the queue is made anew
 
     def __init__(self) -> None:
         self.folder = tempfile.mkdtemp()
@@ -278,6 +277,8 @@ class OnLevel:
 
 class OnRedis:
     """A queue under a name of its own."""
+
+    deliveries_last = True
 
     def __init__(self, client: Any) -> None:
         self.client, self.name = client, f"machine-{uuid.uuid4()}"
