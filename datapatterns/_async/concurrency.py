@@ -1,8 +1,8 @@
-"""What a long-running worker needs of asyncio, and nothing more.
+"""The concurrency that long-running patterns need: here, with asyncio.
 
 `datapatterns/_sync/concurrency.py` has the same names on threads, so that a pattern written against
-this module can be generated for the other face. Whatever starts a task or a thread here is a
-context manager that leaves none behind.
+this module can be generated for the other face. Every class here that starts a task or a thread is
+a context manager, and leaves none behind.
 """
 # unasync: by hand
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 Call = Callable[[], Awaitable[T]]
 Job = Call[object]
 
-_GRACE = 5.0  # seconds for what is about to end to end
+_GRACE = 5.0  # seconds to wait for the end of a task that was cancelled or told to end
 _PER_LANE = 4  # jobs waiting for each one that runs: enough to keep all busy, few enough to drain
 
 
@@ -40,13 +40,13 @@ class AsyncLock(asyncio.Lock):
 
 
 class AsyncSemaphore(asyncio.Semaphore):
-    """So many at a time, the others in turn; taken with `async with`."""
+    """Lets so many holders in at a time, the others in turn; taken with `async with`."""
 
 
 class AsyncEvent:
-    """A flag to wait for, raised from the loop, from any thread or from a signal handler.
+    """A flag to wait for, which the loop, any thread and any signal handler may raise.
 
-    It takes no lock, since a signal handler may interrupt the very code that holds one.
+    It takes no lock, since a signal handler may interrupt the code that holds the lock.
     """
 
     def __init__(self) -> None:
@@ -54,10 +54,10 @@ class AsyncEvent:
         self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
 
     def set(self) -> None:
-        """Raise the flag and wake everybody who waits for it."""
+        """Raise the flag and wake all that wait for it."""
         self._flag = True
         for loop, future in tuple(self._waiters):
-            with suppress(RuntimeError):  # that loop is closed: nobody waits there any more
+            with suppress(RuntimeError):  # that loop is closed: nothing waits there any more
                 loop.call_soon_threadsafe(_wake, future)
 
     def clear(self) -> None:
@@ -87,7 +87,7 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]], grace: float) -> None:
-    """Wait so long for the tasks, then cancel them and wait for that."""
+    """Wait for the end of the tasks; after the grace cancel them and wait for that."""
     tasks = set(tasks)
     try:
         if tasks and grace:
@@ -102,16 +102,16 @@ async def _end(tasks: Iterable[asyncio.Task[None]], grace: float) -> None:
 
 
 def _cancelled() -> bool:
-    """Return whether it is the running task that was asked to end."""
+    """Return whether the running task itself was cancelled."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
 
 
 class heeding_cancellation:
-    """Around a driver's call: raises CancelledError at its end if the task was cancelled meanwhile.
+    """Raise CancelledError at the end of a driver's call if the task was cancelled meanwhile.
 
-    The `asyncio.wait_for` of Python 3.11, which drivers use, forgets a cancellation that comes just
-    as what it waits for is done; a task in a loop would then never end.
+    The `asyncio.wait_for` of Python 3.11, which drivers use, drops a cancellation that comes in the
+    moment in which its task is done; a task in a loop would then never end.
     """
 
     __slots__ = ("_before", "_task")
@@ -128,8 +128,8 @@ class heeding_cancellation:
 class AsyncEvery:
     """Calls `fn` every so many seconds, beside the code in its `async with` block.
 
-    The beat is kept from start to start. An error of `fn` is logged and the beat goes on. Leaving
-    the block lets a running call finish, but not for ever.
+    The time counts from the start of a call to the start of the next. An error of `fn` is logged,
+    and the calls go on. When the block is left, a running call has some seconds to finish.
     """
 
     def __init__(self, seconds: float, fn: Job) -> None:
@@ -140,7 +140,7 @@ class AsyncEvery:
         self._task: asyncio.Task[None] | None = None
 
     def now(self) -> None:
-        """Call it at once, or once more if it is running; from any thread or signal handler."""
+        """Call `fn` now, or once more if it is running; any thread or signal handler may do so."""
         self._due.set()
 
     async def __aenter__(self) -> Self:
@@ -165,15 +165,15 @@ class AsyncEvery:
             try:
                 await self._fn()
             except Exception:
-                logger.exception("what is called every %s seconds failed", self._seconds)
+                logger.exception("a call that is due every %s seconds failed", self._seconds)
 
 
 class AsyncLanes:
-    """Runs jobs at most `parallel` at a time, those of one key one by one, in their order.
+    """Runs at most `parallel` jobs at a time, and the jobs of one key one by one, in order.
 
     Each key with jobs is a lane. A free runner takes the lane that has waited longest, runs its
-    first job and sends it to the end of the line. At most `outstanding` jobs are held; `submit`
-    waits for room, which bounds the memory. What a job raises goes to `on_error`.
+    first job and puts the lane behind the others. At most `outstanding` jobs are held; `submit`
+    waits for room, which bounds the memory. An exception of a job is passed to `on_error`.
 
     Source: keyed ordering as in Kafka's parallel consumers; one queue a key, one runner a queue.
     """
@@ -197,7 +197,7 @@ class AsyncLanes:
         self._changed = asyncio.Event()
 
     async def submit(self, key: str, job: Job) -> bool:
-        """Wait for room and take the job; return False, taking nothing, once closed."""
+        """Wait for room and take the job; return False, without taking it, once closed."""
         while self._outstanding >= self._room and not self._closed:
             self._changed.clear()
             await self._changed.wait()
@@ -233,7 +233,7 @@ class AsyncLanes:
         return self._outstanding == 0
 
     def abandon(self) -> None:
-        """Close, drop what has not begun and cancel what has."""
+        """Close, drop the jobs that have not begun, and cancel the others."""
         self._abandoned = True
         self._ready.clear()
         self.close()
@@ -253,14 +253,14 @@ class AsyncLanes:
                 key = self._ready.popleft()
                 try:
                     await self._lanes[key][0]()
-                except BaseException as error:  # SystemExit too: it must not tear the loop down
+                except BaseException as error:  # SystemExit too, which would end the loop
                     if isinstance(error, asyncio.CancelledError) and _cancelled():
                         raise
                     self._on_error(error)
                 self._finish(key)
         finally:
             # Here and not in a callback of the task: a job submitted in between would wait for a
-            # runner that is already gone.
+            # runner that has ended already.
             self._running -= 1
 
     def _finish(self, key: str) -> None:
@@ -275,11 +275,11 @@ class AsyncLanes:
 
 
 class AsyncHandler:
-    """A user's function, sync or async; a sync one runs in a thread and never blocks the loop.
+    """A user's function, sync or async; a sync one runs in a thread and does not block the loop.
 
-    The threads are our own: asyncio's pool has a handful, and the interpreter waits for them when
-    it exits, so one handler that hangs would keep the process. They are used again, since programs
-    keep connections in thread-local variables. Cancelling a call does not stop its thread.
+    The threads are our own. The interpreter waits at exit for the few threads of asyncio's pool, so
+    one handler that hangs would keep the process alive. A thread serves several calls, since
+    programs keep connections in thread-local variables. Cancelling a call does not stop its thread.
     """
 
     def __init__(self, fn: Callable[..., object]) -> None:
@@ -294,14 +294,14 @@ class AsyncHandler:
         self._over = False
 
     async def __call__(self, *args: Any) -> Any:
-        """Call it and return what it returns."""
+        """Call the function and return its result."""
         try:
             result = self._fn(*args) if self._async else await self._in_thread(*args)
             return await result if inspect.isawaitable(result) else result
         except asyncio.CancelledError as error:
             if _cancelled():
                 raise
-            # The handler awaited something that was cancelled: that is its failure, not our end.
+            # The handler awaited something that was cancelled: a failure, and not our cancellation.
             raise RuntimeError("the handler was cancelled from within") from error
 
     async def __aenter__(self) -> Self:
@@ -345,7 +345,7 @@ _Inbox = SimpleQueue[tuple[Callable[[], Any], Callable[[_Outcome], object]] | No
 
 
 def _serve(inbox: _Inbox) -> None:
-    """Make the calls that come in, each followed by its answer, until None comes."""
+    """Make the calls from the inbox and answer each, until None comes."""
     while (work := inbox.get()) is not None:
         call, answer = work
         outcome: _Outcome
@@ -355,7 +355,7 @@ def _serve(inbox: _Inbox) -> None:
             outcome = (None, error)
         try:
             answer(outcome)
-        except RuntimeError:  # the loop is closed: nobody waits, and no more will come
+        except RuntimeError:  # the loop is closed: nothing waits, and no more calls will come
             return
 
 
@@ -378,8 +378,8 @@ _replaced: dict[signal.Signals, Any] = {}
 def stop_on_signals(stop: Callable[[], object]) -> Generator[None, None, None]:
     """Call `stop` at each SIGINT and SIGTERM within the block; outside the main thread do nothing.
 
-    Blocks may overlap: a signal stops all of them, and the last one to leave puts the former
-    handlers back. `stop` runs as a signal handler: it may set an AsyncEvent, and little else.
+    Blocks may overlap: a signal stops all of them, and the last one that is left restores the
+    former handlers. `stop` runs as a signal handler: it may set an AsyncEvent, and little else.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

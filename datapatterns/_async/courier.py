@@ -1,9 +1,9 @@
-"""What carries messages to listeners, and what runs beside the program: here, tasks.
+"""Calling listeners, and running a function beside the program: here, with tasks.
 
 # unasync: by hand
 
-`datapatterns/_sync/courier.py` has the same names on threads. Both end without leaving a task or a
-thread, save a listener that does not return.
+`datapatterns/_sync/courier.py` has the same names on threads. Neither leaves a task or a thread
+behind when it ends, except for a listener that does not return.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 logger = logging.getLogger("datapatterns.emitter")
 
-_GRACE = 5.0  # seconds for what is cancelled to end
+_GRACE = 5.0  # seconds to wait for the end of a cancelled task
 _TURNS = 16  # calls after which a work that never waits lets others run
 
 Call = Callable[[], Awaitable[None]]
@@ -26,7 +26,7 @@ Work = Callable[[], Awaitable[bool]]
 
 
 class AsyncCourier:
-    """Runs works on the loop: each until it has nothing more to do, all side by side."""
+    """Calls functions on the loop, side by side, each until it returns False."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -35,12 +35,12 @@ class AsyncCourier:
         self._closed = False
 
     async def start(self) -> None:
-        """Belong to the running loop, unless there is one already."""
+        """Use the running loop from now on, unless there is an open one already."""
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.get_running_loop()
 
     def call(self, work: Work) -> None:
-        """Call the work again and again until it returns False; from any thread."""
+        """Call the function until it returns False; any thread may ask for this."""
         if self._loop is None or self._closed:
             return
         with suppress(RuntimeError):  # there is no running loop, or that one is closed
@@ -65,15 +65,15 @@ class AsyncCourier:
                     await asyncio.sleep(0)
                 calls += 1
         finally:
-            # Not by a callback, which takes the loop one more step for each message.
+            # Not in a callback, which would cost the loop one more step for each message.
             self._tasks.discard(asyncio.current_task())  # pyright: ignore[reportArgumentType] - in a task there is one
 
     def announcing(self) -> bool:
-        """Whether calls are being begun just now."""
+        """Return whether another task is beginning the calls that are due."""
         return self._turn.locked()
 
     async def announce(self, due: Callable[[], list[Call]]) -> None:
-        """Begin the calls that are due; they have begun when this returns, whoever began them."""
+        """Return once all calls that are due have begun, here or in another task."""
         async with self._turn:
             calls = due()
             for call in calls:
@@ -82,7 +82,7 @@ class AsyncCourier:
                 await asyncio.sleep(0)  # the loop begins what is ready in the order it became so
 
     async def close(self) -> None:
-        """Cancel what is under way, but not the listener that may be calling this."""
+        """Cancel the calls under way, except for a listener that calls this."""
         self._closed = True
         await _cancel(self._tasks)
         self._tasks.clear()  # a task that was cancelled before it began could not leave by itself
@@ -95,7 +95,7 @@ class AsyncBackground:
         self._task = asyncio.ensure_future(fn())
 
     async def end(self) -> None:
-        """Cancel it and wait until it has ended."""
+        """Cancel the function and wait until it has ended."""
         await _cancel({self._task})
 
 
@@ -116,11 +116,11 @@ async def _cancel(tasks: set[asyncio.Task[None]] | set[asyncio.Future[None]]) ->
 
 
 def check_listener(fn: object) -> None:
-    """Any function will do, sync or async."""
+    """Accept any function, sync or async."""
 
 
 async def attempt(fn: Callable[..., Any], *args: Any) -> Exception | None:
-    """Call a user's function on the loop, and return what it raised."""
+    """Call a user's function on the loop and return its exception, None if it raised none."""
     try:
         result = fn(*args)
         if result is not None and inspect.isawaitable(result):

@@ -1,5 +1,5 @@
 # Generated from datapatterns/_async/changes_worker.py by scripts/unasync.py; do not edit.
-"""A changes worker for any backend: it knows the feed by its contract only."""
+"""A changes worker for any backend, which uses the feed by its contract only."""
 
 from __future__ import annotations
 
@@ -47,27 +47,31 @@ class ChangesWorker(contracts.ChangesWorker, Generic[M]):
     """Handles each change at least once, in order for each document, and skips none.
 
     1. Load the checkpoint and follow the feed from there. Each change gets an arrival number.
-    2. Send it down the lane of its document's id: at most `parallel` handlers run at a time, never
-       two for one document, so order is kept where it matters. Reading waits while all are busy.
-    3. A handler that fails is called again after the `backoff` (default `Backoff(0.1, 5)`): a
-       number of seconds, or a function of the failed attempt (1 at the first). Its lane waits.
-       After `max_attempts` the change goes to the feed's graveyard, which counts as done.
-    4. Save as checkpoint the watermark: the position up to which every arrival is done. It goes by
-       arrival numbers, since positions are opaque. A crash thus repeats what was above and skips
-       nothing. Saved after 50 changes or 1 s (`checkpoint_every`), whichever comes first.
-    5. `stop`, from anywhere, SIGINT or SIGTERM: read no more, finish what was read within
-       `drain_timeout`, save, return. What waits for its next try is left to the next run. The
-       second time: drop everything; in the sync face a handler under way goes on in its thread.
+    2. Put the change into the lane of its document's id. At most `parallel` handlers run at a time,
+       and never two for one document, so each document's changes are handled in order. Reading
+       waits while all handlers are busy.
+    3. When a handler fails, call it again after the `backoff` (default `Backoff(0.1, 5)`): a number
+       of seconds, or a function of the failed attempt (1 at first). The lane waits meanwhile. After
+       `max_attempts` store the change in the feed's graveyard; then it counts as done.
+    4. Save the watermark as the checkpoint: the position up to which every change that arrived is
+       done. It goes by arrival numbers, since positions are opaque. After a crash the changes above
+       it are handled again, and none is skipped. It is saved after 50 changes or 1 s
+       (`checkpoint_every`), whichever comes first.
+    5. At `stop`, SIGINT or SIGTERM read no more, finish the changes that were read within
+       `drain_timeout`, save and return. A change that waits for its next attempt is left to the
+       next run. At the second time, drop everything; in the sync face a handler under way goes on
+       in its thread.
 
     `shard=(i, n)` handles the ids with `crc32(id in UTF-8) % n == i` and has its own checkpoint.
-    What a filter or the shard rejects moves the checkpoint too. A stop before `run` ends that run.
-    While a checkpoint or a dead letter cannot be stored, for a reason that may pass, the worker
-    goes on trying. Any other error of the feed or the stores is raised by `run`, after draining.
-    With `signals=False` it leaves the signals to the application around it. Cancelling `run`
-    cancels the handlers.
+    Changes that a filter or the shard rejects move the checkpoint, too. A stop before `run` ends
+    that run at once. While a checkpoint or a dead letter cannot be stored for a reason that may
+    pass, the worker goes on trying. Any other error of the feed or the stores is raised by `run`,
+    after draining. With `signals=False` the worker leaves the signals to the application.
+    Cancelling `run` cancels the handlers.
 
-    Memory is bounded by `4 * parallel` changes. Source: CouchDB's replicator, which checkpoints the
-    last sequence below which all are written; lanes as in Kafka's parallel consumers.
+    The worker holds at most `4 * parallel` changes in memory. Source: CouchDB's replicator, which
+    saves the last sequence below which all changes are written; lanes as in Kafka's parallel
+    consumers.
     """
 
     def __init__(
@@ -134,7 +138,10 @@ class ChangesWorker(contracts.ChangesWorker, Generic[M]):
 
 
 class _Run(Generic[M]):
-    """One run of a worker: what outlives it, such as an abandoned handler, touches no other run."""
+    """One run of a worker.
+
+    A handler that was abandoned may end after its run; it has no effect on the next one.
+    """
 
     def __init__(self, worker: ChangesWorker[M]) -> None:
         self.worker = worker
@@ -144,7 +151,7 @@ class _Run(Generic[M]):
         self._abandoned = Event()
         self._reading = True
         self._failure: BaseException | None = None
-        self._left = set[str]()  # ids of which a change was given back undone
+        self._left = set[str]()  # ids of which a change is left to the next run
         self._lock = threading.Lock()  # guards the three lines below; never held while waiting
         self._watermark = Watermark()
         self._done = self._dead = 0
@@ -154,22 +161,22 @@ class _Run(Generic[M]):
         self._lag_not_before = 0.0
         self._lanes = Lanes(worker.parallel, on_error=self._fail)
         self._saving = Every(worker.checkpoint_every[1], self._save_often)
-        # A beat, since a feed that was about to start reading may have missed the call to stop.
+        # Repeated, since a feed that was about to start reading may have missed a single stop.
         self._obeying = Every(1.0, self._obey)
 
     @property
     def position(self) -> str | None:
-        """Up to where all is done."""
+        """Return the position up to which all changes are done."""
         with self._lock:
             return self._watermark.position
 
     def stop(self) -> None:
-        """The first time stop, the second time abandon; signal handlers come here too."""
+        """Stop at the first call, abandon at the second; a signal handler may call this."""
         (self._abandoned if self._stopping.is_set() else self._stopping).set()
         self._obeying.now()
 
     def work(self) -> ChangesSummary:
-        """Load, read, drain, save."""
+        """Load the checkpoint, handle changes until stopped, and save the last position."""
         self.loaded, self._saved = self._insist(self._load)
         if self.loaded:
             self._watermark = Watermark(self._saved)
@@ -212,7 +219,7 @@ class _Run(Generic[M]):
             self._watermark.skip(seq)
 
     def _do(self, handler: Handler, number: int, change: Change[M]) -> None:
-        if change.id in self._left:  # a later change must not overtake the one given back
+        if change.id in self._left:  # a later change must not overtake the one that is left
             return
         done = False
         try:
@@ -230,7 +237,7 @@ class _Run(Generic[M]):
                 self._saving.now()
 
     def _handle(self, handler: Handler, change: Change[M]) -> bool:
-        """Return True once the change is handled or buried, False when it was given back."""
+        """Return True once the change is handled or buried, False if it is left to the next run."""
         text, attempts = "", self.worker.max_attempts
         for attempt in range(1, attempts + 1):
             if attempt > 1 and self._stopping.wait(self.worker.backoff(attempt - 1)):
@@ -263,7 +270,7 @@ class _Run(Generic[M]):
         return self.worker.checkpoints.load(self.worker.name)
 
     def _insist(self, call: Call[T]) -> tuple[bool, T | None]:
-        """Return True and the result, after failures that pass; False when stopped over them."""
+        """Call until it succeeds and return True and the result; False if stopped before that."""
         failures = 0
         while True:
             try:
@@ -284,16 +291,18 @@ class _Run(Generic[M]):
             self._tell_lag()
 
     def _tell_lag(self) -> None:
-        """Tell how far behind this is, seldom enough to cost next to nothing."""
+        """Report the lag to OpenTelemetry, seldom enough to cost next to nothing."""
         started = time.monotonic()
         try:
             lag = self.worker.feed.lag(self.position)
             signals.behind(self.worker.name, max(0, lag))
-        except Exception as error:  # a figure missed; what matters will say so itself
+        except (
+            Exception
+        ) as error:  # only a figure is missing; a failure that matters shows elsewhere
             about = {**self._about, "error": repr(error)}
             logger.debug("%s: the lag is not known", self.worker.name, extra=about)
         now = time.monotonic()
-        # Some feeds count what lies ahead one by one: at most a twentieth of the time goes there.
+        # Some feeds count the changes one by one: this takes at most a twentieth of the time.
         self._lag_not_before = now + max(signals.LAG_EVERY, 20 * (now - started))
 
     def _save_last(self) -> None:
@@ -304,7 +313,7 @@ class _Run(Generic[M]):
         logger.error(message, self.worker.name, extra=self._about)
 
     def _save(self) -> bool:
-        """Save the watermark and return False if that has to be tried again."""
+        """Save the watermark; return False if that must be tried again."""
         with self._lock:
             position, self._fresh = self._watermark.position, 0
         if position is None or position == self._saved:
@@ -344,7 +353,7 @@ class _Run(Generic[M]):
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether to store the same again: an unknown outcome is no harm, for that changes nothing."""
+    """Return whether to repeat a call that stores our state, which has its effect only once."""
     return isinstance(error, DataError) and (error.retryable or isinstance(error, OutcomeUnknown))
 
 
@@ -354,7 +363,7 @@ def _check(
     shard: tuple[int, int],
     checkpoint_every: tuple[int, Duration],
 ) -> None:
-    """Raise InvalidArgument for options that make no sense."""
+    """Raise InvalidArgument for options that are out of range."""
     if parallel < 1 or max_attempts < 1:
         raise InvalidArgument("parallel and max_attempts must be at least 1")
     if not 0 <= shard[0] < shard[1]:

@@ -1,9 +1,9 @@
-"""What a long-running worker needs of threads, and nothing more.
+"""The concurrency that long-running patterns need: here, with threads.
 
 `datapatterns/_async/concurrency.py` has the same names on asyncio, and is the face to read first.
-Whatever starts a thread here is a context manager that leaves none behind, save one that runs a
-handler which does not return: a thread cannot be cancelled. All are daemons, so that even that one
-does not keep the process.
+Every class here that starts a thread is a context manager, and leaves no thread behind but one
+whose handler does not return, since a thread cannot be cancelled. All threads are daemons, so that
+such a thread does not keep the process alive.
 """
 # unasync: by hand
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 Call = Callable[[], T]
 Job = Call[object]
 
-_GRACE = 5.0  # seconds for what is about to end to end
+_GRACE = 5.0  # seconds to wait for the end of a thread that was told to end
 _LINGER = 10.0  # seconds that a thread without work stays
 _PER_LANE = 4  # jobs waiting for each one that runs: enough to keep all busy, few enough to drain
 
@@ -38,15 +38,15 @@ Lock = threading.Lock  # for a short time, taken with `with`
 
 
 class Semaphore(threading.Semaphore):
-    """So many at a time; taken with `with`."""
+    """Lets so many holders in at a time; taken with `with`."""
 
 
 class Event(threading.Event):
-    """A flag to wait for, raised from any thread, but not from a signal handler."""
+    """A flag to wait for, which any thread may raise, but no signal handler."""
 
 
 class heeding_cancellation:
-    """Nothing: a thread cannot be cancelled."""
+    """Do nothing, since a thread cannot be cancelled."""
 
     __slots__ = ()
 
@@ -60,8 +60,8 @@ class heeding_cancellation:
 class Every:
     """Calls `fn` every so many seconds, on a thread beside the code in its `with` block.
 
-    The beat is kept from start to start. An error of `fn` is logged and the beat goes on. Leaving
-    the block lets a running call finish, but does not wait for ever.
+    The time counts from the start of a call to the start of the next. An error of `fn` is logged,
+    and the calls go on. When the block is left, a running call has some seconds to finish.
     """
 
     def __init__(self, seconds: float, fn: Job) -> None:
@@ -72,7 +72,7 @@ class Every:
         self._thread = threading.Thread(target=self._run, name="datapatterns-every", daemon=True)
 
     def now(self) -> None:
-        """Call it at once, or once more if it is running; from any thread."""
+        """Call `fn` now, or once more if it is running; any thread may do so."""
         self._due.set()
 
     def __enter__(self) -> Self:
@@ -95,15 +95,15 @@ class Every:
             try:
                 self._fn()
             except Exception:
-                logger.exception("what is called every %s seconds failed", self._seconds)
+                logger.exception("a call that is due every %s seconds failed", self._seconds)
 
 
 class Lanes:
-    """Runs jobs at most `parallel` at a time, those of one key one by one, in their order.
+    """Runs at most `parallel` jobs at a time, and the jobs of one key one by one, in order.
 
     Each key with jobs is a lane. A free thread takes the lane that has waited longest, runs its
-    first job and sends it to the end of the line. At most `outstanding` jobs are held; `submit`
-    waits for room, which bounds the memory. What a job raises goes to `on_error`.
+    first job and puts the lane behind the others. At most `outstanding` jobs are held; `submit`
+    waits for room, which bounds the memory. An exception of a job is passed to `on_error`.
 
     Source: keyed ordering as in Kafka's parallel consumers; one queue a key, one runner a queue.
     """
@@ -129,7 +129,7 @@ class Lanes:
         self._changed = threading.Condition(lock)  # a job is finished, or no more are taken
 
     def submit(self, key: str, job: Job) -> bool:
-        """Wait for room and take the job; return False, taking nothing, once closed."""
+        """Wait for room and take the job; return False, without taking it, once closed."""
         with self._changed:
             while self._outstanding >= self._room and not self._closed:
                 self._changed.wait()
@@ -161,7 +161,7 @@ class Lanes:
             return self._outstanding == 0
 
     def abandon(self) -> None:
-        """Close, drop what has not begun and forget what has: its thread ends when it returns."""
+        """Close, drop the jobs that have not begun, and leave the others, whose threads then end."""
         with self._changed:
             self._closed = self._abandoned = self._over = True
             self._ready.clear()
@@ -219,7 +219,7 @@ class Lanes:
 
 
 class Handler:
-    """A user's function, called as it is; an async one is refused, since nothing would run it."""
+    """A user's function; an async one raises InvalidArgument, since nothing would run it."""
 
     def __init__(self, fn: Callable[..., object]) -> None:
         if not callable(fn):
@@ -232,7 +232,7 @@ class Handler:
         self._fn = fn
 
     def __call__(self, *args: Any) -> Any:
-        """Call it and return what it returns; InvalidArgument if that is to be awaited."""
+        """Call the function and return its result; raise InvalidArgument for a coroutine."""
         result = self._fn(*args)
         if inspect.iscoroutine(result):
             result.close()
@@ -266,9 +266,9 @@ _signals: SimpleQueue[int | None] = SimpleQueue()
 def stop_on_signals(stop: Callable[[], object]) -> Generator[None, None, None]:
     """Call `stop` at each SIGINT and SIGTERM within the block; outside the main thread do nothing.
 
-    Blocks may be nested: a signal stops all of them, and the outermost puts the former handlers
-    back. `stop` runs on a thread of its own, for it takes locks, and a signal handler may interrupt
-    the very code that holds one; SimpleQueue.put is one of the few things that are safe in there.
+    Blocks may be nested: a signal stops all of them, and the outermost one restores the former
+    handlers. `stop` runs on a thread of its own, since it takes locks, and a signal handler may
+    interrupt the code that holds one; SimpleQueue.put is one of the few calls that are safe there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

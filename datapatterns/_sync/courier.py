@@ -1,10 +1,10 @@
-"""What carries messages to listeners, and what runs beside the program: here, threads.
+"""Calling listeners, and running a function beside the program: here, with threads.
 
 # unasync: by hand
 
-`datapatterns/_async/courier.py` has the same names on asyncio. Both end without leaving a task or a
-thread, save a listener that does not return. All threads are daemons, so that even that one does
-not keep the process.
+`datapatterns/_async/courier.py` has the same names on asyncio. Neither leaves a task or a thread
+behind when it ends, except for a listener that does not return. All threads are daemons, so that
+such a thread does not keep the process alive.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from datapatterns.errors import InvalidArgument
 
 logger = logging.getLogger("datapatterns.emitter")
 
-_GRACE = 5.0  # seconds for what is about to end to end
+_GRACE = 5.0  # seconds to wait for the end of a thread
 
 Call = Callable[[], None]
 Work = Callable[[], bool]
 
 
 class Courier:
-    """Runs works on one thread: each until it has nothing more to do, all in turns."""
+    """Calls functions on one thread, in turns, each until it returns False."""
 
     def __init__(self) -> None:
         self._works: SimpleQueue[Work | None] = SimpleQueue()
@@ -36,7 +36,7 @@ class Courier:
         self._closed = False
 
     def start(self) -> None:
-        """Start the thread, unless there is one."""
+        """Start the thread, unless it runs already."""
         with self._lock:
             if self._thread is None and not self._closed:
                 name = "datapatterns-listeners"
@@ -44,7 +44,7 @@ class Courier:
                 self._thread.start()
 
     def call(self, work: Work) -> None:
-        """Call the work again and again until it returns False; from any thread."""
+        """Call the function until it returns False; any thread may ask for this."""
         self._works.put(work)
 
     def _run(self) -> None:
@@ -53,16 +53,16 @@ class Courier:
                 self._works.put(work)
 
     def announcing(self) -> bool:
-        """Whether calls are being made just now: not while a work asks, which is on their thread."""
+        """Return False: the functions that ask for this run on the thread that makes the calls."""
         return False
 
     def announce(self, due: Callable[[], list[Call]]) -> None:
-        """Make the calls that are due; only works call this, so it is on their thread."""
+        """Make the calls that are due; this is called on the courier's thread only."""
         for call in due():
             call()
 
     def close(self) -> None:
-        """Let what is under way finish, and end the thread; a listener may call this as well."""
+        """Let the call under way finish and end the thread; a listener may call this, too."""
         with self._lock:
             self._closed = True
             thread = self._thread
@@ -71,14 +71,14 @@ class Courier:
 
 
 class Background:
-    """One function that runs beside the program, on a thread; it has to be told when to end."""
+    """One function that runs beside the program, on a thread; the caller tells it to end."""
 
     def __init__(self, fn: Callable[[], None]) -> None:
         self._thread = threading.Thread(target=fn, name="datapatterns-reader", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Wait until it has ended."""
+        """Wait until the function has ended."""
         _join(self._thread)
 
 
@@ -91,18 +91,18 @@ def _join(thread: threading.Thread | None) -> None:
 
 
 def check_listener(fn: object) -> None:
-    """An async function is refused, since nothing would run it."""
+    """Raise InvalidArgument for an async function, since nothing would run it."""
     if inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__):
         raise InvalidArgument("an async listener needs the async face")
 
 
 def attempt(fn: Callable[..., Any], *args: Any) -> Exception | None:
-    """Call a user's function, and return what it raised."""
+    """Call a user's function and return its exception, None if it raised none."""
     try:
         result = fn(*args)
     except Exception as error:
         return error
-    except BaseException as error:  # SystemExit: it would end the thread without a word
+    except BaseException as error:  # SystemExit, which would end the thread silently
         return RuntimeError(f"the listener raised {type(error).__name__}")
     if inspect.iscoroutine(result):
         result.close()

@@ -1,5 +1,5 @@
 # Generated from datapatterns/_async/listening.py by scripts/unasync.py; do not edit.
-"""What every emitter does with its listeners, wherever its messages come from."""
+"""What emitters of every backend share: the listeners, and how messages reach them."""
 
 from __future__ import annotations
 
@@ -44,46 +44,47 @@ Message = tuple[str, bytes]  # the event and the payload as it travels
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """A function, and the messages that wait for it. All fields belong to the registry's lock."""
+    """A function and the messages that wait for it; the lock of `Listeners` guards it."""
 
     event: str
     fn: Callable[..., Any]
     once: bool
-    after: Position = None  # what was emitted before is not for this one
+    after: Position = None  # messages up to this position are not for this listener
     answer: _Answer | None = None
     pending: deque[tuple[int, Message]] = field(default_factory=deque[tuple[int, Message]])
     lost: int = 0
     lost_since: float = 0.0
-    carried: bool = False  # the courier will look after what is pending
-    spent: bool = False  # a `once` that has got its message
+    carried: bool = False  # the courier will deliver what is pending
+    spent: bool = False  # a listener of `once` that has its message
     gone: bool = False
 
 
 class _Answer:
-    """What `wait_for` waits for; it comes past the courier, which may be busy with listeners."""
+    """The payload that `wait_for` waits for; the courier, which may be busy, is not involved."""
 
     def __init__(self) -> None:
         self.there = Event()
         self.value: Any = None
 
     def give(self, value: Any) -> None:
-        """Keep the first one."""
+        """Keep the value, unless there is one already."""
         if not self.there.is_set():
             self.value = value
             self.there.set()
 
 
 class Listeners:
-    """Who listens to what; hands each listener its messages one by one, in their order.
+    """The listeners of an emitter; each gets its messages one by one, in their order.
 
-    A message is put into the buffer of each listener it is for, and the courier calls the listener
-    as fast as that goes. When a buffer is full its oldest message is dropped, and before the
-    listener is called the next time `gap` says how many were.
+    A message is put into the buffer of each of its listeners, and the courier calls a listener for
+    one message after the other. When a buffer is full, its oldest message is dropped, and before
+    the next call of the listener a `gap` says how many were.
 
-    Gaps are numbered, and a message carries the number of the last one before it. Whoever is about
-    to call a listener first announces the gaps up to that number: so nothing that came after a gap
-    is handed out before it. A listener that has nothing more to hear announces all there are, so a
-    gap does not overtake what its only listener has yet to hear, nor wait for one that lags.
+    Gaps are numbered, and a message carries the number of the last gap before it. Before a listener
+    is called for a message, the gaps up to that number are announced: so no message that came after
+    a gap is delivered before it. A listener without further messages announces all gaps. So a gap
+    neither overtakes the messages before it where there is one listener, nor waits for a listener
+    that lags.
     """
 
     def __init__(self, buffer: int, unused: Callable[[str], None]) -> None:
@@ -98,7 +99,7 @@ class Listeners:
         self.closed = False
 
     def add(self, listener: _Listener) -> None:
-        """Hand messages to this one from now on; Closed once closed."""
+        """Deliver messages to this listener from now on; raise Closed once closed."""
         with self._lock:
             if self.closed:
                 raise Closed("the emitter is closed")
@@ -107,7 +108,7 @@ class Listeners:
                 self._patterns.setdefault(listener.event, matcher(listener.event))
 
     def remove(self, event: str, chosen: Callable[[_Listener], bool]) -> None:
-        """Call these listeners of the event no more, and tell when it has none left."""
+        """Remove the chosen listeners of the event; call `unused` if none is left."""
         with self._lock:
             before = self._by_event.get(event, [])
             left = [listener for listener in before if not chosen(listener)]
@@ -123,26 +124,26 @@ class Listeners:
             self._unused(event)
 
     def drop(self, listener: _Listener) -> None:
-        """Call this one no more."""
+        """Remove this listener."""
         self.remove(listener.event, lambda other: other is listener)
 
     def of(self, event: str) -> list[_Listener]:
-        """The listeners of exactly this event or pattern."""
+        """Return the listeners of exactly this event or pattern."""
         with self._lock:
             return list(self._by_event.get(event, ()))
 
     def events(self) -> tuple[str, ...]:
-        """All events and patterns that others may emit and somebody listens to."""
+        """Return all events and patterns with listeners, without the emitter's own events."""
         with self._lock:
             return tuple(sorted(self._by_event.keys() - OWN))
 
     def any(self) -> bool:
-        """Whether anybody listens to what others emit."""
+        """Return whether any event or pattern has a listener, without the emitter's own events."""
         with self._lock:
             return bool(self._by_event.keys() - OWN)
 
     def hear(self, key: str, message: Message, at: Position = None) -> None:
-        """Hand a message to the listeners of this event or pattern."""
+        """Put a message into the buffers of the listeners of this event or pattern."""
         with self._lock:
             for listener in self._by_event.get(key, ()):
                 early = listener.after is not None and at is not None and at <= listener.after
@@ -150,7 +151,7 @@ class Listeners:
                     self._put(listener, message)
 
     def hear_matching(self, message: Message, at: Position = None) -> None:
-        """Hand a message to the listeners of every pattern that its event matches."""
+        """Put a message into the buffers of the listeners of every matching pattern."""
         with self._lock:
             matching = [key for key, matches in self._patterns.items() if matches(message[0])]
         for key in matching:
@@ -212,7 +213,7 @@ class Listeners:
             self._failed(listener.event, failure)
 
     def gap(self, gap: Gap) -> None:
-        """Announce it before any message that is heard from now on."""
+        """Announce the gap before any message that arrives from now on."""
         with self._lock:
             self._number += 1
             self._gaps.append((self._number, gap))
@@ -227,7 +228,7 @@ class Listeners:
         return False
 
     def _due(self, number: int) -> list[Call]:
-        """The calls that announce the gaps up to this one."""
+        """Return the calls that announce the gaps up to this number."""
         due: list[Gap] = []
         with self._lock:
             while self._gaps and self._gaps[0][0] <= number:
@@ -253,7 +254,7 @@ class Listeners:
             logger.error("a listener of %r failed", event, exc_info=error, extra=about)
 
     def _called(self, own: str, payload: Any) -> list[Call]:
-        """The calls that tell the listeners of one of the emitter's own events."""
+        """Return the calls of the listeners of one of the emitter's own events."""
         listeners = self.of(own)
         for listener in listeners:
             if listener.answer is not None:
@@ -269,7 +270,7 @@ class Listeners:
             logger.error("a listener of %r failed", listener.event, exc_info=error, extra=about)
 
     def close(self) -> None:
-        """Forget every listener, and call none any more."""
+        """Remove every listener and end the calls under way."""
         with self._lock:
             self.closed = True
             listeners = [one for each in self._by_event.values() for one in each]

@@ -24,27 +24,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AsyncCalendarCounter(AsyncBaseCalendarCounter):
-    """Counters by total, year, month, day and so on, all moved in one atomic step, in UTC.
+    """Counts of a subject by total, year, month, day and so on, in UTC.
 
-    `buckets` are by default `total`, `year`, `month` and `day`; there are `hour` and
-    `month_of_year`, too.
+    `buckets` are by default `total`, `year`, `month` and `day`; `hour` and `month_of_year` are the
+    others.
 
     A subject has a few small hashes under one hash tag: `all` with the total, years, months and
     months of the year; `days:2014` with up to 366 fields; `hours:2014-01-15` with 24. Redis keeps
-    hashes of up to 512 short fields packed, in about a tenth of what a key for each would take.
+    hashes of up to 512 short fields packed, in about a tenth of the memory of a key for each.
 
-    `add` is one script and one round trip: it takes the time from the server, derives the fields,
-    HINCRBYs each, undoes them if one would leave 64 bits, and returns all new values. All keys of a
-    script must be named beforehand, so the caller's clock guesses the day; at the wrong side of
-    midnight the script answers "again" with its own time, and the guess is set right for good.
+    `add` is one script and one round trip: it reads the server's clock, derives the fields,
+    HINCRBYs each, undoes that if one would need more than 64 bits, and returns all new values. The
+    keys of a script must be named beforehand, so the caller's clock guesses the day. If the guess
+    is wrong, around midnight, the script answers "again" with its own time, which corrects all
+    later guesses.
 
     `keep={"day": timedelta(days=400)}` keeps a bucket until so long after its end. When a new
-    bucket begins the outdated fields of its hash are removed, and EXPIREAT ends whole hashes, so
-    storage is bounded without any job: at most a year of days, or a day of hours, more than asked
-    for. Without `keep` a bucket is kept until `forget`.
+    bucket begins, the outdated fields of its hash are removed, and EXPIREAT ends whole hashes, so
+    storage is bounded without any job: by at most a year of days, or a day of hours, more than
+    `keep` says. Without `keep` a bucket is kept until `forget`.
 
-    An `op_id` is remembered for `op_ttl` seconds: the same call then returns what the first one
-    returned. `add` and `read` are O(buckets), `series` is O(length) and one round trip.
+    An `op_id` is remembered for `op_ttl` seconds: a repetition returns the result of the first
+    call. `add` and `read` are O(buckets), `series` is O(length) and one round trip.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class AsyncCalendarCounter(AsyncBaseCalendarCounter):
             if said == b"done":
                 return {reply[i].decode(): int(reply[i + 1]) for i in range(0, len(reply), 2)}
             self._ahead = int(reply[0]) - time.time()
-        raise Unavailable("the server's clock does not stand on one day")
+        raise Unavailable("the server's clock changes its day again and again; set it right")
 
     @override
     async def _read(self, subject: str, key: str) -> int:
@@ -114,7 +115,7 @@ class AsyncCalendarCounter(AsyncBaseCalendarCounter):
                 named += _noted(keys, note)
             if await SCRIPTS.write(self.redis, "calendar_forget", named, notes):
                 return
-        raise Unavailable("new days are being counted faster than they can be forgotten")
+        raise Unavailable("new days are counted faster than they can be removed; try again")
 
     def _server_time(self) -> datetime:
         return datetime.fromtimestamp(time.time() + self._ahead, UTC)

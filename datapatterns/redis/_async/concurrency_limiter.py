@@ -1,4 +1,4 @@
-"""A limiter of how many do something at the same time, in Redis."""
+"""A limiter of how many holders run at the same time, in Redis."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class AsyncLease(AsyncBaseLease):
 
 
 class AsyncConcurrencyLimiter(AsyncBaseConcurrencyLimiter):
-    """At most `limit` holders per subject at a time; a dead holder's place comes back.
+    """Lets at most `limit` holders run at a time for each subject.
 
-    One sorted set a subject holds a token for each holder, by the time at which its lease ends on
-    the server's clock. `acquire` is one script, hence one step and one round trip:
+    A subject has one sorted set with a token for each holder; its score is the time at which the
+    lease ends, by the server's clock. `acquire` is one script, one step and one round trip:
 
-    1. Count the leases that have not ended; if there are `limit` of them, that is all.
+    1. Count the leases that have not ended; return None if there are `limit` of them.
     2. Add one that ends `lease` seconds from now, and remove those that have ended.
 
-    A holder that works for longer than `lease` seconds calls `extend` in time; one that dies loses
-    its place at the end of its lease. So does an `acquire` whose reply was lost (OutcomeUnknown).
-    The set expires with its last lease. O(log limit) each.
+    A holder that works for longer than `lease` seconds calls `extend` in time. A holder that dies
+    loses its lease at the end of that time, and so does an `acquire` whose reply was lost
+    (OutcomeUnknown). The set expires with its last lease. Each call is O(log limit).
     """
 
     def __init__(

@@ -14,13 +14,13 @@ from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
 
 
 class AsyncCounter(AsyncBaseCounter):
-    """A signed 64-bit integer that any number of callers change at once without losing a step.
+    """A signed 64-bit integer that any number of callers change at once, with no change lost.
 
     `INCRBY {namespace:counter:name}:value by`, sent once: the server adds atomically, and refuses
-    to leave 64 bits. When the reply is lost that is OutcomeUnknown, and whether it was added cannot
-    be known. A caller who wants to try again gives an `op_id`: then a script first looks whether
-    this operation was done, adds, and keeps the result under a key of its own for `op_ttl` seconds,
-    all in one step.
+    a result of more than 64 bits. If the reply is lost, that is OutcomeUnknown: the addition may
+    have happened or not. A caller who wants to try again gives an `op_id`: then one script looks
+    whether this operation was done, adds, and keeps the result under a key of its own for `op_ttl`
+    seconds.
 
     Each call is O(1) and one round trip. The counter itself never expires; `reset` removes it.
     """

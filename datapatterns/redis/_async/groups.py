@@ -21,18 +21,19 @@ _PAGE = 1_000  # members fetched by one trip
 class AsyncGroups(contracts.AsyncGroups):
     """Named sets of members, and the groups that a member is in; both change in one step.
 
-    A set for each group and one for each member, `{namespace:groups:name}:members:<group>` and
-    `...:groups:<member>`. `add` is one script: `SADD` to the group's set, and the group to each
-    member's. Reading is one command: `SISMEMBER`, `SCARD`, `SMEMBERS`, `SINTER`, `SUNION`, `SDIFF`.
+    There is a set for each group and one for each member: `{namespace:groups:name}:members:<group>`
+    and `...:groups:<member>`. `add` is one script: `SADD` to the group's set, and of the group to
+    each member's set. Reading is one command: `SISMEMBER`, `SCARD`, `SMEMBERS`, `SINTER`, `SUNION`,
+    `SDIFF`.
 
     All groups of one name share a hash tag, so that any of them can be compared in one atomic step
-    on a cluster too. They lie on one of its nodes: to spread groups that are never compared, give
+    on a cluster, too. They lie on one of its nodes: to spread groups that are never compared, give
     them different names.
 
-    Each call is one round trip and one atomic step, except `members`, which fetches about a
-    thousand at a time. Adding is O(members), the set operations are O(members of the groups) on the
-    server, and `intersection` and its size O(smallest group x groups). An empty set takes no space,
-    and nothing expires.
+    Each call is one round trip and one atomic step, except `members`, which reads about a thousand
+    at a time. Adding is O(members), the set operations are O(members of the groups) on the server,
+    and `intersection` and its size O(smallest group x groups). An empty set takes no space, and
+    nothing expires.
     """
 
     def __init__(

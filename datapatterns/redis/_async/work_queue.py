@@ -53,37 +53,39 @@ Argument = bytes | str | int
 
 
 class AsyncWorkQueue(AsyncBaseQueue[M]):
-    """Hands out every accepted item at least once until it is acked or buried, whoever dies.
+    """Delivers every accepted item at least once, until it is acked or buried, whoever dies.
 
-    An item is in one of four sorted sets: ready (by priority, then time), delayed (by when it is
-    due), leases (by when they end) and dead; its state, its JSON and its last error are in one
-    hash. Every step is one script, so it is never in two sets, and never in none.
+    An item is in one of four sorted sets: ready (by priority, then time), delayed (by the time at
+    which it is due), leases (by the time at which they end) and dead; its state, its JSON and its
+    last error are in one hash. Every step is one script, so an item is always in exactly one set.
 
-    A busy worker needs one step, one round trip, per job:
-    1. Verdicts on what it had, fenced: the token of the delivery must be the item's, and the lease
-       must not have lapsed, by the server's clock. Heartbeats are verdicts as well (`renew`).
+    A busy worker needs one step, one round trip, for each item:
+    1. Verdicts on the items that it held. They are fenced: the token of the delivery must be the
+       item's, and the lease must not have ended, by the server's clock. Heartbeats are verdicts,
+       too (`renew`).
     2. Delayed items that are due become ready, up to 200.
-    3. Leases that have lapsed are taken back, up to 100: ready again at their old place, or dead
-       after their last attempt. So every take, and every idle look, reaps.
+    3. Leases that have ended are taken back, up to 100: their items are ready again at their old
+       place, or dead after their last attempt. So every take, on an idle queue too, reaps.
     4. The first of the ready items is leased, and the attempt counted.
     5. The outcome is remembered for an hour under the caller's seat, one key for each concurrent
-       caller. A step whose reply was lost is sent again, up to twice, and told what it did. Only
-       when that fails too is it OutcomeUnknown; even then a repeated `ack` of the same delivery
-       gets its own outcome, and the next `take` what the lost one took.
-    Who finds nothing waits on a connection of its own (BLPOP on a list of wake tokens) for at most
-    a second. Tokens are hints: one is added when there is something and none is there.
+       caller. A step whose reply was lost is sent again, up to twice, and its reply says what it
+       has done. Only if that fails, too, it is OutcomeUnknown; even then a repeated `ack` of the
+       same delivery gets its own outcome, and the next `take` returns the item of the lost one.
+    A caller that finds nothing waits on a connection of its own (BLPOP on a list of wake tokens)
+    for at most a second. Tokens are hints: one is added when something is ready and no token is
+    there.
 
-    Costs O(log n). Priorities have 32 bits. A delayed or retried item takes its place when due;
-    its priority counts among what is ready. The keys of a queue stay until they are empty, save a
-    few fields of the hash; wake list, seats and `once` keys expire.
+    Each step is O(log n). Priorities have 32 bits. A delayed or retried item takes its place when
+    it is due; its priority counts among the ready items. The keys of a queue stay until they are
+    empty, save a few fields of the hash; the wake list, seats and `once` keys expire.
 
-    A failover can lose what the old master had acknowledged and not yet replicated: an item comes
-    twice, or not at all. WAIT after `push` narrows that window; nothing in Redis closes it. The
-    same goes for a server without `appendonly` that dies.
+    A failover can lose what the old master had acknowledged and not yet replicated: an item may
+    come twice, or not at all. WAIT after `push` narrows that window; nothing in Redis closes it.
+    The same holds for a server without `appendonly` that dies.
 
-    `lease` (30 s), `max_attempts` (5) and `backoff` (`Backoff(0.5, 60)`) say how long an item is
-    held without a renewal, how often it is handed out, and how long a retry waits: a number of
-    seconds, or a function of the failed attempt.
+    `lease` (30 s) is for how long an item is held without a renewal, `max_attempts` (5) how often
+    it is delivered, and `backoff` (`Backoff(0.5, 60)`) how long a retry waits: a number of seconds,
+    or a function of the failed attempt.
 
     Source: leases as in Amazon SQS, fencing tokens as described by Martin Kleppmann, one script a
     step as in BullMQ.
@@ -110,7 +112,9 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         )  # fmt: skip
         self._seat = keys("seat", "")
         self._seats = Seats()
-        self._askers: dict[str, str] = {}  # of `once`, whose answers were lost
+        self._askers: dict[
+            str, str
+        ] = {}  # the tokens of `once` calls whose replies were lost, by key
 
     # --- the steps
 
@@ -146,7 +150,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         args: Sequence[Argument],
         request: Request | None = None,
     ) -> Any:
-        """Run a script that remembers its request, again if the reply was lost."""
+        """Run a script that remembers its request, and again if the reply was lost."""
         request = request or self._seats.request()
         keys = (*keys, self._seat + request.seat.id.encode())
         args = (request.number, _REMEMBERED, *args)
@@ -155,7 +159,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         return reply
 
     async def _insist(self, script: str, keys: Sequence[bytes], args: Sequence[Argument]) -> Any:
-        """Run a script that has its effect once, until a reply arrives or there is no hope."""
+        """Run a script that has its effect once, up to three times, until a reply arrives."""
         lost: OutcomeUnknown | None = None
         for pause in (*_PAUSES, None):
             try:
@@ -163,7 +167,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
             except OutcomeUnknown as error:
                 lost = error
             except DataError as error:
-                # Nothing was changed this time; but the first time it may have been.
+                # This try has changed nothing, but the first one may have.
                 if lost is None:
                     raise
                 lost.__cause__ = error
@@ -234,7 +238,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
             except DataError as error:
                 if not done or isinstance(error, OutcomeUnknown):
                     raise
-                raise OutcomeUnknown("it was done in part", data={"done": done}) from error
+                raise OutcomeUnknown("only a part was done", data={"done": done}) from error
         return done
 
     @override
@@ -249,7 +253,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
     async def once(self, key: str, ttl: Duration) -> bool:
         milliseconds = max(1, microseconds("ttl", ttl, positive=True) // 1_000)
         part = self._keys("once", check_name("a key", key))
-        # A caller who never heard the answer to its first try must not lose to itself.
+        # If the reply to the caller's first try was lost, the second must not return False.
         asked = self._askers.pop(key, None)
         token = asked or uuid4().hex
         try:

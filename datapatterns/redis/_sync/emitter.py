@@ -24,30 +24,31 @@ _LONGEST = 1_000_000_000  # entries that a history may be told to keep
 class Emitter(BaseEmitter):
     """Events between processes: whatever is emitted after `on` has returned is heard.
 
-    The first `on` opens one connection of the emitter's own, read in the background (here by a
-    task, in the sync face by a thread). `on` sends `SUBSCRIBE`, for a pattern `PSUBSCRIBE`, and
-    waits for the server's confirmation, so an emit that starts after it cannot come too early.
+    The first `on` opens one connection of the emitter's own, which is read in the background (here
+    by a task, in the sync face by a thread). `on` sends `SUBSCRIBE`, for a pattern `PSUBSCRIBE`,
+    and waits for the server's confirmation, so an emit that starts after it is never too early.
     `emit` is one `PUBLISH` on the lent client, sent once: OutcomeUnknown if the reply was lost.
 
     A connection that is closed, or silent for three heartbeats (`heartbeat` seconds), is replaced:
     at once, then with full jitter up to 2 s. After that all subscriptions are confirmed anew, and
-    before any message since the listeners of `gap` are called with a `Gap`, since messages may
-    have been missed.
+    the listeners of `gap` are called with a `Gap` before any later message, since messages may have
+    been missed.
 
     On a cluster with sharded channels (Redis 7) a script does `SPUBLISH` twice, on the channel of
-    the event and on one for all events, to which listeners of patterns subscribe: shards have no
-    patterns, so these receive every event of the emitter. All emitters of one name use one node.
+    the event and on one for all events. Listeners of patterns subscribe to the latter and receive
+    every event of the emitter, since shards have no patterns. All emitters of one name use one
+    node.
 
     `durable=True` keeps a history instead, a stream `{namespace:emitter:name}:stream`: `emit` is a
     script with `XADD MAXLEN ~ history`, and `on` asks for the newest id before it returns. The
-    reader uses `XREAD BLOCK`, goes on behind the last entry it saw however long it was cut off, and
-    announces a gap only if entries were trimmed or lost before it read them. The stream expires
-    `keep` seconds after the last emit. All emitters of one name must agree on `durable`.
+    reader uses `XREAD BLOCK` and goes on behind the last entry it has read, however long it was cut
+    off. It announces a gap only if entries were trimmed or lost before it has read them. The stream
+    expires `keep` seconds after the last emit. All emitters of one name must agree on `durable`.
 
-    Each listener has a buffer of `buffer` messages; one that lags further loses its oldest, which
-    is a gap too. `on` raises Unavailable at once when the server cannot be reached, and TimedOut
-    when it does not confirm within `timeout` seconds. Close the emitter after use: that ends the
-    listeners under way, and leaves no task, thread or connection.
+    Each listener has a buffer of `buffer` messages; one that lags further loses its oldest
+    messages, which is a gap, too. `on` raises Unavailable at once if the server cannot be reached,
+    and TimedOut if it does not confirm within `timeout` seconds. Close the emitter after use: that
+    ends the listeners under way, and leaves no task, thread or connection.
     """
 
     def __init__(

@@ -25,18 +25,18 @@ _PLACE = 16  # digits in front of each player
 
 
 class Leaderboard(contracts.Leaderboard):
-    """Players by score, the highest first; of equal scores the one reached first ranks higher.
+    """Players by their score, the highest first; among equal scores, who reached it first.
 
     A sorted set `{namespace:leaderboard:name}:scores`, whose members are 16 digits and the player;
-    a hash `...:orders` with each player's digits; and a counter `...:sequence`. A script looks the
-    player up, and when the score changes, takes the next number of the sequence, removes the old
-    member and adds the new one. The digits count downwards: among equal scores Redis sorts by
-    member, so the earlier one comes higher. (To pack the time into the score instead would cost it
-    its precision.) Setting the score that a player already has changes nothing.
+    a hash `...:places` with each player's digits; and a counter `...:sequence`. A script looks the
+    player up and, if the score changes, takes the next number of the sequence, removes the old
+    member and adds the new one. The digits count downwards: Redis sorts equal scores by member, so
+    the earlier player comes higher. (The time could be packed into the score instead, at the cost
+    of its precision.) Setting the score that a player already has changes nothing.
 
-    Scores are doubles, whole numbers exact up to 2^53; NaN, infinities and whole numbers that a
-    double cannot hold are InvalidArgument, and so is a sum out of range. Every call is one round
-    trip and O(log players), plus the players returned. A write whose reply is lost is
+    Scores are doubles, whole numbers exact up to 2^53. NaN, infinities and whole numbers that a
+    double cannot hold raise InvalidArgument, and so does a sum out of range. Every call is one
+    round trip and O(log players), plus the players returned. A write whose reply is lost is
     OutcomeUnknown. A board takes space while it has players, and nothing expires.
     """
 

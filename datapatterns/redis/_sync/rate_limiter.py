@@ -20,24 +20,25 @@ _FIGURES = 4  # in the script's reply, for each limit
 class RateLimiter(BaseRateLimiter):
     """Never admits more than `limit` in any interval of length `window`, by the server's clock.
 
-    One script, one round trip, one small hash a subject and limit; it reads the time from the
-    server, so that no client's clock matters:
+    One script, one round trip, and one small hash for each subject and limit. The script reads the
+    server's time, so that no client's clock matters:
 
-    - `sliding` (the default) counts in `subwindows` parts of the window; the oldest one counts
-      in full as long as any of it is within the window. That is why the promise holds whatever the
-      timing, and why capacity returns up to window/subwindows late: under steady overload at least
+    - `sliding` (the default) counts in `subwindows` parts of the window. The oldest part counts in
+      full as long as any of it is within the window. So the promise holds whatever the timing, and
+      capacity returns up to window/subwindows late: under steady overload at least
       subwindows/(subwindows+1) of the quota is admitted.
-    - `fixed`: windows that start at the first hit. Up to 2 x limit around the end of one.
-    - `gcra`: a steady pace of limit/window, and up to `burst` (default: limit) at once. Up to
-      limit + burst in an interval of the length of the window.
+    - `fixed` counts in windows that begin at the first hit. Up to 2 x limit is admitted around the
+      end of one.
+    - `gcra` admits at a steady pace of limit/window, and up to `burst` (default: limit) at once. Up
+      to limit + burst is admitted in an interval of the length of the window.
 
-    A refused hit charges nothing and writes nothing. State expires by itself, at the latest two
+    A refused hit charges nothing and writes nothing. The state expires by itself, at the latest two
     windows after the last admitted hit. A subject's limits share a hash tag, so that
     `RateLimiter.all_of([per_second, per_day]).hit(subject)` charges all or none in one step, on a
-    cluster as well. Each call is O(subwindows).
+    cluster, too. Each call is O(subwindows).
 
-    With `fail_open` a hit while Redis is out of reach is admitted, marked `degraded`, and logged.
-    The hits of a failed master that its replica had not yet heard of are forgotten.
+    With `fail_open` a hit is admitted while Redis cannot be reached, marked as `degraded`, and
+    logged. When a replica takes over, the hits that it has not received are lost.
     """
 
     def __init__(

@@ -41,35 +41,36 @@ _WAIT = Backoff(0.001, 0.1)  # before an update starts over
 
 
 class Repository(BaseRepository[D, Write[D]]):
-    """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
+    """Documents of one schema, validated before they are stored, found by id and by indexes.
 
     A document is a hash, `{namespace:repository:name}:doc:<id>`, with a field of JSON for each of
-    its own and its revision, which is random. Whatever else others store in the hash survives
-    `update`; what is not JSON is read as text. A write is one script: compare the revision, look
-    into the unique indexes, write the changed fields, and move the index entries, whose bytes are
-    computed here beforehand. The
-    indexes are one sorted set in the order of its members' bytes (see `Indexing`).
+    its own and its revision, which is random. Other fields in the hash, which others store, survive
+    `update`; a field that is not JSON is read as text. A write is one script: compare the revision,
+    look into the unique indexes, write the changed fields, and move the index entries, whose bytes
+    are computed here beforehand. The indexes are one sorted set in the order of its members' bytes
+    (see `Indexing`).
 
     `create`, `replace`, `destroy`, `get` and `count` are one round trip each. `update` needs the
-    document to validate and index what it will be: it is one trip when this repository saw the
-    document lately (of the last `remember`, by default 1,000, up to 16 KB each) and nobody has
-    changed it since, else two; a write that was overtaken brings back what is stored now, so that
-    each further try is one trip. What is remembered is never trusted: the script compares the
-    revision. A page is two trips, the same at any depth; `get_many`, `create_many`, `iterate` one
-    or two for some hundred documents. `counts` skips from group to group on the server. Writing
-    costs O(log documents) for each index.
+    stored document to validate and index the new one. It is one trip if this repository has seen
+    the document lately (of the last `remember`, by default 1,000, up to 16 KB each) and nobody has
+    changed it since, else two. The reply to a write that was overtaken brings the stored document,
+    so that each further try is one trip. The remembered document is never trusted: the script
+    compares the revision. A page is two trips at any depth; `get_many`, `create_many` and `iterate`
+    are one or two for some hundred documents. `counts` skips from group to group on the server.
+    Writing costs O(log documents) for each index.
 
-    All of a collection shares one hash tag, since the indexes must change in one step with the
-    documents: on a cluster it lies on one node. Split a collection that outgrows it by name.
+    All keys of a collection share one hash tag, since the indexes must change in one step with the
+    documents: on a cluster they lie on one node. Split a collection that outgrows it by name.
 
-    A write is sent once: OutcomeUnknown when its reply was lost, for `create_many` as the outcome
-    of each document in question. The first write or query of an index that is new fills it, unless
-    `ensure=False`: then it is Unavailable until somebody has called `ensure()`. Programs may
-    declare different indexes on one collection: a writer marks the documents that it changed in
-    indexes it does not know, and who knows them looks at these first. A unique index holds among
-    the programs that declare it; others can break it, and who finds that gets Conflict. Indexes
-    that nobody declares any more are removed by `reindex()`. A document changed by hand (`HSET`)
-    keeps its revision and its index entries until it is updated, or until `reindex()`.
+    A write is sent once: OutcomeUnknown if its reply was lost, for `create_many` as the outcome of
+    each document in question. The first write or query of a new index fills it, unless
+    `ensure=False`: then it is Unavailable until `ensure()` was called. Programs may declare
+    different indexes on one collection: a writer marks the documents that it has changed in indexes
+    it does not know, and a program that knows them looks at these first. A unique index holds among
+    the programs that declare it; others can break it, and a program that finds that gets Conflict.
+    `reindex()` removes the indexes that no program declares any more. A document that is changed by
+    hand (`HSET`) keeps its revision and its index entries until it is updated, or until
+    `reindex()`.
 
     Nothing expires. Errors: InvalidData (400), NotFound, Conflict (`exists` for an id or a unique
     index, `stale_revision`, `contention`), DecodeFailed, DataCorrupted for keys of other types.
