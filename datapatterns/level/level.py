@@ -132,9 +132,12 @@ class Level:
 
     def _get_raw(self, keys: Iterable[bytes], snapshot: Snapshot | None) -> list[bytes | None]:
         raws = list(keys)
-        with self._space.reading():
-            get = self._handle.view(snapshot).get
-            return [get(raw) for raw in raws]
+        with self._gate:
+            try:
+                get = self._get if snapshot is None else self._handle.view(snapshot).get
+                return [get(raw) for raw in raws]
+            except DriverError as error:
+                raise reading_failed(error) from error
 
     def put(self, key: Any, value: Any, *, sync: bool | None = None) -> None:
         """Store the value under the key."""

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
-from datapatterns.calendars import (
-    DEFAULT_BUCKETS,
-    bucket_of,
-    check_buckets,
-    check_keep,
-    in_utc,
-    series_keys,
-)
+from datapatterns._async.calendar_counter import AsyncBaseCalendarCounter
+from datapatterns.calendars import DEFAULT_BUCKETS
 from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.counters import check_step
-from datapatterns.errors import InvalidArgument
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.calendar_counter import CalendarCounterSteps
 
 
-class AsyncCalendarCounter(contracts.AsyncCalendarCounter):
+class AsyncCalendarCounter(AsyncBaseCalendarCounter):
     """Counters by total, year, month, day and so on, all moved in one atomic step, in UTC.
 
     `buckets` are by default `total`, `year`, `month` and `day`; there are `hour` and
@@ -49,46 +40,33 @@ class AsyncCalendarCounter(contracts.AsyncCalendarCounter):
         keep: Mapping[str, Duration] | None = None,
         op_ttl: Duration = 3600.0,
     ) -> None:
+        super().__init__(buckets=buckets, keep=keep, op_ttl=op_ttl)
         self._space = AsyncSpace.of(client)
-        self._buckets = check_buckets(buckets)
         self._steps = CalendarCounterSteps(
             self._space.prefix,
             check_name("a calendar counter's name", name),
             self._buckets,
-            check_keep(keep, self._buckets),
-            microseconds("op_ttl", op_ttl, positive=True),
+            self._keep,
+            microseconds("op_ttl", self._op_ttl),
         )
 
     @override
-    async def add(
-        self, subject: str, by: int = 1, *, at: datetime | None = None, op_id: str | None = None
+    async def _add(
+        self, subject: str, by: int, at: datetime | None, op_id: str | None
     ) -> dict[str, int]:
         check_name("a subject", subject)
-        moment = None if at is None else in_utc(at)
-        if op_id is not None:
-            check_name("an op_id", op_id)
-        return await self._space.write(self._steps.add, subject, check_step(by), moment, op_id)
+        return await self._space.write(self._steps.add, subject, by, at, op_id)
 
     @override
-    async def read(self, subject: str, key: str) -> int:
-        self._check_bucket(bucket_of(key))
+    async def _read(self, subject: str, key: str) -> int:
         check_name("a subject", subject)
         return (await self._space.read(self._steps.read, subject, [key]))[0]
 
     @override
-    async def series(
-        self, subject: str, bucket: str, start: datetime, end: datetime
-    ) -> list[tuple[str, int]]:
-        self._check_bucket(bucket)
-        keys = series_keys(bucket, start, end)
+    async def _read_many(self, subject: str, keys: Sequence[str]) -> list[int]:
         check_name("a subject", subject)
-        counts = await self._space.scan(self._steps.read, subject, keys)
-        return list(zip(keys, counts, strict=True))
+        return await self._space.scan(self._steps.read, subject, keys)
 
     @override
     async def forget(self, subject: str) -> None:
         await self._space.write(self._steps.forget, check_name("a subject", subject))
-
-    def _check_bucket(self, bucket: str) -> None:
-        if bucket not in self._buckets:
-            raise InvalidArgument(f"this counter has only {', '.join(self._buckets)}")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns._async.changes import AsyncBaseFeed
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.changes import Change
-from datapatterns.checks import Duration, positive_seconds
+from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import TimedOut
 from datapatterns.level._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
@@ -24,15 +23,13 @@ from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection
 from datapatterns.pages import check_limit
 
-logger = logging.getLogger("datapatterns.level")
-
 M = TypeVar("M", bound=Document)
 
 _BATCH = 100  # changes read in one step
 _LONGEST_WAIT = 1.0  # seconds between two looks around, though every commit wakes
 
 
-class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
+class AsyncChangesFeed(AsyncBaseFeed[M]):
     """Notifies of every change of a collection, and never fails for what may pass.
 
     The change log holds one entry a document, its latest (`change_log="full"` on the repository
@@ -53,33 +50,12 @@ class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
         inactivity: Duration | None = None,
         heartbeat: Duration = 30.0,
     ) -> None:
+        super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._space = AsyncSpace.of(client)
         self._collection = Collection.of(self._space, collection)
         self._steps = ChangesSteps(self._collection, model, include_docs=include_docs)
         self._workers = ProgressSteps(self._space.prefix, collection)
         self._filter = filter
-        self._heartbeat = positive_seconds("heartbeat", heartbeat)
-        self._inactivity = (
-            None if inactivity is None else positive_seconds("inactivity", inactivity)
-        )
-        self._listeners: list[Callable[[str, Mapping[str, Any]], Any]] = []
-        self._paused = False
-        self._stops = 0  # how often stop() was called: each call ends only earlier `follow`s
-        self._wakers: list[Callable[[], None]] = []
-
-    @override
-    def on_event(self, fn: Callable[[str, Mapping[str, Any]], Any]) -> None:
-        """Call `fn(name, details)` for confirm, connected, heartbeat, caught_up, paused, resumed
-        and stopped."""
-        self._listeners.append(fn)
-
-    def _tell(self, name: str, **details: Any) -> None:
-        for listener in self._listeners:
-            try:
-                listener(name, details)
-            except Exception:
-                message = "a listener of a changes feed failed"
-                logger.exception(message, extra={"event": name})
 
     @override
     def follow(
@@ -96,19 +72,19 @@ class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
     async def _follow(
         self, at: int, passed: Callable[[str], object] | None
     ) -> AsyncIterator[Change[M]]:
-        woken = AsyncEvent()
-        pace = _Pace(self._tell, self._heartbeat, self._inactivity)
-        with self._following(at, woken.set) as going:
-            while going():
-                woken.clear()
+        follow = _Follow()
+        pace = _Pace(self._control.tell, self._heartbeat, self._inactivity)
+        with self._following(at, follow):
+            while not follow.stopped:
+                follow.woken.clear()
                 batch: list[Change[M]] = []
-                if not self._paused:
+                if not self._control.paused:
                     batch = await self._space.scan(self._steps.batch, at, _BATCH)
                 for change in batch:
-                    while self._paused and going():
-                        await woken.wait(pace.idle(paused=True))
-                        woken.clear()
-                    if not going():
+                    while self._control.paused and not follow.stopped:
+                        await follow.woken.wait(pace.idle(paused=True))
+                        follow.woken.clear()
+                    if follow.stopped:
                         return
                     at = int(change.seq)
                     pace.changed()
@@ -117,25 +93,24 @@ class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
                     elif passed is not None:
                         passed(change.seq)
                 if not batch:
-                    await woken.wait(pace.idle(paused=self._paused))
+                    await follow.woken.wait(pace.idle(paused=self._control.paused))
 
     @contextmanager
-    def _following(self, at: int, wake: Callable[[], None]) -> Generator[Callable[[], bool]]:
-        """Wake at each commit, stop, resume and closing; yield what tells whether to go on."""
-        stops = self._stops
-        unwatch = self._space.engine.watch(self._collection.changes, lambda _: wake())
-        self._wakers.append(wake)
-        self._space.gate.at_shut.append(wake)
-        self._tell("confirm", seq=str(at))
-        self._tell("connected")
+    def _following(self, at: int, follow: _Follow) -> Generator[None]:
+        """Wake it at each commit and when the level closes; let the control wake and stop it."""
+        gate = self._space.gate
+        unwatch = self._space.engine.watch(self._collection.changes, lambda _: follow.wake())
+        gate.at_shut.append(follow.wake)
+        self._control.begun(follow)
+        self._control.tell("confirm", seq=str(at))
+        self._control.tell("connected")
         try:
-            yield lambda: stops == self._stops
+            yield
         finally:
             unwatch()
-            self._wakers.remove(wake)
-            if wake in self._space.gate.at_shut:
-                self._space.gate.at_shut.remove(wake)
-            self._tell("stopped")
+            if follow.wake in gate.at_shut:
+                gate.at_shut.remove(follow.wake)
+            self._control.ended(follow)
 
     def _wanted(self, change: Change[M]) -> bool:
         return self._filter is None or self._filter(change)
@@ -164,28 +139,6 @@ class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
         """Forget deletions (of a full log, all changes) that every known worker has passed."""
         return await self._space.write(self._steps.trim, self._workers)
 
-    @override
-    def pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._tell("paused")
-
-    @override
-    def resume(self) -> None:
-        if self._paused:
-            self._paused = False
-            self._wake_all()
-            self._tell("resumed")
-
-    @override
-    def stop(self) -> None:
-        self._stops += 1
-        self._wake_all()
-
-    def _wake_all(self) -> None:
-        for wake in list(self._wakers):
-            wake()
-
     @property
     @override
     def checkpoints(self) -> AsyncCheckpoints:
@@ -195,6 +148,23 @@ class AsyncChangesFeed(contracts.AsyncWorkerFeed[M]):
     @override
     def graveyard(self) -> AsyncGraveyard:
         return AsyncGraveyard(self._space, self._workers)
+
+
+class _Follow:
+    """One `follow` under way: whether it was stopped, and what wakes it while it waits."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.woken = AsyncEvent()
+
+    def wake(self) -> None:
+        """Have it look around now."""
+        self.woken.set()
+
+    def stop(self) -> None:
+        """End it."""
+        self.stopped = True
+        self.wake()
 
 
 class _Pace:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns._async.counter import AsyncBaseCounter
 from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.counters import check_step
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.counter import CounterSteps
 
 
-class AsyncCounter(contracts.AsyncCounter):
+class AsyncCounter(AsyncBaseCounter):
     """A signed 64-bit integer that any number of callers change at once without losing a step.
 
     Reading, adding and writing are one step under the engine's write lock; LevelDB has no merge.
@@ -27,16 +26,7 @@ class AsyncCounter(contracts.AsyncCounter):
         self._steps = CounterSteps(self._space.prefix, check_name("a counter's name", name), ttl)
 
     @override
-    async def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
-        return await self._add(check_step(by), op_id)
-
-    @override
-    async def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
-        return await self._add(-check_step(by), op_id)
-
     async def _add(self, by: int, op_id: str | None) -> int:
-        if op_id is not None:
-            check_name("an op_id", op_id)
         return await self._space.write(self._steps.add, by, op_id)
 
     @override

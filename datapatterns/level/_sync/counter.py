@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns._sync.counter import BaseCounter
 from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.counters import check_step
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.counter import CounterSteps
 
 
-class Counter(contracts.Counter):
+class Counter(BaseCounter):
     """A signed 64-bit integer that any number of callers change at once without losing a step.
 
     Reading, adding and writing are one step under the engine's write lock; LevelDB has no merge.
@@ -28,16 +27,7 @@ class Counter(contracts.Counter):
         self._steps = CounterSteps(self._space.prefix, check_name("a counter's name", name), ttl)
 
     @override
-    def increment(self, by: int = 1, *, op_id: str | None = None) -> int:
-        return self._add(check_step(by), op_id)
-
-    @override
-    def decrement(self, by: int = 1, *, op_id: str | None = None) -> int:
-        return self._add(-check_step(by), op_id)
-
     def _add(self, by: int, op_id: str | None) -> int:
-        if op_id is not None:
-            check_name("an op_id", op_id)
         return self._space.write(self._steps.add, by, op_id)
 
     @override

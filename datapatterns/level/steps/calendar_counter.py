@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 from datapatterns import tuples
 from datapatterns.calendars import end_of, keys_at
 from datapatterns.codecs import dumps, loads
-from datapatterns.counters import INT64_MAX, INT64_MIN
+from datapatterns.counters import INT64_MAX, INT64_MIN, stored_count
 from datapatterns.errors import InvalidArgument
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
-from datapatterns.level.steps.counter import number
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,7 +39,7 @@ class CalendarCounterSteps:
         """Return the counts of these buckets, 0 where nothing was counted."""
         clock = now()
         stored = (self._counts.get(reader, self._key(subject, key), clock) for key in keys)
-        return [number(count) for count in stored]
+        return [stored_count(count) for count in stored]
 
     def add(
         self, writer: Writer, subject: str, by: int, at: datetime | None, op_id: str | None
@@ -74,7 +73,7 @@ class CalendarCounterSteps:
             if end != NEVER and end <= clock:
                 counted[name] = 0
                 continue
-            value = number(self._counts.get(writer, key, clock)) + by
+            value = stored_count(self._counts.get(writer, key, clock)) + by
             if not INT64_MIN <= value <= INT64_MAX:
                 raise InvalidArgument("a counter would leave 64 bits")
             self._counts.put(writer, key, b"%d" % value, clock, end)

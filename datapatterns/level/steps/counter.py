@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datapatterns.counters import INT64_MAX, INT64_MIN
-from datapatterns.errors import DataCorrupted, InvalidArgument
+from datapatterns.counters import INT64_MAX, INT64_MIN, stored_count
+from datapatterns.errors import InvalidArgument
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
@@ -21,7 +21,7 @@ class CounterSteps:
 
     def value(self, reader: Reader) -> int:
         """Return the number, 0 if nothing was counted."""
-        return number(reader.get(self._number))
+        return stored_count(reader.get(self._number))
 
     def add(self, writer: Writer, by: int, op_id: str | None) -> int:
         """Add and return the new number; for an operation that was done, only return its result."""
@@ -44,11 +44,3 @@ class CounterSteps:
         value = self.value(writer)
         writer.store(self._number, None)
         return value
-
-
-def number(data: bytes | None) -> int:
-    """Return the number that is stored, 0 for None; raise DataCorrupted for anything else."""
-    try:
-        return 0 if data is None else int(data)
-    except ValueError as error:
-        raise DataCorrupted("a counter holds something that is no number") from error

@@ -13,12 +13,12 @@ from typing import Protocol
 from datapatterns import tuples
 from datapatterns.checks import escape
 from datapatterns.codecs import dumps
+from datapatterns.counters import stored_count
 from datapatterns.errors import DataCorrupted
 from datapatterns.level.keys import own_prefix, upper_bound
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.space import BaseSpace
 from datapatterns.level.steps.collection import Collection, split
-from datapatterns.level.steps.counter import number
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
 from datapatterns.level.steps.groups import GroupsSteps
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
@@ -57,12 +57,12 @@ class CounterRecords:
         start = self._prefix + (after + b"\x00" if after else b"")
         for key, value in reader.items(start, upper_bound(self._prefix)):
             name = key[len(self._prefix) :]
-            yield name, Record((_text(name),), number(value))
+            yield name, Record((_text(name),), stored_count(value))
 
     def find(self, reader: Reader, id: tuple[str, ...]) -> Record | None:
         """Return the counter of that name."""
         value = reader.get(self._prefix + id[0].encode())
-        return None if value is None else Record(id, number(value))
+        return None if value is None else Record(id, stored_count(value))
 
     def add(self, writer: Writer, record: Record) -> bool:
         """Store the counter."""
@@ -118,7 +118,7 @@ def _calendar(id: tuple[str, ...], rows: Iterator[tuple[str, bytes]]) -> Record 
     for key, value in rows:
         end, count = tuples.unpack(value)
         if end == NEVER or end > clock:
-            counts[key] = number(count)
+            counts[key] = stored_count(count)
             if end != NEVER:
                 ends[key] = end
     return Record(id, counts, ends) if counts else None
