@@ -230,7 +230,9 @@ class TestIndexes:
         for call in calls:
             with pytest.raises(InvalidArgument):
                 await call()
-        with pytest.raises(InvalidArgument, match="no index 'by_shoe', only 'by_age', 'by_city"):
+        with pytest.raises(
+            InvalidArgument, match="no index 'by_shoe'; declared are: 'by_age', 'by_city"
+        ):
             await people.query("by_shoe")
         with pytest.raises(InvalidArgument):
             Index("i")

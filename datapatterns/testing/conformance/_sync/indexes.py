@@ -231,7 +231,9 @@ class TestIndexes:
         for call in calls:
             with pytest.raises(InvalidArgument):
                 call()
-        with pytest.raises(InvalidArgument, match="no index 'by_shoe', only 'by_age', 'by_city"):
+        with pytest.raises(
+            InvalidArgument, match="no index 'by_shoe'; declared are: 'by_age', 'by_city"
+        ):
             people.query("by_shoe")
         with pytest.raises(InvalidArgument):
             Index("i")
