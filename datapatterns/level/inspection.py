@@ -12,13 +12,13 @@ from collections import Counter
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from datapatterns import indexes as entries
+from datapatterns import indexes
 from datapatterns.codecs import loads
 from datapatterns.errors import DataError
 from datapatterns.indexes import Index
-from datapatterns.level.driver import DriverReader
 from datapatterns.level.engine import Engine
 from datapatterns.level.keys import enclosing
+from datapatterns.level.readers import Reader
 from datapatterns.level.steps.collection import Collection, parse, revision, values_of
 
 NUMBER = struct.Struct(">Q")
@@ -30,7 +30,7 @@ OWN = re.compile(rb"((?:![#%-~][#-~]*!)*)!\$(index|changes|deleted|meta)!!([#-~]
 class Inspection:
     """Looks at rows, and counts what is wrong with them."""
 
-    def __init__(self, reader: DriverReader, engine: Engine) -> None:
+    def __init__(self, reader: Reader, engine: Engine) -> None:
         self._reader = reader
         self._kept: dict[bytes, Collection] = {
             shared.documents: shared
@@ -70,7 +70,7 @@ class Inspection:
         self._found[f"collection {shown!r}, {problem}"] += 1
 
     def _get(self, key: bytes) -> bytes | None:
-        return self._reader.get(key, verify_checksums=True)
+        return self._reader.get(key)
 
     def _look_at_document(self, collection: Collection, id: bytes, value: bytes) -> None:
         name = collection.name.encode()
@@ -85,7 +85,7 @@ class Inspection:
             values = _values(index, fields)
             if values is None or not self._is_filled(collection.note(index.name)):
                 continue
-            if self._get(prefix + entries.entry(values, text)) is None:
+            if self._get(prefix + indexes.entry(values, text)) is None:
                 self._report(name, f"documents missing from the index {index.name!r}")
         # Of a full log, old changes may have been trimmed; number 0 was written past this library.
         if _keeps_latest(collection) and number:
@@ -99,7 +99,7 @@ class Inspection:
             return
         shown = unquote_to_bytes(index).decode(errors="replace")
         try:
-            id = entries.entry_id(rest).encode()
+            id = indexes.entry_id(rest).encode()
         except (DataError, AttributeError, IndexError, UnicodeError):
             self._report(name, f"entries of the index {shown!r} that are none")
             return
@@ -157,7 +157,7 @@ def _fits(index: Index, stored: bytes, rest: bytes, id: str) -> bool:
         values = values_of(index, parse(stored))
     except DataError:
         return True  # said of the document itself
-    return values is not None and entries.entry(values, id) == rest
+    return values is not None and indexes.entry(values, id) == rest
 
 
 def parse_change(value: bytes) -> tuple[str, bool] | None:

@@ -33,12 +33,6 @@ def upper_bound(prefix: bytes) -> bytes:
     return prefix[:-1] + bytes([SEPARATOR + 1])
 
 
-def successor(prefix: bytes) -> bytes:
-    """The first key behind all that begin with these bytes, which are not all 0xff."""
-    trimmed = prefix.rstrip(b"\xff")
-    return trimmed[:-1] + bytes([trimmed[-1] + 1])
-
-
 def enclosing(key: bytes) -> list[bytes]:
     """The prefixes of the sublevels that a key lies in, the innermost first, the root's last."""
     prefixes = [b""]

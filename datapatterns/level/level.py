@@ -44,7 +44,7 @@ class Level:
         self._space = handle.space
         # Bound once: get and put are the two hottest paths.
         self._engine, self._gate, self._busy = handle.engine, handle.gate, handle.gate.busy
-        self._get, self._put = handle.engine.view.get, handle.engine.database.put
+        self._get, self._put = handle.engine.database.get, handle.engine.database.put
         self._encode_key, self._encode_value = handle.encode_key, handle.encode_value
         self._decode_value, self._as_it_is = handle.decode_value, handle.value_codec is BINARY
         self._sync = handle.sync
@@ -94,13 +94,13 @@ class Level:
     def get(self, key: Any, default: Any = None, *, snapshot: Snapshot | None = None) -> Any:
         """Return the value, or the default if there is none."""
         raw = self._encode_key(key)
-        get = self._get if snapshot is None else self._handle.view(snapshot).get
+        get = self._get if snapshot is None else self._handle.reader(snapshot).get
         busy = self._busy
         busy.append(None)
         try:
             if self._gate.refusal is not None:
                 raise Closed(self._gate.refusal)
-            data = get(raw)
+            data = get(raw, verify_checksums=True)  # not through a view: the hottest path
         except DriverError as error:
             raise reading_failed(error) from error
         finally:
@@ -134,7 +134,7 @@ class Level:
         raws = list(keys)
         with self._gate:
             try:
-                get = self._get if snapshot is None else self._handle.view(snapshot).get
+                get = self._handle.view(snapshot).get
                 return [get(raw) for raw in raws]
             except DriverError as error:
                 raise reading_failed(error) from error

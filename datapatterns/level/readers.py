@@ -7,7 +7,6 @@ calls it: the database, a snapshot and a transaction all serve, and another orde
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
 from datapatterns.level.driver import DriverReader, scan, scan_keys
@@ -69,8 +68,13 @@ class View:
     def __init__(self, reader: DriverReader, *, cached: bool = True) -> None:
         self._reader = reader
         self._cached = cached
-        # A partial costs less than a method that calls the driver; this is the hottest path.
-        self.get: Callable[[bytes], bytes | None] = partial(reader.get, verify_checksums=True)
+        stored = reader.get
+
+        # A closure costs less than a method or a partial; this is the hottest path.
+        def get(key: bytes) -> bytes | None:
+            return stored(key, verify_checksums=True)
+
+        self.get: Callable[[bytes], bytes | None] = get
 
     def items(
         self, gte: bytes, lt: bytes | None, *, reverse: bool = False

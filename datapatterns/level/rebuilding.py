@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from datapatterns.codecs import dumps
 from datapatterns.errors import DataError
-from datapatterns.level.driver import Database, scan, scan_keys
+from datapatterns.level.driver import Database
 from datapatterns.level.inspection import (
     NUMBER,
     OWN,
@@ -23,13 +23,14 @@ from datapatterns.level.inspection import (
     stored_number,
 )
 from datapatterns.level.keys import upper_bound
+from datapatterns.level.readers import View
 from datapatterns.level.steps.collection import REVISION, parse
 
 _STEP = 500  # writes in one batch
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Location:
     """A collection as it lies on disk: the prefix of its client, and its escaped name."""
 
     client: bytes
@@ -45,30 +46,30 @@ class _Place:
 
 def rebuild(database: Database) -> None:
     """Put right every collection of the directory; to be run again if it is interrupted."""
-    for place in _places(database):
-        _Rebuilding(database, place).run()
+    for location in _locations(database):
+        _Rebuilding(database, location).run()
 
 
-def _places(database: Database) -> set[_Place]:
+def _locations(database: Database) -> set[_Location]:
     """The collections that anything of ours is stored about."""
-    keys = scan_keys(database, b"", None)
+    keys = View(database, cached=False).keys(b"", None)
     found = (OWN.match(key) for key in keys if b"!$" in key)
-    return {_Place(own[1], own[3].partition(b".")[0]) for own in found if own}
+    return {_Location(own[1], own[3].partition(b".")[0]) for own in found if own}
 
 
 class _Rebuilding:
     """The steps for one collection; what is written is seen by the reads that follow."""
 
-    def __init__(self, database: Database, place: _Place) -> None:
-        self._database = database
-        self._place = place
-        self._changes, self._deleted = place.own(b"changes"), place.own(b"deleted")
+    def __init__(self, database: Database, location: _Location) -> None:
+        self._database, self._stored = database, View(database, cached=False)
+        self._location = location
+        self._changes, self._deleted = location.own(b"changes"), location.own(b"deleted")
         self._pending: dict[bytes, bytes | None] = {}
         self._head = 0
 
     def run(self) -> None:
         """Find the head, compare the log with the documents, then the documents with the log."""
-        head_key = self._place.own(b"meta") + b"head"
+        head_key = self._location.own(b"meta") + b"head"
         stored = self._get(head_key)
         logged = stored is None or bool(next(self._rows(self._changes), None))
         self._head = max(self._numbers(stored), default=0)
@@ -76,12 +77,12 @@ class _Rebuilding:
             for key, value in self._rows(self._changes):
                 self._check_change(key, value)
             self._write()
-            for key, value in self._rows(self._place.documents):
+            for key, value in self._rows(self._location.documents):
                 self._check_document(key, value)
             for key, _ in self._rows(self._deleted):
-                if self._get(self._place.documents + key[len(self._deleted) :]) is not None:
+                if self._get(self._location.documents + key[len(self._deleted) :]) is not None:
                     self._put(key, None)
-        for key, _ in self._rows(self._place.own(b"meta")):
+        for key, _ in self._rows(self._location.own(b"meta")):
             if key != head_key:
                 self._put(key, None)
         self._put(head_key, NUMBER.pack(self._head))
@@ -94,9 +95,9 @@ class _Rebuilding:
         for key, _ in self._rows(self._changes):
             if (number := self._number(key)) is not None:
                 yield number
-        for _, value in self._rows(self._place.documents):
+        for _, value in self._rows(self._location.documents):
             yield stored_number(value) or 0
-        for _, value in self._rows(self._place.own(b"checkpoints")):
+        for _, value in self._rows(self._location.own(b"checkpoints")):
             yield int(value) if value.isdigit() else 0
 
     def _number(self, key: bytes) -> int | None:
@@ -109,7 +110,7 @@ class _Rebuilding:
             self._put(key, None)
             return
         id, deleted = change
-        document = self._place.documents + id.encode()
+        document = self._location.documents + id.encode()
         stored = self._get(document)
         last = stored_number(stored)
         if stored is None or last is None:
@@ -127,7 +128,7 @@ class _Rebuilding:
         if not number:
             return  # written past this library, or not readable: left as it is
         try:
-            id = key[len(self._place.documents) :].decode()
+            id = key[len(self._location.documents) :].decode()
         except UnicodeDecodeError:
             return
         change = self._get(self._changes + NUMBER.pack(number))
@@ -142,7 +143,7 @@ class _Rebuilding:
             return
         self._head += 1
         fields[REVISION] = str(self._head)
-        self._put(self._place.documents + id.encode(), dumps(fields))
+        self._put(self._location.documents + id.encode(), dumps(fields))
         self._put(self._changes + NUMBER.pack(self._head), dumps([id, False]))
 
     # --- reading and writing
@@ -150,10 +151,10 @@ class _Rebuilding:
     def _get(self, key: bytes) -> bytes | None:
         if key in self._pending:
             return self._pending[key]
-        return self._database.get(key, verify_checksums=True)
+        return self._stored.get(key)
 
     def _rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return scan(self._database, prefix, upper_bound(prefix), fill_cache=False)
+        return self._stored.items(prefix, upper_bound(prefix))
 
     def _put(self, key: bytes, value: bytes | None) -> None:
         self._pending[key] = value

@@ -25,6 +25,7 @@ from datapatterns.level.driver import (
 )
 from datapatterns.level.engine import Engine
 from datapatterns.level.inspection import Inspection
+from datapatterns.level.readers import View
 
 logger = logging.getLogger("datapatterns.level")
 
@@ -46,7 +47,7 @@ def check(engine: Engine) -> Report:
     whether each entry has its document. Costs a read for each entry of an index or a log.
     """
     snapshot = engine.database.snapshot()
-    inspection = Inspection(snapshot, engine)
+    inspection = Inspection(View(snapshot), engine)
     read = 0
     try:
         for key, value in rows(snapshot):

@@ -130,7 +130,13 @@ class RepositorySteps(Generic[D]):
     # --- reading
 
     def _load(self, id: str, data: bytes) -> D:
-        return load(self._schema.model, id, *split(data))
+        fields = parse(data)
+        return load(self._schema.model, id, str(fields.pop(REVISION, "0")), fields)
+
+    def find(self, reader: Reader, id: str) -> D | None:
+        """Return the document, or None if there is none."""
+        data = reader.get(self._collection.key(id))
+        return None if data is None else self._load(id, data)
 
     def read(self, reader: Reader, id: str) -> Stored | None:
         """Return the stored document, or None if there is none."""
