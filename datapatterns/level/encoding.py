@@ -1,4 +1,4 @@
-"""A level's encodings as plain functions, with our errors and nothing slow in between."""
+"""Encoders and decoders of a level's keys and values, as plain functions that raise our errors."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Decode = Callable[[bytes], Any]
 
 
 def key_list(keys: Iterable[Any]) -> list[Any]:
-    """The keys as a list; InvalidArgument for a single one."""
+    """Return the keys as a list; raise InvalidArgument for a single key."""
     if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgument("these must be several keys, not one")
     return list(keys)
 
 
 def key_encoder(codec: Codec, prefix: bytes) -> Encode:
-    """From a key to its bytes on disk; InvalidArgument for what the encoding refuses, and empty."""
+    """Return a function from a key to its bytes on disk, which refuses an empty or unfit key."""
     convert = _raw_encoder(codec, "key")
     bare = len(prefix)
 
@@ -37,7 +37,7 @@ def key_encoder(codec: Codec, prefix: bytes) -> Encode:
 
 
 def bound_encoder(codec: Codec, prefix: bytes) -> Encode:
-    """From the end of a range to its bytes on disk; an empty one is the very beginning."""
+    """Return a function from a bound of a range to its bytes on disk; an empty bound is allowed."""
     convert = _raw_encoder(codec, "key")
 
     def encode_bound(key: Any) -> bytes:
@@ -50,7 +50,7 @@ def bound_encoder(codec: Codec, prefix: bytes) -> Encode:
 
 
 def value_encoder(codec: Codec) -> Encode:
-    """From a value to its bytes; InvalidArgument for what the encoding refuses, and for None."""
+    """Return a function from a value to its bytes, which refuses None and an unfit value."""
     convert = _raw_encoder(codec, "value")
 
     def encode_value(value: Any) -> bytes:
@@ -65,7 +65,7 @@ def value_encoder(codec: Codec) -> Encode:
 
 
 def _raw_encoder(codec: Codec, what: str) -> Encode:
-    """The two commonest encodings cost one call into C; TypeError from them means a wrong type."""
+    """Return the encoder; the commonest ones are one call into C, which raises TypeError."""
     if codec is UTF8:
         return str.encode
     if codec is BINARY:
@@ -77,11 +77,11 @@ def _raw_encoder(codec: Codec, what: str) -> Encode:
 
 def _unfit(what: str, codec: Codec, value: object) -> InvalidArgument:
     name = getattr(codec, "name", type(codec).__name__)
-    return InvalidArgument(f"a {type(value).__name__} is no {what} in the encoding {name}")
+    return InvalidArgument(f"a {type(value).__name__} cannot be a {what} in the encoding {name}")
 
 
 def decoder(codec: Codec, what: str, skip: int = 0) -> Decode:
-    """From bytes on disk, less their prefix, to a key or value; DecodeFailed if they do not fit."""
+    """Return a function from bytes on disk, less their prefix, to a key or value; DecodeFailed."""
     if codec is BINARY:
         return (lambda data: data[skip:]) if skip else bytes
     if codec is UTF8:

@@ -1,7 +1,7 @@
-"""Whether documents, index entries and change logs fit together: what `check` looks for.
+"""Inspection of a directory: whether documents, index entries and change logs fit together.
 
-One pass over all rows, in order. For an index entry or a change the document is looked up, for a
-document its entries and its change. Nothing is remembered but counts, so memory is bounded.
+One pass goes over all rows in order. For an index entry or a change it looks up the document, for a
+document its entries and its change. It remembers nothing but counts, so its memory is bounded.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Inspection:
         self._found: Counter[str] = Counter()
 
     def problems(self) -> list[str]:
-        """What was wrong, and how often."""
+        """Return each kind of problem with its count."""
         return [f"{text}: {count}" for text, count in self._found.items()]
 
     def look_at(self, key: bytes, value: bytes) -> None:
@@ -128,7 +128,7 @@ class Inspection:
             self._report(name, "changes without their document")
 
     def _is_filled(self, note_key: bytes) -> bool:
-        """Whether the index is complete: while it is being filled, anything may be missing."""
+        """Return whether the index is complete; until then entries may be missing."""
         if note_key not in self._filled:
             note = self._get(note_key)
             self._filled[note_key] = note is not None and loads(note)["done"]
@@ -136,12 +136,12 @@ class Inspection:
 
 
 def _keeps_latest(collection: Collection) -> bool:
-    """Whether the log is known to have one change for each document."""
+    """Return whether the log is known to have one change for each document."""
     return collection.log_chosen and collection.log == "latest"
 
 
 def documents_prefix(client: bytes, name: bytes) -> bytes:
-    """Where the documents of the collection with that escaped name lie."""
+    """Return the prefix of the documents of the collection with that escaped name."""
     return b"%b!%b!" % (client, name)
 
 
@@ -161,7 +161,7 @@ def _fits(index: Index, stored: bytes, rest: bytes, id: str) -> bool:
 
 
 def parse_change(value: bytes) -> tuple[str, bool] | None:
-    """The change's id and whether it was deleted; None if the entry is none."""
+    """Return the id of a change and whether it is a deletion; None if the entry is not a change."""
     try:
         id, deleted = loads(value)
     except (DataError, TypeError, ValueError):
@@ -170,7 +170,7 @@ def parse_change(value: bytes) -> tuple[str, bool] | None:
 
 
 def stored_number(stored: bytes | None) -> int | None:
-    """The number of a stored document's last change: 0 if it has none, None without a document."""
+    """Return the number of a document's last change: 0 if it has none, None without a document."""
     if stored is None:
         return None
     try:

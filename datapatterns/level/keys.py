@@ -14,7 +14,7 @@ SEPARATOR = 0x21
 
 
 def sublevel_prefix(name: object) -> bytes:
-    """The prefix of a user's sublevel; InvalidArgument for bytes up to 0x22 or from 0x7f on."""
+    """Return the prefix of a user's sublevel; InvalidArgument for bytes not from 0x23 to 0x7e."""
     encoded = check_name("a sublevel's name", name).encode()
     if not all(0x22 < byte < 0x7F for byte in encoded):
         raise InvalidArgument("a sublevel's name has only the characters from # to ~")
@@ -24,17 +24,17 @@ def sublevel_prefix(name: object) -> bytes:
 
 
 def own_prefix(*names: str) -> bytes:
-    """The prefix of nested sublevels; names that users chose are escaped by the caller."""
+    """Return the prefix of nested sublevels; the caller escapes names that users chose."""
     return "".join(f"!{name}!" for name in names).encode()
 
 
 def upper_bound(prefix: bytes) -> bytes:
-    """The first key behind all those of the sublevel with that prefix."""
+    """Return the first key after all those of the sublevel with that prefix."""
     return prefix[:-1] + bytes([SEPARATOR + 1])
 
 
 def enclosing(key: bytes) -> list[bytes]:
-    """The prefixes of the sublevels that a key lies in, the innermost first, the root's last."""
+    """Return the prefixes of the sublevels around a key, the innermost first, the root last."""
     prefixes = [b""]
     at = 0
     while key[at : at + 1] == b"!":
@@ -48,5 +48,5 @@ def enclosing(key: bytes) -> list[bytes]:
 
 
 def is_own(key: bytes) -> bool:
-    """Whether the key lies in a sublevel of this library's own."""
+    """Return whether the key lies in one of this library's own sublevels."""
     return b"!$" in enclosing(key)[0]  # a name's own bytes hold no separator

@@ -22,7 +22,7 @@ _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 
 
 def records(data: bytes) -> Iterator[bytes]:
-    """The records in the bytes, joined; one that is cut short at the end is left out."""
+    """Iterate over the records, joined from fragments; leave out one that is cut at the end."""
     parts: list[bytes] = []
     at = 0
     while at + _HEADER.size <= len(data):
@@ -42,7 +42,7 @@ def records(data: bytes) -> Iterator[bytes]:
 
 
 def hides_records(path: Path, *, newest: bool) -> bool:
-    """Whether LevelDB would take the log for shorter than it is."""
+    """Return whether LevelDB would read less of the log than it holds."""
     block = _last_block(path)
     end = _walk(block, 0)
     if end == len(block):
@@ -54,7 +54,7 @@ def hides_records(path: Path, *, newest: bool) -> bool:
 
 
 def cut_out_damage(path: Path) -> bool:
-    """Write the log anew with only what has the right checksum; whether anything was left out.
+    """Write the log anew without damaged records; return whether there were any.
 
     Opening without being strict would leave it out as well, but LevelDB then merges tables without
     looking at checksums, which makes damage in them last. Its repair does not look at a log's.
@@ -137,7 +137,7 @@ def _last_block(path: Path) -> bytes:
 
 
 def _walk(block: bytes, at: int) -> int:
-    """Where the records that begin here end: at the first that is not whole, or with the block."""
+    """Return where the records that begin here end: at an incomplete one, or with the block."""
     while at + _HEADER.size <= len(block):
         _, length, kind = _HEADER.unpack_from(block, at)
         end = at + _HEADER.size + length
@@ -148,7 +148,7 @@ def _walk(block: bytes, at: int) -> int:
 
 
 def _is_record(block: bytes, at: int) -> bool:
-    """Whether a whole record begins here: by its kind, its length, and then its checksum."""
+    """Return whether a whole record begins here, by its kind, its length and its checksum."""
     checksum, length, kind = _HEADER.unpack_from(block, at)
     end = at + _HEADER.size + length
     if not _FULL <= kind <= _LAST or end > len(block):

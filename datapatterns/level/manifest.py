@@ -37,7 +37,7 @@ class Loss:
 
 
 def loss(path: Path) -> Loss | None:
-    """What the directory has lost without LevelDB noticing, None if nothing."""
+    """Return what the directory has lost without LevelDB noticing, or None if nothing."""
     for _ in range(_TRIES):
         manifest = _stored(path)
         files = {(match[2], int(match[1])) for match in map(_DATA.fullmatch, _names(path)) if match}
@@ -48,18 +48,18 @@ def loss(path: Path) -> Loss | None:
 
 
 def is_database(path: Path) -> bool:
-    """Whether there is a LevelDB at the path, or what is left of one."""
+    """Return whether there is a LevelDB at the path, or the rest of one."""
     try:
         names = os.listdir(path)
     except PermissionError:
-        return True  # LevelDB is to say that it may not be opened
+        return True  # so that opening it raises the right error
     except OSError:
         return False
     return "CURRENT" in names or any(map(_DATA.fullmatch, names))
 
 
 def live_tables(path: Path) -> set[str]:
-    """The names that the tables of the directory have, as far as its manifest can be read."""
+    """Return the names of the directory's tables, or none if its manifest cannot be read."""
     try:
         tables = read(_stored(path) or b"").tables
     except (IndexError, ValueError):
@@ -84,9 +84,9 @@ def _compare(path: Path, manifest: bytes | None, files: set[tuple[str, int]]) ->
 
 
 def _damaged_end(live: list[Path]) -> bool:
-    """Whether one of these logs, the oldest first, holds more than LevelDB would read."""
+    """Return whether one of these logs, the oldest first, holds more than LevelDB would read."""
     try:
-        # An empty one says nothing: its writer may have died before it had read the older ones.
+        # An empty log is no evidence: its writer may have died before it had read the older ones.
         written = [log for log in live if log.stat().st_size]
         return any(logs.hides_records(log, newest=log is written[-1]) for log in written)
     except OSError:
@@ -101,7 +101,7 @@ def _names(path: Path) -> list[str]:
 
 
 def _stored(path: Path) -> bytes | None:
-    """The manifest's bytes; None if nothing says which one, no bytes if it cannot be read."""
+    """Return the manifest; None if no file CURRENT names it, empty bytes if it cannot be read."""
     try:
         current = (path / "CURRENT").read_text("utf-8", "replace")
     except FileNotFoundError:
@@ -115,7 +115,7 @@ def _stored(path: Path) -> bytes | None:
 
 
 def read(data: bytes) -> Manifest:
-    """What the bytes of a manifest say; ValueError or IndexError if they make no sense."""
+    """Return the content of a manifest; ValueError or IndexError if it cannot be parsed."""
     manifest = Manifest()
     for record in logs.records(data):
         _apply(record, manifest)
@@ -152,7 +152,7 @@ def _apply(edit: bytes, manifest: Manifest) -> None:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A variable-length integer and where it ends."""
+    """Return a variable-length integer and where it ends."""
     value = shift = 0
     while True:
         byte = data[at]

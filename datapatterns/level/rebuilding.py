@@ -45,20 +45,20 @@ class _Location:
 
 
 def rebuild(database: Database) -> None:
-    """Put right every collection of the directory; to be run again if it is interrupted."""
+    """Put right every collection of the directory; if it is interrupted, run it again."""
     for location in _locations(database):
         _Rebuilding(database, location).run()
 
 
 def _locations(database: Database) -> set[_Location]:
-    """The collections that anything of ours is stored about."""
+    """Return the collections that this library has stored something about."""
     keys = View(database, cached=False).keys(b"", None)
     found = (OWN.match(key) for key in keys if b"!$" in key)
     return {_Location(own[1], own[3].partition(b".")[0]) for own in found if own}
 
 
 class _Rebuilding:
-    """The steps for one collection; what is written is seen by the reads that follow."""
+    """Rebuilds one collection; its reads see what it has written before."""
 
     def __init__(self, database: Database, location: _Location) -> None:
         self._database, self._stored = database, View(database, cached=False)
@@ -89,7 +89,7 @@ class _Rebuilding:
         self._write()
 
     def _numbers(self, head: bytes | None) -> Iterator[int]:
-        """Every number that was given out, as far as anything still tells."""
+        """Iterate over every number of a change of which there still is a trace."""
         if head is not None and len(head) == NUMBER.size:
             yield NUMBER.unpack(head)[0]
         for key, _ in self._rows(self._changes):

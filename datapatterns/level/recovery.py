@@ -1,4 +1,4 @@
-"""Checking a directory, and saving what can be saved of a damaged one."""
+"""Check a directory, and recover as much as possible of a damaged one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def check(engine: Engine) -> Report:
 
 
 def rows(reader: DriverReader) -> Iterator[Row]:
-    """Every row. LevelDB's own iterator, unlike the driver's, tells damage from the end."""
+    """Iterate over all rows; LevelDB's own iterator, unlike the driver's, raises for damage."""
     iterator = reader.raw_iterator(verify_checksums=True, fill_cache=False)
     try:
         iterator.seek_to_first()
@@ -137,7 +137,7 @@ def _alone(path: Path) -> Generator[None]:
 
 
 def _is_sound(path: Path) -> bool:
-    """Whether the directory opens strictly and can be read to its end."""
+    """Return whether the directory opens strictly and can be read to its end."""
     if manifest.loss(path) is not None:
         return False
     try:
@@ -168,7 +168,7 @@ def _opened(path: Path) -> Generator[Database]:
 
 @contextmanager
 def _as_it_is(path: Path) -> Generator[Path]:
-    """The directory as it is before LevelDB opens it; where that is not possible, itself.
+    """Yield a copy made before LevelDB opens the directory, or the directory if that fails.
 
     Live tables are only linked: LevelDB deletes them, but never changes them. What is left over
     from a crash it may write over. Not LOCK: the system drops a process's lock on a file with any

@@ -1,8 +1,8 @@
-"""Which directories this process has open: one engine each, shared by all handles, by real path.
+"""The directories that this process has open: one engine for each real path, shared by all handles.
 
-One process a directory is LevelDB's rule. The process that holds it writes its pid beside the
-data, so that others can be told who it is. A forked child holds nothing: its copies are refused,
-and so is opening anew, since LevelDB would wait for its background thread, which did not fork.
+LevelDB allows one process a directory. That process writes its pid beside the data, so that the
+error in another process can name it. A forked child may use nothing of its parent's and may open
+nothing itself, since LevelDB would wait for its background thread, which does not exist there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _used = _forked = False  # whether LevelDB was used in this process, or in the o
 def acquire(
     path: Path, *, create: bool = True, error_if_exists: bool = False, **options: Any
 ) -> Engine:
-    """The engine of that directory, opened unless another handle has it open."""
+    """Return the engine of that directory; open it unless another handle has done so."""
     path = _real(path)
     _begin_use()
     with _opening:
@@ -66,7 +66,7 @@ def release(engine: Engine) -> None:
         engine.handles -= 1
         if engine.handles == 0 and _engines.get(engine.path) is engine:
             del _engines[engine.path]
-            # While the lock is still ours: it must not be the pid of the next process.
+            # Before the lock is released: afterwards it may be the pid of the next process.
             with suppress(OSError):
                 (engine.path / PID_FILE).unlink()
             engine.close()
@@ -152,13 +152,13 @@ def _write_pid(path: Path) -> None:
 
 
 def refusal(error: Exception, path: Path) -> DataError:
-    """What it means that the driver did not open the directory."""
+    """Return our error for a directory that the driver did not open."""
     failure = opening_failed(error)
     return _locked(path) if isinstance(failure, Locked) else failure
 
 
 def _locked(path: Path) -> Locked:
-    """The refusal to share a directory, with the pid of who holds it where that is known."""
+    """Return the error for a directory in use, with the pid of its holder if that is known."""
     pid = _holder(path)
     who = f"process {pid}" if pid is not None else "another process"
     return Locked(
@@ -170,7 +170,7 @@ def _locked(path: Path) -> Locked:
 
 
 def _holder(path: Path) -> int | None:
-    """The pid beside the data, if that process is alive: a killed one leaves its pid behind."""
+    """Return the pid beside the data if that process is alive; a killed one leaves it there."""
     try:
         pid = int((path / PID_FILE).read_text())
     except (OSError, ValueError):
