@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from datapatterns.checks import Duration, seconds
+from datapatterns.checks import Duration, check_names, seconds
 from datapatterns.errors import InvalidArgument
 
 BUCKETS = ("total", "year", "month", "day", "hour", "month_of_year")
@@ -36,9 +36,7 @@ _SHAPES = {
 
 def check_buckets(buckets: Iterable[str]) -> tuple[str, ...]:
     """Return the buckets as a tuple; raise InvalidArgument if one is unknown or repeated."""
-    if isinstance(buckets, str):
-        raise InvalidArgument("buckets must be a sequence of names, not a string")
-    names = tuple(buckets)
+    names = check_names("buckets", buckets)
     if not names or len(set(names)) != len(names) or not set(names) <= set(BUCKETS):
         raise InvalidArgument(f"buckets must be one or more of {', '.join(BUCKETS)}, each once")
     return names
@@ -48,6 +46,9 @@ def check_keep(
     keep: Mapping[str, Duration] | None, buckets: tuple[str, ...]
 ) -> dict[str, timedelta]:
     """Return how long each bucket is kept after its end; raise InvalidArgument if it has none."""
+    if keep is not None and not isinstance(keep, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        kind = type(keep).__name__
+        raise InvalidArgument(f"keep must be a mapping of buckets to durations, not {kind}")
     kept: dict[str, timedelta] = {}
     for bucket, time in (keep or {}).items():
         if bucket not in buckets or bucket not in BOUNDABLE:

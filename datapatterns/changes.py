@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from datapatterns.errors import DataError
+from datapatterns.checks import check_flag
+from datapatterns.documents import Document, check_model
+from datapatterns.errors import DataError, InvalidArgument
 
 M = TypeVar("M")
 
@@ -129,3 +131,18 @@ class FeedControl:
         """End every `follow` that has begun; later ones are not concerned."""
         for follower in tuple(self._followers):
             follower.stop()
+
+
+def check_feed(model: object, filter: object, include_docs: object) -> None:
+    """Raise InvalidArgument for an option of a feed that is of a wrong type.
+
+    A mapping as the filter, a selector, is for CouchDB, whose feed takes it out first.
+    """
+    if model is not None:
+        check_model("model", model, Document)
+    if isinstance(filter, Mapping):
+        raise InvalidArgument("filter must be a function; it can be a mapping on: couch")
+    if filter is not None and not callable(filter):
+        kind = type(filter).__name__
+        raise InvalidArgument(f"filter must be a function of the change, not {kind}")
+    check_flag("include_docs", include_docs)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import TypeVar
 
 from datapatterns.errors import InvalidArgument
+
+T = TypeVar("T")
 
 Duration = float | timedelta
 """A length of time: a number of seconds (int or float), or a `timedelta`."""
@@ -42,6 +46,31 @@ def escape(name: str) -> str:
     Different names stay different.
     """
     return "".join(chr(b) if b in _PLAIN else f"%{b:02X}" for b in name.encode())
+
+
+def check_names(what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names as a tuple; raise InvalidArgument unless all of them are strings."""
+    if isinstance(names, str) or not isinstance(names, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise InvalidArgument(f"{what} must be a list of names, not {type(names).__name__}")
+    several = tuple(names)
+    for name in several:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - as above
+            raise InvalidArgument(f"{what} must be a list of names, not of {type(name).__name__}")
+    return several
+
+
+def check_flag(what: str, value: object) -> bool:
+    """Return the flag unchanged; raise InvalidArgument unless it is True or False."""
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{what} must be True or False, not {type(value).__name__}")
+    return value
+
+
+def check_choice(what: str, value: T, choices: tuple[T, ...]) -> T:
+    """Return the value unchanged; raise InvalidArgument unless it is one of the choices."""
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise InvalidArgument(f"{what} must be one of {', '.join(map(repr, choices))}")
+    return value
 
 
 def check_count(what: str, value: object, *, least: int = 1, most: int | None = None) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
@@ -23,7 +23,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from datapatterns.checks import check_name
+from datapatterns.checks import check_name, check_names
 from datapatterns.errors import (
     Conflict,
     DecodeFailed,
@@ -244,26 +244,38 @@ def stored_names(model: type[Document]) -> set[str] | None:
     return names | {name if info.alias is None else info.alias for name, info in computed}
 
 
+def check_model(what: str, model: object, base: type[BaseModel]) -> None:
+    """Raise InvalidArgument unless the model is a class that inherits from the base."""
+    if not (isinstance(model, type) and issubclass(model, base)):
+        kind = "a subclass of Document" if base is Document else "a pydantic model"
+        raise InvalidArgument(f"{what} must be {kind}")
+
+
 @dataclass(frozen=True)
 class Schema(Generic[D]):
     """What a repository was told of its documents."""
 
     model: type[D]
     id_from: str | None = None
-    immutable: frozenset[str] = field(default_factory=frozenset[str])
+    immutable: tuple[str, ...] = ()
     update_model: type[BaseModel] | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.model, type) and issubclass(self.model, Document)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("a repository's model is a subclass of Document")
-        named = {*self.immutable, *([] if self.id_from is None else [self.id_from])}
-        if unknown := named - set(self.model.model_fields):
-            raise InvalidArgument(
-                f"{self.model.__name__} has no field {', '.join(sorted(unknown))}"
-            )
+        check_model("model", self.model, Document)
+        if self.update_model is not None:
+            check_model("update_model", self.update_model, BaseModel)
+        if self.id_from is not None:
+            self._check_fields("id_from", (check_name("id_from", self.id_from),))
+        self._check_fields("immutable", check_names("immutable", self.immutable))
         stored = (info.serialization_alias for info in self.model.model_fields.values())
         if any(alias is not None and alias.startswith("_") for alias in stored):
             raise InvalidArgument("stored names that begin with _ belong to the stores")
+
+    def _check_fields(self, option: str, named: tuple[str, ...]) -> None:
+        """Raise InvalidArgument if the option names a field that the model does not have."""
+        if unknown := set(named) - set(self.model.model_fields):
+            what = f"{option} must be of the fields of {self.model.__name__}"
+            raise InvalidArgument(f"{what}, not {', '.join(sorted(unknown))}")
 
     def checked(self, document: object) -> tuple[D, dict[str, Any]]:
         """The document as it would be read back, and the fields to store; InvalidData if not."""

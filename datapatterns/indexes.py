@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from datapatterns import tuples
-from datapatterns.checks import check_name
+from datapatterns.checks import check_flag, check_name
 from datapatterns.documents import Document, field_value, stored_names, utc_text
 from datapatterns.errors import InvalidArgument
 
@@ -43,7 +43,9 @@ class Index:
         if not fields:
             raise InvalidArgument("an index must have at least one field")
         self.fields = tuple(check_name("an indexed field", field) for field in fields)
-        self.unique = unique
+        if where is not None and not callable(where):  # pyright: ignore[reportUnnecessaryComparison] - callers may be untyped
+            raise InvalidArgument("where must be a function of the stored fields")
+        self.unique = check_flag("unique", unique)
         self.where = where
 
     def __repr__(self) -> str:
@@ -123,12 +125,12 @@ def entry_id(key: bytes) -> str:
 
 def by_name(indexes: Iterable[Index], model: type[Document]) -> dict[str, Index]:
     """Return the indexes by name; raise InvalidArgument for a repeated name or unknown field."""
-    if not isinstance(indexes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+    if isinstance(indexes, str) or not isinstance(indexes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgument(f"indexes must be a list of Index, not {type(indexes).__name__}")
     named: dict[str, Index] = {}
     for index in indexes:
         if not isinstance(index, Index):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument(f"indexes must hold Index only, not {type(index).__name__}")
+            raise InvalidArgument(f"indexes must be a list of Index, not of {type(index).__name__}")
         if named.setdefault(index.name, index) is not index:
             raise InvalidArgument(f"two indexes are named {index.name!r}")
         _check_fields(index, model)

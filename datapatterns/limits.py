@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datapatterns.checks import Duration, check_count, microseconds
+from datapatterns.checks import Duration, check_choice, check_count, microseconds
 from datapatterns.decisions import Decision
 from datapatterns.errors import Conflict, InvalidArgument
 
@@ -66,11 +66,10 @@ def make_policy(
     check_count("limit", limit, most=MOST)
     width = microseconds("window", window, positive=True)
     check_count("subwindows", subwindows, most=MOST_SUBWINDOWS)
-    if algorithm not in ALGORITHMS:
-        raise InvalidArgument(f"algorithm must be one of {', '.join(ALGORITHMS)}")
+    check_choice("algorithm", algorithm, ALGORITHMS)
+    room = check_count("burst", limit if burst is None else burst, most=limit)
     if burst is not None and algorithm != "gcra":
         raise InvalidArgument("burst is an option of the algorithm gcra only")
-    room = check_count("burst", limit if burst is None else burst, most=limit)
     if algorithm == "gcra" and limit > width:
         raise InvalidArgument("limit must not exceed one unit a microsecond with gcra")
     # Rounded up, so that a limit is never exceeded by rounding.

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from datapatterns.changes import Change
+from datapatterns.checks import check_count
 from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.shards import shard_of
 
@@ -40,8 +41,7 @@ class Processes:
     def __init__(self, handler: Callable[[Change[Any]], object], processes: int) -> None:
         if not callable(handler):
             raise InvalidArgument("the handler must be callable")
-        if isinstance(processes, bool) or processes < 1:
-            raise InvalidArgument("processes must be a whole number from 1 on")
+        check_count("processes", processes)
         self._places = [_Place(handler) for _ in range(processes)]
 
     def __call__(self, change: Change[Any]) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from datapatterns.checks import INT32_MAX, check_count, seconds
 from datapatterns.codecs import dumps, loads
+from datapatterns.documents import check_model
 from datapatterns.errors import DataError, DecodeFailed, InvalidArgument, InvalidData
 
 M = TypeVar("M")
@@ -173,8 +174,8 @@ class Items(Generic[M]):
     """Encodes items as JSON, and validates them if the queue has a model."""
 
     def __init__(self, model: type[M] | None) -> None:
-        if model is not None and not (isinstance(model, type) and issubclass(model, BaseModel)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("model must be a pydantic model")
+        if model is not None:
+            check_model("model", model, BaseModel)
         self._model = cast("type[BaseModel] | None", model)
 
     def encode(self, item: M | Mapping[str, Any]) -> bytes:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 import zlib
 
+from datapatterns.errors import InvalidArgument
+
 _SHARD = re.compile(r"#\d+/\d+\Z")
+
+
+def check_shard(shard: object) -> tuple[int, int]:
+    """Return the shard unchanged; raise InvalidArgument unless it is (i, n) with 0 <= i < n."""
+    match shard:
+        case (int(i), int(n)) if 0 <= i < n:
+            return i, n
+        case _:
+            raise InvalidArgument("shard must be a pair (i, n) with 0 <= i < n")
 
 
 def shard_of(id: str, shards: int) -> int:

@@ -25,10 +25,10 @@ from datapatterns._async.concurrency import (
 )
 from datapatterns.backoff import Backoff
 from datapatterns.changes import Change, ChangesSummary, DeadChange
-from datapatterns.checks import Duration, check_name, seconds
+from datapatterns.checks import Duration, check_count, check_flag, check_name, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
 from datapatterns.queues import check_backoff
-from datapatterns.shards import shard_name, shard_of
+from datapatterns.shards import check_shard, shard_name, shard_of
 from datapatterns.watermark import Watermark
 
 M = TypeVar("M")
@@ -89,21 +89,17 @@ class AsyncChangesWorker(contracts.AsyncChangesWorker, Generic[M]):
         signals: bool = True,
     ) -> None:
         AsyncHandler(handler)  # refuses what it could not call
-        _check(parallel, max_attempts, shard, checkpoint_every)
         self.feed = feed
         self.handler = handler
+        self.shard = check_shard(shard)
         self.name = shard_name(check_name("name", name), *shard)
-        self.parallel = parallel
+        self.parallel = check_count("parallel", parallel)
         self.checkpoints = feed.checkpoints if checkpoints is None else checkpoints
-        self.max_attempts = max_attempts
+        self.max_attempts = check_count("max_attempts", max_attempts)
         self.backoff = check_backoff(backoff)
-        self.shard = shard
         self.drain_timeout = seconds("drain_timeout", drain_timeout)
-        self.checkpoint_every = (
-            checkpoint_every[0],
-            seconds("checkpoint_every", checkpoint_every[1]),
-        )
-        self.signals = signals
+        self.checkpoint_every = _pace(checkpoint_every)
+        self.signals = check_flag("signals", signals)
         self._busy = threading.Lock()
         self._run = _AsyncRun(self)  # the one under way, or the next
 
@@ -356,16 +352,12 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, DataError) and (error.retryable or isinstance(error, OutcomeUnknown))
 
 
-def _check(
-    parallel: int,
-    max_attempts: int,
-    shard: tuple[int, int],
-    checkpoint_every: tuple[int, Duration],
-) -> None:
-    """Raise InvalidArgument for options that are out of range."""
-    if parallel < 1 or max_attempts < 1:
-        raise InvalidArgument("parallel and max_attempts must be at least 1")
-    if not 0 <= shard[0] < shard[1]:
-        raise InvalidArgument("shard must be (i, n) with 0 <= i < n")
-    if checkpoint_every[0] < 1 or not seconds("checkpoint_every", checkpoint_every[1]) > 0:
-        raise InvalidArgument("checkpoint_every must be (changes, seconds), both above 0")
+def _pace(checkpoint_every: tuple[int, Duration]) -> tuple[int, float]:
+    """Return the number of changes and the seconds; raise InvalidArgument unless above 0."""
+    match checkpoint_every:
+        case (changes, duration):
+            least = 0.000_001
+            number = check_count("checkpoint_every[0]", changes)
+            return number, seconds("checkpoint_every[1]", duration, least=least)
+        case _:  # pyright: ignore[reportUnnecessaryComparison] - callers may be untyped
+            raise InvalidArgument("checkpoint_every must be a pair: changes and a duration")

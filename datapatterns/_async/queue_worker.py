@@ -32,7 +32,7 @@ from datapatterns._async.work_queue import (
     rest,
 )
 from datapatterns.backoff import Backoff
-from datapatterns.checks import Duration, microseconds, seconds
+from datapatterns.checks import Duration, check_count, check_flag, microseconds, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
 from datapatterns.queues import LOST, Request, Verdict, WorkSummary, describe
 
@@ -87,13 +87,11 @@ class AsyncWorker(contracts.AsyncWorker, Generic[M]):
         if not isinstance(queue, AsyncBaseQueue):
             raise InvalidArgument("a worker needs a queue of this library, and of the same face")
         AsyncHandler(handler)  # refuses what it could not call
-        if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("parallel must be a whole number, at least 1")
         self.queue: AsyncBaseQueue[M] = queue
         self.handler = handler
-        self.parallel = parallel
+        self.parallel = check_count("parallel", parallel)
         self.drain_timeout = seconds("drain_timeout", drain_timeout)
-        self.signals = signals
+        self.signals = check_flag("signals", signals)
         self.wants_delivery = _has_second_parameter(handler)
         self._busy = threading.Lock()
         self._run = _AsyncRun(self)  # the one under way, or the next

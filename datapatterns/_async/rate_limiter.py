@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from datapatterns import signals
 from datapatterns._async import contracts
-from datapatterns.checks import Duration, check_name, seconds
+from datapatterns.checks import Duration, check_flag, check_name, seconds
 from datapatterns.decisions import Decision
 from datapatterns.errors import InvalidArgument, TimedOut, TooManyRequests, Unavailable
 from datapatterns.limits import (
@@ -54,7 +54,7 @@ class AsyncBaseRateLimiter(contracts.AsyncRateLimiter):
     ) -> None:
         check_name("a rate limiter's name", name)
         policy = make_policy(name, limit, window, algorithm, subwindows=subwindows, burst=burst)
-        self._fail_open = fail_open
+        self._fail_open = check_flag("fail_open", fail_open)
         self._use((policy,))
 
     def _use(self, policies: tuple[Policy, ...]) -> None:

@@ -33,7 +33,7 @@ from datapatterns._sync.work_queue import (
     rest,
 )
 from datapatterns.backoff import Backoff
-from datapatterns.checks import Duration, microseconds, seconds
+from datapatterns.checks import Duration, check_count, check_flag, microseconds, seconds
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
 from datapatterns.queues import LOST, Request, Verdict, WorkSummary, describe
 
@@ -88,13 +88,11 @@ class Worker(contracts.Worker, Generic[M]):
         if not isinstance(queue, BaseQueue):
             raise InvalidArgument("a worker needs a queue of this library, and of the same face")
         Handler(handler)  # refuses what it could not call
-        if not isinstance(parallel, int) or isinstance(parallel, bool) or parallel < 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise InvalidArgument("parallel must be a whole number, at least 1")
         self.queue: BaseQueue[M] = queue
         self.handler = handler
-        self.parallel = parallel
+        self.parallel = check_count("parallel", parallel)
         self.drain_timeout = seconds("drain_timeout", drain_timeout)
-        self.signals = signals
+        self.signals = check_flag("signals", signals)
         self.wants_delivery = _has_second_parameter(handler)
         self._busy = threading.Lock()
         self._run = _Run(self)  # the one under way, or the next

@@ -10,12 +10,12 @@ from typing import Any, Final, Generic, Literal, TypeVar, cast
 from typing_extensions import override
 
 from datapatterns.changes import Change
-from datapatterns.checks import check_name
+from datapatterns.checks import check_choice, check_name
 from datapatterns.codecs import dumps
 from datapatterns.couch.change_rows import ChangeRow
 from datapatterns.couch.raw_documents import fields_in
 from datapatterns.documents import Document, load
-from datapatterns.errors import DataError, InvalidArgument, NotFound
+from datapatterns.errors import DataError, NotFound
 
 M = TypeVar("M", bound=Document)
 
@@ -80,8 +80,7 @@ class FeedOptions(Generic[M]):
     on_recreated: Policy = "restart"
 
     def __post_init__(self) -> None:
-        if self.on_recreated not in {"restart", "fail"}:
-            raise InvalidArgument("on_recreated must be 'restart' or 'fail'")
+        check_choice("on_recreated", self.on_recreated, ("restart", "fail"))
 
     @property
     def beat(self) -> float:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from datapatterns._async.changes import AsyncBaseFeed
-from datapatterns.changes import Change
-from datapatterns.checks import Duration
+from datapatterns.changes import Change, check_feed
+from datapatterns.checks import Duration, check_flag
 from datapatterns.couch._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.couch._async.client import AsyncCouchClient, Params
 from datapatterns.couch._async.database import AsyncDatabase
@@ -78,6 +78,8 @@ class AsyncChangesFeed(AsyncBaseFeed[M]):
     ) -> None:
         selector = selector_of(filter)
         predicate = None if isinstance(filter, Mapping) else filter
+        check_feed(model, predicate, include_docs)
+        check_flag("ensure", ensure)
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._locator = AsyncLocator(client, collection, may_create=ensure)
         self._options = FeedOptions(

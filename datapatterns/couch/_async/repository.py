@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored
 from datapatterns.backoff import Backoff
+from datapatterns.checks import check_flag, check_names
 from datapatterns.codecs import loads
 from datapatterns.couch._async.batching import async_batcher_of
 from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
@@ -92,7 +93,9 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
         partitioned: bool = False,
         ensure: bool = True,
     ) -> None:
-        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        check_flag("ensure", ensure)
+        check_flag("partitioned", partitioned)
+        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
         super().__init__(schema, view_indexes(indexes, model))
         couch = async_client_of(client)
         self.database = AsyncDatabase(couch, name, partitioned=partitioned)

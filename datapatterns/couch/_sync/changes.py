@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from datapatterns._sync.changes import BaseFeed
-from datapatterns.changes import Change
-from datapatterns.checks import Duration
+from datapatterns.changes import Change, check_feed
+from datapatterns.checks import Duration, check_flag
 from datapatterns.couch._sync.changes_worker import Checkpoints, Graveyard
 from datapatterns.couch._sync.client import CouchClient, Params
 from datapatterns.couch._sync.database import Database
@@ -79,6 +79,8 @@ class ChangesFeed(BaseFeed[M]):
     ) -> None:
         selector = selector_of(filter)
         predicate = None if isinstance(filter, Mapping) else filter
+        check_feed(model, predicate, include_docs)
+        check_flag("ensure", ensure)
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._locator = Locator(client, collection, may_create=ensure)
         self._options = FeedOptions(

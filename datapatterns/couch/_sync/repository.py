@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from datapatterns._sync.repository import BaseRepository, Stored, Tries
 from datapatterns.backoff import Backoff
+from datapatterns.checks import check_flag, check_names
 from datapatterns.codecs import loads
 from datapatterns.couch._sync.batching import batcher_of
 from datapatterns.couch._sync.client import CouchClient, client_of
@@ -93,7 +94,9 @@ class Repository(BaseRepository[D, Write[D]]):
         partitioned: bool = False,
         ensure: bool = True,
     ) -> None:
-        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        check_flag("ensure", ensure)
+        check_flag("partitioned", partitioned)
+        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
         super().__init__(schema, view_indexes(indexes, model))
         couch = client_of(client)
         self.database = Database(couch, name, partitioned=partitioned)

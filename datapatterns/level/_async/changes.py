@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from datapatterns._async.changes import AsyncBaseFeed
 from datapatterns._async.concurrency import AsyncEvent
-from datapatterns.changes import Change
+from datapatterns.changes import Change, check_feed
 from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import TimedOut
@@ -50,6 +50,7 @@ class AsyncChangesFeed(AsyncBaseFeed[M]):
         inactivity: Duration | None = None,
         heartbeat: Duration = 30.0,
     ) -> None:
+        check_feed(model, filter, include_docs)
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._space = AsyncSpace.of(client)
         self._collection = Collection.of(self._space, collection)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._async.listening import AsyncBaseEmitter
-from datapatterns.checks import check_name
+from datapatterns.checks import check_flag, check_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.emitter import Hub
@@ -31,6 +31,7 @@ class AsyncEmitter(AsyncBaseEmitter):
     def __init__(
         self, client: AsyncLevel, name: str = "events", *, durable: bool = False, buffer: int = 1024
     ) -> None:
+        check_flag("durable", durable)
         super().__init__(buffer, _TIMEOUT)
         self._space = AsyncSpace.of(client)
         check_name("a name", name)

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from datapatterns._sync.changes import BaseFeed
 from datapatterns._sync.concurrency import Event
-from datapatterns.changes import Change
+from datapatterns.changes import Change, check_feed
 from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import TimedOut
@@ -51,6 +51,7 @@ class ChangesFeed(BaseFeed[M]):
         inactivity: Duration | None = None,
         heartbeat: Duration = 30.0,
     ) -> None:
+        check_feed(model, filter, include_docs)
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._space = Space.of(client)
         self._collection = Collection.of(self._space, collection)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._sync.listening import BaseEmitter
-from datapatterns.checks import check_name
+from datapatterns.checks import check_flag, check_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.emitter import Hub
@@ -32,6 +32,7 @@ class Emitter(BaseEmitter):
     def __init__(
         self, client: Level, name: str = "events", *, durable: bool = False, buffer: int = 1024
     ) -> None:
+        check_flag("durable", durable)
         super().__init__(buffer, _TIMEOUT)
         self._space = Space.of(client)
         check_name("a name", name)

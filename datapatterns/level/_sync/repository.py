@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from datapatterns._sync.repository import BaseRepository, Stored
+from datapatterns.checks import check_choice, check_flag, check_names
 from datapatterns.documents import Document, Schema
-from datapatterns.errors import DataError, InvalidArgument
+from datapatterns.errors import DataError
 from datapatterns.indexes import Index, by_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
@@ -58,16 +59,15 @@ class Repository(BaseRepository[D, NewDocument[D]]):
         change_log: Log = "latest",
         ensure: bool = True,
     ) -> None:
-        if change_log not in ("latest", "full", None):
-            raise InvalidArgument("change_log must be 'latest', 'full' or None")
-        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        check_choice("change_log", change_log, ("latest", "full", None))
+        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
         super().__init__(schema, by_name(indexes, model))
         self._space = Space.of(client)
         collection = Collection.of(self._space, name)
         collection.keep_log(change_log)
         collection.declare(self._indexes.values())
         self._steps = RepositorySteps(collection, schema, self._indexes)
-        self._ensure = ensure
+        self._ensure = check_flag("ensure", ensure)
         # A write needs its unique indexes complete: without them nobody knows which values are
         # taken.
         self._written = frozenset(

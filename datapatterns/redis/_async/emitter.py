@@ -6,7 +6,7 @@ from redis.asyncio import RedisCluster
 from typing_extensions import override
 
 from datapatterns._async.listening import AsyncBaseEmitter, Position
-from datapatterns.checks import Duration, check_count, positive_seconds
+from datapatterns.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
@@ -63,6 +63,7 @@ class AsyncEmitter(AsyncBaseEmitter):
         timeout: Duration = 10.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
+        check_flag("durable", durable)
         super().__init__(buffer, timeout)
         self.redis = client
         keys = Keys.of(namespace, "emitter", name)

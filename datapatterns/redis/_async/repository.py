@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored, result_of
 from datapatterns.backoff import Backoff
-from datapatterns.checks import check_name, escape
+from datapatterns.checks import check_flag, check_name, check_names, escape
 from datapatterns.documents import Document, Schema, contention, stale
 from datapatterns.errors import DataError, NotFound
 from datapatterns.indexes import Index, by_name
@@ -94,7 +94,8 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
         remember: int = 1_000,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
-        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        check_flag("ensure", ensure)
+        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
         super().__init__(schema, by_name(indexes, model))
         self.redis = client
         keys = Keys.of(namespace, "repository", name)

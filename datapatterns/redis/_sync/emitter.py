@@ -7,7 +7,7 @@ from redis import RedisCluster
 from typing_extensions import override
 
 from datapatterns._sync.listening import BaseEmitter, Position
-from datapatterns.checks import Duration, check_count, positive_seconds
+from datapatterns.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
@@ -64,6 +64,7 @@ class Emitter(BaseEmitter):
         timeout: Duration = 10.0,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
+        check_flag("durable", durable)
         super().__init__(buffer, timeout)
         self.redis = client
         keys = Keys.of(namespace, "emitter", name)

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from datapatterns._sync.repository import BaseRepository, Stored, Tries, result_of
 from datapatterns.backoff import Backoff
-from datapatterns.checks import check_name, escape
+from datapatterns.checks import check_flag, check_name, check_names, escape
 from datapatterns.documents import Document, Schema, contention, stale
 from datapatterns.errors import DataError, NotFound
 from datapatterns.indexes import Index, by_name
@@ -95,7 +95,8 @@ class Repository(BaseRepository[D, Write[D]]):
         remember: int = 1_000,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
-        schema = Schema(model, id_from, frozenset(immutable), update_model)
+        check_flag("ensure", ensure)
+        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
         super().__init__(schema, by_name(indexes, model))
         self.redis = client
         keys = Keys.of(namespace, "repository", name)
