@@ -8,7 +8,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.calendars import bucket_of, check_buckets, check_keep, in_utc, series_keys
 from datapatterns.checks import Duration, positive_seconds
 from datapatterns.counters import check_op_id, check_step

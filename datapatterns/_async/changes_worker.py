@@ -12,8 +12,7 @@ from typing import Generic, TypeVar
 
 from typing_extensions import override
 
-from datapatterns import signals
-from datapatterns._async import contracts
+from datapatterns import contracts, signals
 from datapatterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,

@@ -9,7 +9,7 @@ from typing import Self
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.checks import Duration, check_count, microseconds
 from datapatterns.errors import DataError
 from datapatterns.limits import MOST, lease_lost

@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.counters import check_op_id, check_step
 
 

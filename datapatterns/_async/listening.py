@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncCourier, Call, attempt, check_listener
 from datapatterns.checks import Duration, check_count, check_name, positive_seconds

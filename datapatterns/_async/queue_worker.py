@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,

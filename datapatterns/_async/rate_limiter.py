@@ -12,8 +12,7 @@ from typing import Self
 
 from typing_extensions import override
 
-from datapatterns import signals
-from datapatterns._async import contracts
+from datapatterns import contracts, signals
 from datapatterns.checks import Duration, check_flag, check_name, seconds
 from datapatterns.decisions import Decision
 from datapatterns.errors import InvalidArgument, TimedOut, TooManyRequests, Unavailable

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.backoff import Backoff
 from datapatterns.checks import INT32_MAX, check_count
 from datapatterns.documents import Document, Schema, absent, check_changes, load

@@ -9,7 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from datapatterns._async.contracts import (
+from datapatterns._async.transfer import AsyncTransfer
+from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
+from datapatterns.calendars import DEFAULT_BUCKETS
+from datapatterns.capabilities import Capabilities, Pattern
+from datapatterns.changes import Change
+from datapatterns.checks import Duration
+from datapatterns.contracts import (
     AsyncCalendarCounter,
     AsyncConcurrencyLimiter,
     AsyncCounter,
@@ -21,12 +27,6 @@ from datapatterns._async.contracts import (
     AsyncWorkerFeed,
     AsyncWorkQueue,
 )
-from datapatterns._async.transfer import AsyncTransfer
-from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
-from datapatterns.calendars import DEFAULT_BUCKETS
-from datapatterns.capabilities import Capabilities, Pattern
-from datapatterns.changes import Change
-from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import Closed, Unsupported
 from datapatterns.indexes import Index

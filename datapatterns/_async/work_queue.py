@@ -15,8 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from typing_extensions import override
 
-from datapatterns import signals
-from datapatterns._async import contracts
+from datapatterns import contracts, signals
 from datapatterns.backoff import Backoff
 from datapatterns.checks import INT32_MAX, Duration, check_count, check_name, microseconds
 from datapatterns.documents import new_id

@@ -13,8 +13,7 @@ from typing import Generic, TypeVar
 
 from typing_extensions import override
 
-from datapatterns import signals
-from datapatterns._sync import contracts
+from datapatterns import contracts, signals
 from datapatterns._sync.concurrency import (
     Call,
     Event,

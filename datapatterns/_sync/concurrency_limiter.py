@@ -10,7 +10,7 @@ from typing import Self
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns.checks import Duration, check_count, microseconds
 from datapatterns.errors import DataError
 from datapatterns.limits import MOST, lease_lost

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Call, Courier, attempt, check_listener
 from datapatterns.checks import Duration, check_count, check_name, positive_seconds

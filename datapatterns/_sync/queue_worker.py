@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns._sync.concurrency import (
     Event,
     Every,

@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from datapatterns._sync.contracts import (
+from datapatterns._sync.transfer import Transfer
+from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
+from datapatterns.calendars import DEFAULT_BUCKETS
+from datapatterns.capabilities import Capabilities, Pattern
+from datapatterns.changes import Change
+from datapatterns.checks import Duration
+from datapatterns.contracts import (
     CalendarCounter,
     ConcurrencyLimiter,
     Counter,
@@ -22,12 +28,6 @@ from datapatterns._sync.contracts import (
     WorkerFeed,
     WorkQueue,
 )
-from datapatterns._sync.transfer import Transfer
-from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
-from datapatterns.calendars import DEFAULT_BUCKETS
-from datapatterns.capabilities import Capabilities, Pattern
-from datapatterns.changes import Change
-from datapatterns.checks import Duration
 from datapatterns.documents import Document
 from datapatterns.errors import Closed, Unsupported
 from datapatterns.indexes import Index

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from datapatterns import Document, Index, Store
-from datapatterns._sync.contracts import Repository
+from datapatterns.contracts import Repository
 
 COLLECTION = "packages"
 

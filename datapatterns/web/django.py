@@ -17,7 +17,7 @@ from asgiref.sync import markcoroutinefunction
 from django.core.signals import got_request_exception  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] - Django has no types
 from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] - Django has no types
 
-from datapatterns._sync.contracts import RateLimiter
+from datapatterns.contracts import RateLimiter
 from datapatterns.decisions import Decision
 from datapatterns.errors import DataError
 from datapatterns.web.limits import Limiter, decide, decide_now

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from datapatterns._sync.contracts import RateLimiter
+from datapatterns.contracts import RateLimiter
 from datapatterns.errors import DataError
 from datapatterns.web.limits import decide_now
 from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status

@@ -13,9 +13,9 @@ from itertools import count
 
 from pydantic import Field
 
-from datapatterns._async.contracts import AsyncRepository
 from datapatterns._async.store import AsyncStore
 from datapatterns.checks import Duration, seconds
+from datapatterns.contracts import AsyncRepository
 from datapatterns.documents import Document
 from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
 from datapatterns.indexes import Index

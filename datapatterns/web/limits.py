@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import TypeVar
 
-from datapatterns._async.contracts import AsyncRateLimiter
-from datapatterns._sync.contracts import RateLimiter
+from datapatterns.contracts import AsyncRateLimiter, RateLimiter
 from datapatterns.decisions import Decision
 from datapatterns.errors import TooManyRequests
 from datapatterns.web.asgi import (

@@ -18,9 +18,9 @@ from typing_extensions import get_protocol_members, is_protocol, override
 
 import datapatterns
 from datapatterns import contracts
-from datapatterns._async import contracts as async_contracts
-from datapatterns._sync import contracts as sync_contracts
 from datapatterns.capabilities import BACKENDS, Pattern
+from datapatterns.contracts import _async as async_contracts
+from datapatterns.contracts import _sync as sync_contracts
 
 NAMES = {"changes": "ChangesFeed"}  # patterns whose contract is named differently
 

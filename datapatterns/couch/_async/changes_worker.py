@@ -16,7 +16,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.changes import DeadChange
 from datapatterns.checks import check_name, escape
 from datapatterns.couch._async.client import Params

@@ -17,7 +17,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns.changes import DeadChange
 from datapatterns.checks import check_name, escape
 from datapatterns.couch._sync.client import Params

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic_core import to_json
 
-from datapatterns._async.contracts import AsyncEmitter
+from datapatterns.contracts import AsyncEmitter
 from datapatterns.events import Gap
 
 _WAITING = 200  # events queued for a slow page; above that they are dropped for one `gap`

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from datapatterns import AsyncStore, Locked
-from datapatterns._async.contracts import AsyncWorkerFeed
 from datapatterns.capabilities import Pattern
+from datapatterns.contracts import AsyncWorkerFeed
 from datapatterns.demo.mailroom.mails import Post
 from datapatterns.demo.mailroom.models import INBOX, SENT, Message, Person, Welcome
 from datapatterns.demo.mailroom.sink import HOST, Sink

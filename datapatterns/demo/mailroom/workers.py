@@ -23,7 +23,7 @@ from datapatterns import (
     NotFound,
     OutcomeUnknown,
 )
-from datapatterns._async.contracts import AsyncDelivery, AsyncLease
+from datapatterns.contracts import AsyncDelivery, AsyncLease
 from datapatterns.demo.mailroom import mails
 from datapatterns.demo.mailroom.models import SENT, Message, Welcome, now
 from datapatterns.demo.mailroom.office import Mailroom, Settings

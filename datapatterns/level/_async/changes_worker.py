@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.changes import DeadChange
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.changes_worker import ProgressSteps

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.checks import check_name
 from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.level._async.level import AsyncLevel

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
 from datapatterns.checks import Duration, check_name, microseconds

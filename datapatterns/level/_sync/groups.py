@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns.checks import check_name
 from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.level._sync.level import Level

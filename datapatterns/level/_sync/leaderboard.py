@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns.checks import check_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space

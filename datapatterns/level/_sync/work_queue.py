@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue
 from datapatterns.checks import Duration, check_name, microseconds

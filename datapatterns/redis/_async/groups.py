@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.errors import DataCorrupted
 from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.redis._async.commands import read

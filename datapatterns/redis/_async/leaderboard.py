@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._async import contracts
+from datapatterns import contracts
 from datapatterns.errors import DataCorrupted
 from datapatterns.rankings import (
     Ranked,

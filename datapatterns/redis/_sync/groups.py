@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns.errors import DataCorrupted
 from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.redis._sync.commands import read

@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._sync import contracts
+from datapatterns import contracts
 from datapatterns.errors import DataCorrupted
 from datapatterns.rankings import (
     Ranked,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore, Conflict, InvalidArgument
-from datapatterns._async.contracts import AsyncConcurrencyLimiter, AsyncLease
+from datapatterns.contracts import AsyncConcurrencyLimiter, AsyncLease
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 from datapatterns.testing.waiting import async_eventually

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore, InvalidArgument
-from datapatterns._async.contracts import AsyncGroups
+from datapatterns.contracts import AsyncGroups
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 

@@ -16,7 +16,7 @@ from datapatterns import (
     InvalidArgument,
     Unsupported,
 )
-from datapatterns._async.contracts import AsyncRepository
+from datapatterns.contracts import AsyncRepository
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import (
     ADULTS,

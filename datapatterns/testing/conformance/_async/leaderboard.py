@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore, InvalidArgument, NotFound
-from datapatterns._async.contracts import AsyncLeaderboard
+from datapatterns.contracts import AsyncLeaderboard
 from datapatterns.rankings import Ranked
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES

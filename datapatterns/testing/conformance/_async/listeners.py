@@ -14,7 +14,7 @@ import pytest
 
 from datapatterns import AsyncStore, InvalidArgument, TimedOut, Unavailable
 from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.contracts import AsyncEmitter
+from datapatterns.contracts import AsyncEmitter
 from datapatterns.events import Gap
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES

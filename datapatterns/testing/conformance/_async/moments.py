@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore, Document, Index, InvalidArgument, InvalidData
-from datapatterns._async.contracts import AsyncRepository
+from datapatterns.contracts import AsyncRepository
 from datapatterns.testing.conformance.samples import PlainVisit, Visit
 
 INBOX, DAYS = Index("inbox", "page", "at"), Index("days", "day")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore, InvalidArgument, Page
-from datapatterns._async.contracts import AsyncRepository
+from datapatterns.contracts import AsyncRepository
 from datapatterns.testing.conformance.samples import (
     BY_AGE,
     BY_CITY,

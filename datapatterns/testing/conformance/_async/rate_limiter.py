@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore, Decision, InvalidArgument, TooManyRequests
-from datapatterns._async.contracts import AsyncRateLimiter
+from datapatterns.contracts import AsyncRateLimiter
 from datapatterns.options import Algorithm
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import Conflict, InvalidArgument, Store
-from datapatterns._sync.contracts import ConcurrencyLimiter, Lease
+from datapatterns.contracts import ConcurrencyLimiter, Lease
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 from datapatterns.testing.waiting import eventually

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import InvalidArgument, Store
-from datapatterns._sync.contracts import Groups
+from datapatterns.contracts import Groups
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 

@@ -17,7 +17,7 @@ from datapatterns import (
     Store,
     Unsupported,
 )
-from datapatterns._sync.contracts import Repository
+from datapatterns.contracts import Repository
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import (
     ADULTS,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import InvalidArgument, NotFound, Store
-from datapatterns._sync.contracts import Leaderboard
+from datapatterns.contracts import Leaderboard
 from datapatterns.rankings import Ranked
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import Document, Index, InvalidArgument, InvalidData, Store
-from datapatterns._sync.contracts import Repository
+from datapatterns.contracts import Repository
 from datapatterns.testing.conformance.samples import PlainVisit, Visit
 
 INBOX, DAYS = Index("inbox", "page", "at"), Index("days", "day")

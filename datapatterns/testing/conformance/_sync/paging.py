@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import InvalidArgument, Page, Store
-from datapatterns._sync.contracts import Repository
+from datapatterns.contracts import Repository
 from datapatterns.testing.conformance.samples import (
     BY_AGE,
     BY_CITY,

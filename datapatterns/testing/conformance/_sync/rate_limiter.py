@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import Decision, InvalidArgument, Store, TooManyRequests
-from datapatterns._sync.contracts import RateLimiter
+from datapatterns.contracts import RateLimiter
 from datapatterns.options import Algorithm
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES

@@ -1,12 +1,22 @@
 """The contracts of both faces: the types of what a store makes, for annotations.
 
-The docstrings of each contract say what it promises. Every class of every backend inherits from the
-contract that it implements.
+A pattern takes a client first, then its own name, then keyword-only options. All of them keep these
+rules:
+
+- Names, subjects, ids, events, members and players are non-empty strings that can be encoded as
+  UTF-8. Any other value raises InvalidArgument and writes nothing. No name can reach the state of
+  another one.
+- OutcomeUnknown is the only error after which a call may have changed something. Any other error
+  of this library means that nothing was changed.
+- If the reply to a call is lost and the call is repeated, the effect of the first one is never
+  reported as another caller's.
+- A duration is a number of seconds or a `timedelta`. Datetimes are in UTC.
 """
 
-from datapatterns._async.contracts import (
+from datapatterns.contracts._async import (
     AsyncCalendarCounter,
     AsyncChangesFeed,
+    AsyncChangesWorker,
     AsyncCheckpoints,
     AsyncConcurrencyLimiter,
     AsyncCounter,
@@ -18,12 +28,14 @@ from datapatterns._async.contracts import (
     AsyncLease,
     AsyncRateLimiter,
     AsyncRepository,
+    AsyncWorker,
     AsyncWorkerFeed,
     AsyncWorkQueue,
 )
-from datapatterns._sync.contracts import (
+from datapatterns.contracts._sync import (
     CalendarCounter,
     ChangesFeed,
+    ChangesWorker,
     Checkpoints,
     ConcurrencyLimiter,
     Counter,
@@ -35,6 +47,7 @@ from datapatterns._sync.contracts import (
     Lease,
     RateLimiter,
     Repository,
+    Worker,
     WorkerFeed,
     WorkQueue,
 )
@@ -42,6 +55,7 @@ from datapatterns._sync.contracts import (
 __all__ = [
     "AsyncCalendarCounter",
     "AsyncChangesFeed",
+    "AsyncChangesWorker",
     "AsyncCheckpoints",
     "AsyncConcurrencyLimiter",
     "AsyncCounter",
@@ -54,9 +68,11 @@ __all__ = [
     "AsyncRateLimiter",
     "AsyncRepository",
     "AsyncWorkQueue",
+    "AsyncWorker",
     "AsyncWorkerFeed",
     "CalendarCounter",
     "ChangesFeed",
+    "ChangesWorker",
     "Checkpoints",
     "ConcurrencyLimiter",
     "Counter",
@@ -69,5 +85,6 @@ __all__ = [
     "RateLimiter",
     "Repository",
     "WorkQueue",
+    "Worker",
     "WorkerFeed",
 ]
