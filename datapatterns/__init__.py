@@ -8,9 +8,12 @@ from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.queue_worker import Worker
 from datapatterns.capabilities import Capabilities
-from datapatterns.changes import Change, DeadChange
-from datapatterns.decisions import Decision
-from datapatterns.documents import Document, UtcDatetime
+from datapatterns.core.changes import Change, DeadChange
+from datapatterns.core.decisions import Decision
+from datapatterns.core.documents import Document, UtcDatetime
+from datapatterns.core.indexes import Index
+from datapatterns.core.pages import Page
+from datapatterns.core.work_queue import DeadLetter, QueueStats, WorkSummary
 from datapatterns.errors import (
     BadGateway,
     Closed,
@@ -34,9 +37,6 @@ from datapatterns.errors import (
     Unavailable,
     Unsupported,
 )
-from datapatterns.indexes import Index
-from datapatterns.pages import Page
-from datapatterns.queues import DeadLetter, QueueStats, WorkSummary
 from datapatterns.store import AsyncStore, Store
 
 __all__ = [

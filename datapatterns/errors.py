@@ -18,7 +18,7 @@ from pydantic_core.core_schema import ErrorType
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    from datapatterns.decisions import Decision
+    from datapatterns.core.decisions import Decision
 
 logger = logging.getLogger("datapatterns.errors")
 

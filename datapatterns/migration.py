@@ -2,7 +2,7 @@
 
 from datapatterns._async.migration import AsyncMigration, async_migrate
 from datapatterns._sync.migration import Migration, migrate
-from datapatterns.transfers import Comparison, MigrationReport, Unit
+from datapatterns.core.records import Comparison, MigrationReport, Unit
 
 __all__ = [
     "AsyncMigration",

@@ -10,10 +10,10 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from datapatterns.changes import Change
-from datapatterns.checks import check_count
+from datapatterns.core.changes import Change
+from datapatterns.core.checks import check_count
+from datapatterns.core.shards import shard_of
 from datapatterns.errors import InvalidArgument, Unavailable
-from datapatterns.shards import shard_of
 
 _GRACE = 5.0  # seconds for a process to end by itself
 _SPAWN = multiprocessing.get_context("spawn")  # a fork would take LevelDB and event loops along

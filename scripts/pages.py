@@ -32,21 +32,21 @@ PUBLIC = (
     "datapatterns.store",
     "datapatterns.contracts",
     "datapatterns.errors",
-    "datapatterns.documents",
-    "datapatterns.indexes",
-    "datapatterns.pages",
-    "datapatterns.changes",
-    "datapatterns.queues",
-    "datapatterns.rankings",
-    "datapatterns.events",
-    "datapatterns.decisions",
+    "datapatterns.core.documents",
+    "datapatterns.core.indexes",
+    "datapatterns.core.pages",
+    "datapatterns.core.changes",
+    "datapatterns.core.work_queue",
+    "datapatterns.core.leaderboard",
+    "datapatterns.core.emitter",
+    "datapatterns.core.decisions",
     "datapatterns.capabilities",
-    "datapatterns.codecs",
-    "datapatterns.tuples",
-    "datapatterns.backoff",
-    "datapatterns.limits",
-    "datapatterns.calendars",
-    "datapatterns.signals",
+    "datapatterns.core.codecs",
+    "datapatterns.core.tuples",
+    "datapatterns.core.backoff",
+    "datapatterns.core.rate_limiter",
+    "datapatterns.core.calendar_counter",
+    "datapatterns.core.signals",
     "datapatterns.level",
     "datapatterns.redis",
     "datapatterns.couch",
@@ -118,9 +118,9 @@ def described(module: ModuleType, name: str) -> Name:
 
 def alias(name: str) -> Name | None:
     """The name with the docstring behind it, if it is a type that documents.py makes of others."""
-    source = (ROOT / "datapatterns" / "documents.py").read_text("utf-8")
+    source = (ROOT / "datapatterns" / "core" / "documents.py").read_text("utf-8")
     told = re.search(rf'^{name} = .*?^"""([^\n]*)', source, re.DOTALL | re.MULTILINE)
-    return Name(name, "datapatterns.documents", told[1]) if told else None
+    return Name(name, "datapatterns.core.documents", told[1]) if told else None
 
 
 def names_page() -> str:

@@ -14,8 +14,9 @@ from typing import Any, get_args
 
 import pytest
 
-from datapatterns import AsyncStore, Store, contracts, transfers
+from datapatterns import AsyncStore, Store, contracts
 from datapatterns.capabilities import BACKENDS, Pattern
+from datapatterns.core import records
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,16 +35,16 @@ RECIPES, EXAMPLES = "docs/recipes", "examples"
 CONTRACT_NAMES = {"changes": "ChangesFeed"}
 # The modules of what needs no I/O.
 PURE = {
-    "counter": "datapatterns.counters",
-    "calendar_counter": "datapatterns.calendars",
-    "rate_limiter": "datapatterns.limits",
-    "concurrency_limiter": "datapatterns.decisions",
-    "work_queue": "datapatterns.queues",
-    "emitter": "datapatterns.events",
-    "groups": "datapatterns.groupings",
-    "leaderboard": "datapatterns.rankings",
-    "repository": "datapatterns.documents",
-    "changes": "datapatterns.changes",
+    "counter": "datapatterns.core.counter",
+    "calendar_counter": "datapatterns.core.calendar_counter",
+    "rate_limiter": "datapatterns.core.rate_limiter",
+    "concurrency_limiter": "datapatterns.core.decisions",
+    "work_queue": "datapatterns.core.work_queue",
+    "emitter": "datapatterns.core.emitter",
+    "groups": "datapatterns.core.groups",
+    "leaderboard": "datapatterns.core.leaderboard",
+    "repository": "datapatterns.core.documents",
+    "changes": "datapatterns.core.changes",
 }
 # What `migrate` leaves behind and lists in the words of this name in `transfers`.
 LEFT_BEHIND = {
@@ -124,13 +125,13 @@ def missing_tests(pattern: str) -> Iterator[str]:
 def missing_migration(pattern: str) -> Iterator[str]:
     """Yield what lacks of the rule for `migrate`."""
     left = LEFT_BEHIND.get(pattern)
-    if pattern not in transfers.KINDS and left is None:
+    if pattern not in records.KINDS and left is None:
         yield (
-            "migration: add the pattern to Kind in datapatterns.transfers and to every backend's"
+            "migration: add the pattern to Kind in datapatterns.core.records and to every backend's"
             f" transfer, or say in LEFT_BEHIND of {Path(__file__).name} that it stays behind"
         )
-    if left is not None and not hasattr(transfers, left):
-        yield f"migration: datapatterns.transfers has no {left}, which names what stays behind"
+    if left is not None and not hasattr(records, left):
+        yield f"migration: datapatterns.core.records has no {left}, which names what stays behind"
 
 
 def missing_pages(pattern: str) -> Iterator[str]:
@@ -181,7 +182,7 @@ OMISSIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
         import_module(SUITE.format(face="_async")), "__all__", ["TestCounter"]
     ),
     "migration: add the pattern to Kind": lambda patch: patch.setattr(
-        transfers, "KINDS", ("counter",)
+        records, "KINDS", ("counter",)
     ),
     "reference: add a section": lambda patch: patch.setitem(globals(), "STORE_PAGE", "README.md"),
     "reference: add `::: datapatterns.redis": lambda patch: patch.setitem(

@@ -9,9 +9,15 @@ from datetime import datetime
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.calendars import bucket_of, check_buckets, check_keep, in_utc, series_keys
-from datapatterns.checks import Duration, positive_seconds
-from datapatterns.counters import check_op_id, check_step
+from datapatterns.core.calendar_counter import (
+    bucket_of,
+    check_buckets,
+    check_keep,
+    in_utc,
+    series_keys,
+)
+from datapatterns.core.checks import Duration, positive_seconds
+from datapatterns.core.counter import check_op_id, check_step
 from datapatterns.errors import InvalidArgument
 
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from typing_extensions import override
 
-from datapatterns import contracts, signals
+from datapatterns import contracts
 from datapatterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,
@@ -22,13 +22,14 @@ from datapatterns._async.concurrency import (
     ending,
     stop_on_signals,
 )
-from datapatterns.backoff import Backoff
-from datapatterns.changes import Change, ChangesSummary, DeadChange
-from datapatterns.checks import Duration, check_count, check_flag, check_name, seconds
+from datapatterns.core import signals
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.changes import Change, ChangesSummary, DeadChange
+from datapatterns.core.checks import Duration, check_count, check_flag, check_name, seconds
+from datapatterns.core.shards import check_shard, shard_name, shard_of
+from datapatterns.core.watermark import Watermark
+from datapatterns.core.work_queue import check_backoff
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
-from datapatterns.queues import check_backoff
-from datapatterns.shards import check_shard, shard_name, shard_of
-from datapatterns.watermark import Watermark
 
 M = TypeVar("M")
 T = TypeVar("T")

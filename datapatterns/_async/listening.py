@@ -18,9 +18,8 @@ from typing_extensions import override
 from datapatterns import contracts
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncCourier, Call, attempt, check_listener
-from datapatterns.checks import Duration, check_count, check_name, positive_seconds
-from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
-from datapatterns.events import (
+from datapatterns.core.checks import Duration, check_count, check_name, positive_seconds
+from datapatterns.core.emitter import (
     ERROR,
     GAP,
     OWN,
@@ -31,6 +30,7 @@ from datapatterns.events import (
     is_pattern,
     matcher,
 )
+from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
 
 logger = logging.getLogger("datapatterns.emitter")
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from datapatterns._async.store import AsyncStore, transfer_of
-from datapatterns.errors import Conflict, InvalidArgument, Unsupported
-from datapatterns.transfers import (
+from datapatterns.core.records import (
     KINDS,
     Comparison,
     Inventory,
@@ -16,6 +15,7 @@ from datapatterns.transfers import (
     Unit,
     check_kinds,
 )
+from datapatterns.errors import Conflict, InvalidArgument, Unsupported
 
 logger = logging.getLogger("datapatterns.migration")
 

@@ -12,11 +12,11 @@ from typing import Self
 
 from typing_extensions import override
 
-from datapatterns import contracts, signals
-from datapatterns.checks import Duration, check_flag, check_name, seconds
-from datapatterns.decisions import Decision
-from datapatterns.errors import InvalidArgument, TimedOut, TooManyRequests, Unavailable
-from datapatterns.limits import (
+from datapatterns import contracts
+from datapatterns.core import signals
+from datapatterns.core.checks import Duration, check_flag, check_name, seconds
+from datapatterns.core.decisions import Decision
+from datapatterns.core.rate_limiter import (
     Policy,
     check_cost,
     degraded,
@@ -24,6 +24,7 @@ from datapatterns.limits import (
     make_policy,
     strictest,
 )
+from datapatterns.errors import InvalidArgument, TimedOut, TooManyRequests, Unavailable
 
 logger = logging.getLogger("datapatterns.rate_limiter")
 

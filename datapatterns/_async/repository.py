@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.backoff import Backoff
-from datapatterns.checks import INT32_MAX, check_count
-from datapatterns.documents import Document, Schema, absent, check_changes, load
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import INT32_MAX, check_count
+from datapatterns.core.documents import Document, Schema, absent, check_changes, load
+from datapatterns.core.indexes import Index, declared
 from datapatterns.errors import DataError, InvalidArgument
-from datapatterns.indexes import Index, declared
 
 D = TypeVar("D", bound=Document)
 W = TypeVar("W")

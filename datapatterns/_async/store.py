@@ -11,10 +11,7 @@ from pydantic import BaseModel
 
 from datapatterns._async.transfer import AsyncTransfer
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
-from datapatterns.calendars import DEFAULT_BUCKETS
 from datapatterns.capabilities import Capabilities, Pattern
-from datapatterns.changes import Change
-from datapatterns.checks import Duration
 from datapatterns.contracts import (
     AsyncCalendarCounter,
     AsyncConcurrencyLimiter,
@@ -27,10 +24,13 @@ from datapatterns.contracts import (
     AsyncWorkerFeed,
     AsyncWorkQueue,
 )
-from datapatterns.documents import Document
+from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
+from datapatterns.core.changes import Change
+from datapatterns.core.checks import Duration
+from datapatterns.core.documents import Document
+from datapatterns.core.indexes import Index
+from datapatterns.core.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
 from datapatterns.errors import Closed, Unsupported
-from datapatterns.indexes import Index
-from datapatterns.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
 from datapatterns.store.registry import backend_of, load
 
 D = TypeVar("D", bound=Document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from datapatterns.transfers import Batch, Inventory, Kind, Record, Unit
+from datapatterns.core.records import Batch, Inventory, Kind, Record, Unit
 
 
 class AsyncTransfer(Protocol):

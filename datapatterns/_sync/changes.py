@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.changes import FeedControl
-from datapatterns.checks import Duration, positive_seconds
+from datapatterns.core.changes import FeedControl
+from datapatterns.core.checks import Duration, positive_seconds
 
 M = TypeVar("M")
 

@@ -11,9 +11,9 @@ from typing import Self
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.checks import Duration, check_count, microseconds
+from datapatterns.core.checks import Duration, check_count, microseconds
+from datapatterns.core.rate_limiter import MOST, lease_lost
 from datapatterns.errors import DataError
-from datapatterns.limits import MOST, lease_lost
 
 logger = logging.getLogger("datapatterns.concurrency_limiter")
 

@@ -8,7 +8,7 @@ from abc import abstractmethod
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.counters import check_op_id, check_step
+from datapatterns.core.counter import check_op_id, check_step
 
 
 class BaseCounter(contracts.Counter):

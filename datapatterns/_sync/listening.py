@@ -19,9 +19,8 @@ from typing_extensions import override
 from datapatterns import contracts
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Call, Courier, attempt, check_listener
-from datapatterns.checks import Duration, check_count, check_name, positive_seconds
-from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
-from datapatterns.events import (
+from datapatterns.core.checks import Duration, check_count, check_name, positive_seconds
+from datapatterns.core.emitter import (
     ERROR,
     GAP,
     OWN,
@@ -32,6 +31,7 @@ from datapatterns.events import (
     is_pattern,
     matcher,
 )
+from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
 
 logger = logging.getLogger("datapatterns.emitter")
 

@@ -32,10 +32,10 @@ from datapatterns._sync.work_queue import (
     WakeUp,
     rest,
 )
-from datapatterns.backoff import Backoff
-from datapatterns.checks import Duration, check_count, check_flag, microseconds, seconds
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import Duration, check_count, check_flag, microseconds, seconds
+from datapatterns.core.work_queue import LOST, Request, Verdict, WorkSummary, describe
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
-from datapatterns.queues import LOST, Request, Verdict, WorkSummary, describe
 
 M = TypeVar("M")
 

@@ -12,10 +12,7 @@ from pydantic import BaseModel
 
 from datapatterns._sync.transfer import Transfer
 from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
-from datapatterns.calendars import DEFAULT_BUCKETS
 from datapatterns.capabilities import Capabilities, Pattern
-from datapatterns.changes import Change
-from datapatterns.checks import Duration
 from datapatterns.contracts import (
     CalendarCounter,
     ConcurrencyLimiter,
@@ -28,10 +25,13 @@ from datapatterns.contracts import (
     WorkerFeed,
     WorkQueue,
 )
-from datapatterns.documents import Document
+from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
+from datapatterns.core.changes import Change
+from datapatterns.core.checks import Duration
+from datapatterns.core.documents import Document
+from datapatterns.core.indexes import Index
+from datapatterns.core.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
 from datapatterns.errors import Closed, Unsupported
-from datapatterns.indexes import Index
-from datapatterns.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
 from datapatterns.store.registry import backend_of, load
 
 D = TypeVar("D", bound=Document)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from datapatterns.transfers import Batch, Inventory, Kind, Record, Unit
+from datapatterns.core.records import Batch, Inventory, Kind, Record, Unit
 
 
 class Transfer(Protocol):

@@ -16,12 +16,12 @@ from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from typing_extensions import override
 
-from datapatterns import contracts, signals
-from datapatterns.backoff import Backoff
-from datapatterns.checks import INT32_MAX, Duration, check_count, check_name, microseconds
-from datapatterns.documents import new_id
-from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
-from datapatterns.queues import (
+from datapatterns import contracts
+from datapatterns.core import signals
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import INT32_MAX, Duration, check_count, check_name, microseconds
+from datapatterns.core.documents import new_id
+from datapatterns.core.work_queue import (
     LOST,
     Items,
     NewItem,
@@ -37,6 +37,7 @@ from datapatterns.queues import (
     describe,
     moment,
 )
+from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 
 M = TypeVar("M")
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from datapatterns.changes import Change
 from datapatterns.cli.common import Json, Namespace, Url, command, opened, show_json
+from datapatterns.core.changes import Change
 from datapatterns.errors import DataError
 
 Name = Annotated[str, typer.Argument(help="The collection.", show_default=False)]

@@ -33,7 +33,7 @@ from datapatterns.cli.common import (
     opened,
     show_json,
 )
-from datapatterns.transfers import KINDS, Comparison, MigrationReport, Unit
+from datapatterns.core.records import KINDS, Comparison, MigrationReport, Unit
 
 
 @command

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from datapatterns.codecs import loads
+from datapatterns.core.codecs import loads
 from datapatterns.couch.errors import unexpected_answer
 from datapatterns.errors import BadGateway, DataError, DecodeFailed, Unavailable
 

@@ -9,12 +9,12 @@ from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 from typing_extensions import override
 
-from datapatterns.changes import Change
-from datapatterns.checks import check_choice, check_name
-from datapatterns.codecs import dumps
+from datapatterns.core.changes import Change
+from datapatterns.core.checks import check_choice, check_name
+from datapatterns.core.codecs import dumps
+from datapatterns.core.documents import Document, load
 from datapatterns.couch.change_rows import ChangeRow
 from datapatterns.couch.raw_documents import fields_in
-from datapatterns.documents import Document, load
 from datapatterns.errors import DataError, NotFound
 
 M = TypeVar("M", bound=Document)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, cast
 
-from datapatterns.checks import check_name
-from datapatterns.codecs import dumps
+from datapatterns.core.checks import check_name
+from datapatterns.core.codecs import dumps
 from datapatterns.errors import InvalidArgument
 
 Json = dict[str, Any]

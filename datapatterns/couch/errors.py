@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from datapatterns.core.documents import stale
 from datapatterns.couch import drivers
-from datapatterns.documents import stale
 from datapatterns.errors import (
     BadGateway,
     Closed,

@@ -13,12 +13,12 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from datapatterns.capabilities import BACKENDS
-from datapatterns.checks import escape
+from datapatterns.core.checks import escape
+from datapatterns.core.documents import Document
+from datapatterns.core.indexes import Index, as_stored, by_name
 from datapatterns.couch.designs import DesignDocument, View
 from datapatterns.couch.paging import ABSENT, Range
-from datapatterns.documents import Document
 from datapatterns.errors import InvalidArgument, Unsupported
-from datapatterns.indexes import Index, as_stored, by_name
 
 VIEW = "index"
 

@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from datapatterns.codecs import dumps, loads
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.pages import Page, check_limit, make_cursor, read_cursor
 from datapatterns.couch.errors import unexpected_answer
 from datapatterns.errors import DecodeFailed, InvalidArgument
-from datapatterns.pages import Page, check_limit, make_cursor, read_cursor
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ import re
 from hashlib import blake2b
 from urllib.parse import quote
 
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
 from datapatterns.errors import InvalidArgument
 
 # https://docs.couchdb.org/en/stable/api/database/common.html#put--db

@@ -10,10 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from datapatterns.codecs import dumps
-from datapatterns.couch.errors import unexpected_answer
-from datapatterns.couch.paths import check_id
-from datapatterns.documents import (
+from datapatterns.core.codecs import dumps
+from datapatterns.core.documents import (
     Document,
     Schema,
     absent,
@@ -22,6 +20,8 @@ from datapatterns.documents import (
     revise,
     stale,
 )
+from datapatterns.couch.errors import unexpected_answer
+from datapatterns.couch.paths import check_id
 from datapatterns.errors import InvalidArgument, InvalidData
 
 D = TypeVar("D", bound=Document)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 from datapatterns.capabilities import LEVEL, Pattern
-from datapatterns.checks import escape
+from datapatterns.core.checks import escape
 from datapatterns.errors import InvalidArgument, Unavailable
 from datapatterns.level import (
     AsyncCalendarCounter,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from datapatterns.codecs import BINARY, JSON, UTF8, Codec, decode, encode
+from datapatterns.core.codecs import BINARY, JSON, UTF8, Codec, decode, encode
 from datapatterns.errors import DecodeFailed, InvalidArgument
 
 Encode = Callable[[Any], bytes]

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypedDict
 
-from datapatterns.codecs import BINARY, Codec, codec
+from datapatterns.core.codecs import BINARY, Codec, codec
 from datapatterns.errors import DataError, HookFailed, InvalidArgument
 from datapatterns.level import encoding, registry
 from datapatterns.level.driver import DriverReader

@@ -12,10 +12,10 @@ from collections import Counter
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from datapatterns import indexes
-from datapatterns.codecs import loads
+from datapatterns.core import indexes
+from datapatterns.core.codecs import loads
+from datapatterns.core.indexes import Index
 from datapatterns.errors import DataError
-from datapatterns.indexes import Index
 from datapatterns.level.engine import Engine
 from datapatterns.level.keys import enclosing
 from datapatterns.level.readers import Reader

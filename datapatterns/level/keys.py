@@ -7,7 +7,7 @@ names that begin with `$`.
 
 from __future__ import annotations
 
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
 from datapatterns.errors import InvalidArgument
 
 SEPARATOR = 0x21

@@ -10,7 +10,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from datapatterns.codecs import BINARY
+from datapatterns.core.codecs import BINARY
 from datapatterns.errors import Closed, NotFound, Unavailable
 from datapatterns.level.batch import Batch, encoded
 from datapatterns.level.driver import DriverError, reading_failed

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
 from datapatterns.errors import DataError
 from datapatterns.level.driver import Database
 from datapatterns.level.inspection import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from datapatterns.events import is_pattern, matcher
+from datapatterns.core.emitter import is_pattern, matcher
 from datapatterns.redis.keys import Keys
 
 # The characters with a meaning in a pattern of Redis, besides the star.

@@ -14,9 +14,9 @@ from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Generic, TypeVar, cast
 
-from datapatterns import tuples
-from datapatterns.codecs import dumps, loads
-from datapatterns.documents import (
+from datapatterns.core import tuples
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.documents import (
     Document,
     Schema,
     absent,
@@ -26,6 +26,7 @@ from datapatterns.documents import (
     revise,
     stale,
 )
+from datapatterns.core.indexes import Index
 from datapatterns.errors import (
     Conflict,
     DataCorrupted,
@@ -35,7 +36,6 @@ from datapatterns.errors import (
     InvalidArgument,
     InvalidData,
 )
-from datapatterns.indexes import Index
 
 D = TypeVar("D", bound=Document)
 

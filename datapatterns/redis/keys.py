@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
 
 DEFAULT_NAMESPACE = "dp"  # short, since it is part of every key
 

@@ -2,7 +2,7 @@
 
 from datapatterns._async.store import AsyncBackend, AsyncHasTransfer, AsyncStore
 from datapatterns._sync.store import Backend, HasTransfer, Store
-from datapatterns.options import DEFAULT, Default
+from datapatterns.core.options import DEFAULT, Default
 
 __all__ = [
     "DEFAULT",

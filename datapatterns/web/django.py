@@ -18,7 +18,7 @@ from django.core.signals import got_request_exception  # type: ignore[import-unt
 from django.http import HttpRequest, HttpResponse  # type: ignore[import-untyped] # pyright: ignore[reportMissingTypeStubs] - Django has no types
 
 from datapatterns.contracts import RateLimiter
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
 from datapatterns.errors import DataError
 from datapatterns.web.limits import Limiter, decide, decide_now
 from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
 from datapatterns.errors import InvalidData
 from datapatterns.web.asgi import add_headers
 from datapatterns.web.limits import Limiter, decide

@@ -9,14 +9,14 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import quote, unquote
 
-from datapatterns.documents import Document
+from datapatterns.core.documents import Document
+from datapatterns.core.pages import Page
 from datapatterns.errors import (
     Conflict,
     InvalidArgument,
     PreconditionFailed,
     PreconditionRequired,
 )
-from datapatterns.pages import Page
 
 # Characters of a revision that stay as they are in a tag; all others are percent-encoded.
 _PLAIN = "-._~!$&'()*+;=:@/"

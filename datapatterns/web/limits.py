@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from datapatterns.contracts import AsyncRateLimiter, RateLimiter
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
 from datapatterns.errors import TooManyRequests
 from datapatterns.web.asgi import (
     ASGIApp,

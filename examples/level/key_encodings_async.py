@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from datapatterns import InvalidArgument
-from datapatterns.codecs import NamedCodec
+from datapatterns.core.codecs import NamedCodec
 from datapatterns.level import AsyncLevel
 
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))

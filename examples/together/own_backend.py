@@ -12,8 +12,8 @@ import pytest
 
 from datapatterns import InvalidArgument, Store
 from datapatterns.capabilities import Capabilities
-from datapatterns.checks import check_name, positive_seconds
-from datapatterns.counters import INT64_MAX, INT64_MIN, check_step
+from datapatterns.core.checks import check_name, positive_seconds
+from datapatterns.core.counter import INT64_MAX, INT64_MIN, check_step
 from datapatterns.testing.conformance import *  # noqa: F403 - every test of the suite
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from datapatterns import AsyncStore, InvalidArgument
 from datapatterns.capabilities import Capabilities
-from datapatterns.checks import check_name, positive_seconds
-from datapatterns.counters import INT64_MAX, INT64_MIN, check_step
+from datapatterns.core.checks import check_name, positive_seconds
+from datapatterns.core.counter import INT64_MAX, INT64_MIN, check_step
 from datapatterns.testing.conformance.aio import *  # noqa: F403 - every test of the suite
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from datapatterns import AsyncStore, Store
 from datapatterns.capabilities import BACKENDS, Pattern
-from datapatterns.options import DEFAULT
+from datapatterns.core.options import DEFAULT
 from datapatterns.store.registry import MODULES, SCHEMES, load
 
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)

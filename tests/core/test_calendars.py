@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapatterns import InvalidArgument
-from datapatterns.calendars import (
+from datapatterns.core.calendar_counter import (
     BOUNDABLE,
     BUCKETS,
     bucket_of,

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from datapatterns.codecs import CODECS, Codec, NamedCodec, codec, decode, dumps, encode, loads
+from datapatterns.core.codecs import CODECS, Codec, NamedCodec, codec, decode, dumps, encode, loads
 from datapatterns.errors import Conflict, DecodeFailed, InvalidArgument
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)

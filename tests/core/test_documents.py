@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from datapatterns.documents import (
+from datapatterns.core.documents import (
     Document,
     Schema,
     UtcDatetime,

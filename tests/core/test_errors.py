@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from datapatterns import errors
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
 from datapatterns.errors import (
     Conflict,
     DataError,

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from datapatterns.changes import FeedControl
+from datapatterns.core.changes import FeedControl
 
 
 class Follower:

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import AliasChoices, Field, computed_field, model_serializer
 
-from datapatterns import tuples
-from datapatterns.documents import Document
-from datapatterns.errors import InvalidArgument
-from datapatterns.indexes import (
+from datapatterns.core import tuples
+from datapatterns.core.documents import Document
+from datapatterns.core.indexes import (
     Index,
     as_stored,
     by_name,
@@ -22,6 +21,7 @@ from datapatterns.indexes import (
     entry_id,
     pack_values,
 )
+from datapatterns.errors import InvalidArgument
 
 VALUES = (
     st.none()

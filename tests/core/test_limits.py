@@ -7,7 +7,7 @@ from bisect import bisect_right
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datapatterns.limits import Policy, decide, make_policy
+from datapatterns.core.rate_limiter import Policy, decide, make_policy
 
 EPOCH = 1_700_000_000_000_000
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from datapatterns.core.pages import Page, check_limit, make_cursor, read_cursor, scan
 from datapatterns.errors import InvalidArgument
-from datapatterns.pages import Page, check_limit, make_cursor, read_cursor, scan
 
 ENTRIES = st.sets(st.binary(min_size=1, max_size=2), max_size=25)
 LIMITS = st.integers(1, 6)

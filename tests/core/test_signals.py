@@ -14,9 +14,10 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from datapatterns import AsyncChangesWorker, AsyncStore, Document, Store, Worker, signals
-from datapatterns.decisions import Decision
-from datapatterns.limits import degraded, make_policy
+from datapatterns import AsyncChangesWorker, AsyncStore, Document, Store, Worker
+from datapatterns.core import signals
+from datapatterns.core.decisions import Decision
+from datapatterns.core.rate_limiter import degraded, make_policy
 
 
 @pytest.fixture
@@ -215,7 +216,8 @@ async def test_a_lag_that_is_not_known_stops_nothing(
 ABSENT = """
 import sys
 sys.modules["opentelemetry"] = None
-from datapatterns import Store, Worker, signals
+from datapatterns import Store, Worker
+from datapatterns.core import signals
 assert not signals.ON
 with Store.from_url("level:./data") as store:
     queue = store.work_queue("mail")

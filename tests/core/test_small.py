@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datapatterns.capabilities import BACKENDS, Capabilities
-from datapatterns.checks import check_name, escape
-from datapatterns.decisions import Decision
+from datapatterns.core.checks import check_name, escape
+from datapatterns.core.decisions import Decision
 from datapatterns.errors import InvalidArgument, Unsupported
 
 TEXT = st.text(min_size=1) | st.text('%.$!"#~2E0 é', min_size=1, max_size=4)

@@ -12,7 +12,7 @@ from fdb import tuple as oracle
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from datapatterns import tuples
+from datapatterns.core import tuples
 from datapatterns.errors import DecodeFailed, InvalidArgument
 
 BIG = 2 ** (8 * 255) - 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from datapatterns import Conflict, DataError, InvalidArgument, Unavailable
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
 from datapatterns.couch import AsyncCouch
 from datapatterns.couch._async.batching import AsyncBatcher
 from datapatterns.couch._async.repository import AsyncRepository

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
+from datapatterns.core.pages import Page, make_cursor
 from datapatterns.couch.paging import ABSENT, PageReader, Range
 from datapatterns.errors import InvalidArgument
-from datapatterns.pages import Page, make_cursor
 
 Row = dict[str, Any]
 ENDLESS = 500  # pages

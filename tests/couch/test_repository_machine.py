@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from datapatterns import Store
+from datapatterns.core.tuples import collate
 from datapatterns.couch import Couch
 from datapatterns.couch.paths import database_name
 from datapatterns.testing.machines.repository import BY_BOTH, BY_VALUE, RepositoryMachine
 from datapatterns.testing.servers import couch_at_hand
-from datapatterns.tuples import collate
 
 
 def as_couchdb_orders(value: Any) -> Any:

@@ -13,10 +13,10 @@ from typing import Any, cast, get_args
 import pytest
 
 from datapatterns import AsyncChangesWorker, AsyncStore, AsyncWorker, contracts
-from datapatterns.backoff import Backoff
 from datapatterns.capabilities import Pattern
 from datapatterns.contracts import _async as async_contracts
 from datapatterns.contracts import _sync as sync_contracts
+from datapatterns.core.backoff import Backoff
 from datapatterns.errors import InvalidArgument
 from datapatterns.level import AsyncLevel
 from datapatterns.level.backend import parse_url as parse_level_url

@@ -19,9 +19,9 @@ import pytest
 from redis import Redis
 
 from datapatterns._sync.queue_worker import Worker
+from datapatterns.core.work_queue import QueueStats
 from datapatterns.level import Level
 from datapatterns.level import WorkQueue as LevelQueue
-from datapatterns.queues import QueueStats
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer
 from datapatterns.testing.waiting import PATIENCE, eventually

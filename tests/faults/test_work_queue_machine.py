@@ -24,10 +24,10 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
+from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import Conflict
 from datapatterns.level import Level
 from datapatterns.level import WorkQueue as LevelQueue
-from datapatterns.queues import QueueStats
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer
 

@@ -17,10 +17,10 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from datapatterns._sync.queue_worker import Worker
+from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import DataError, OutcomeUnknown
 from datapatterns.level import AsyncLevel
 from datapatterns.level import AsyncWorkQueue as AsyncLevelQueue
-from datapatterns.queues import QueueStats
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer

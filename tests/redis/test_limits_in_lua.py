@@ -1,4 +1,4 @@
-"""The rate limiter's script decides exactly as `datapatterns/limits.py` does."""
+"""The rate limiter's script decides exactly as `datapatterns/core/rate_limiter.py` does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redis import Redis
 
 import datapatterns.redis
-from datapatterns.limits import Policy, decide, make_policy
+from datapatterns.core.rate_limiter import Policy, decide, make_policy
 from datapatterns.redis.script_files import read_scripts
 from datapatterns.testing.servers.redis import RedisServer
 

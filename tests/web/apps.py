@@ -16,7 +16,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from datapatterns import errors
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
 
 SECRET = "hunter2-s3cr3t"  # planted, to be looked for in answers
 

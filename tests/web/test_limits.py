@@ -12,9 +12,9 @@ import pytest
 from web.apps import Exploding, asgi_call, boom, wsgi_call
 
 from datapatterns import AsyncStore, Store
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
+from datapatterns.core.rate_limiter import degraded, make_policy
 from datapatterns.errors import Unavailable
-from datapatterns.limits import degraded, make_policy
 from datapatterns.web import ProblemMiddleware, RateLimitMiddleware, client_host
 
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from datapatterns import ChangesWorker, Document, Store
-from datapatterns.changes import Change
+from datapatterns.core.changes import Change
 from datapatterns.processes import Processes
 
 

@@ -22,7 +22,7 @@ from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.concurrency import stop_on_signals as stop_on_signals_async
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.concurrency import Event, stop_on_signals
-from datapatterns.changes import Change
+from datapatterns.core.changes import Change
 
 COUNT = 800  # changes of the killed worker
 IDS = [f"id{random.Random(number).randrange(15)}" for number in range(COUNT)]  # fixed

@@ -10,7 +10,7 @@ from workers._async.memory import AsyncMemoryFeed, AsyncRunning
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
 from datapatterns._async.concurrency import AsyncEvent, AsyncEvery, AsyncHandler, AsyncLanes
-from datapatterns.changes import Change
+from datapatterns.core.changes import Change
 from datapatterns.testing.waiting import async_eventually
 
 

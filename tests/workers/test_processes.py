@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from datapatterns import InvalidArgument
+from datapatterns.core.shards import shard_of
 from datapatterns.processes import Processes
-from datapatterns.shards import shard_of
 from datapatterns.testing.waiting import eventually
 
 PROGRAM = Path(__file__).with_name("processes_program.py")

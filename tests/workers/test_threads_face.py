@@ -7,7 +7,7 @@ from workers._sync.memory import MemoryFeed, Running
 
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.concurrency import Handler, Lanes
-from datapatterns.changes import Change
+from datapatterns.core.changes import Change
 from datapatterns.errors import InvalidArgument
 from datapatterns.testing.waiting import eventually
 

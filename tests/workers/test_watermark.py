@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datapatterns.backoff import Backoff
-from datapatterns.shards import shard_name, shard_of
-from datapatterns.watermark import Watermark
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.shards import shard_name, shard_of
+from datapatterns.core.watermark import Watermark
 
 
 @given(st.data())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from datapatterns.changes import Change, ChangesSummary, DeadChange
+from datapatterns.core.changes import Change, ChangesSummary, DeadChange
 
 M = TypeVar("M")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from datapatterns.checks import Duration
+from datapatterns.core.checks import Duration
 
 
 class AsyncEmitter(Protocol):
@@ -38,8 +38,8 @@ class AsyncEmitter(Protocol):
         """Send the event to every listener; the payload is a JSON value or a pydantic model.
 
         It arrives as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list,
-        a model as a dict, the keys of a dict as strings (see [codecs][datapatterns.codecs.dumps]).
-        A set, bytes or NaN raises InvalidArgument.
+        a model as a dict, the keys of a dict as strings (see
+        [codecs][datapatterns.core.codecs.dumps]). A set, bytes or NaN raises InvalidArgument.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 
 
 class AsyncLeaderboard(Protocol):

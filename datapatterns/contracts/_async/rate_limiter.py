@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol, Self
 
-from datapatterns.checks import Duration
-from datapatterns.decisions import Decision
+from datapatterns.core.checks import Duration
+from datapatterns.core.decisions import Decision
 
 
 class AsyncRateLimiter(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from datapatterns.documents import Document
+from datapatterns.core.documents import Document
+from datapatterns.core.pages import Page
 from datapatterns.errors import DataError
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
-from datapatterns.checks import Duration
-from datapatterns.queues import DeadLetter, QueueStats, WorkSummary
+from datapatterns.core.checks import Duration
+from datapatterns.core.work_queue import DeadLetter, QueueStats, WorkSummary
 
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
@@ -119,7 +119,7 @@ class AsyncWorkQueue(Protocol[M]):
         With a model, the item is an instance of it, or a mapping that validates as one; else
         InvalidData is raised. Without a model it is any value that JSON can hold, and is delivered
         as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list, a model as
-        a dict, the keys of a dict as strings (see [codecs][datapatterns.codecs.dumps]). A set,
+        a dict, the keys of a dict as strings (see [codecs][datapatterns.core.codecs.dumps]). A set,
         bytes or NaN raises InvalidArgument.
         """
         ...

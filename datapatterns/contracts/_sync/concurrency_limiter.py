@@ -6,7 +6,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Protocol, Self
 
-from datapatterns.checks import Duration
+from datapatterns.core.checks import Duration
 
 
 class Lease(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 
 
 class Leaderboard(Protocol):

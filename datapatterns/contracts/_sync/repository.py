@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from datapatterns.documents import Document
+from datapatterns.core.documents import Document
+from datapatterns.core.pages import Page
 from datapatterns.errors import DataError
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from datapatterns._async.changes import AsyncBaseFeed
-from datapatterns.changes import Change, check_feed
-from datapatterns.checks import Duration, check_flag
+from datapatterns.core.changes import Change, check_feed
+from datapatterns.core.checks import Duration, check_flag
+from datapatterns.core.documents import Document
+from datapatterns.core.pages import check_limit
 from datapatterns.couch._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.couch._async.client import AsyncCouchClient, Params
 from datapatterns.couch._async.database import AsyncDatabase
@@ -20,9 +22,7 @@ from datapatterns.couch.change_rows import RowParser, is_design
 from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
 from datapatterns.couch.drivers import AsyncHttpClient
 from datapatterns.couch.errors import unexpected_answer
-from datapatterns.documents import Document
 from datapatterns.errors import Forbidden, NotFound, Unauthorized
-from datapatterns.pages import check_limit
 
 M = TypeVar("M", bound=Document)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
 from datapatterns.couch._async.client import AsyncCouchClient
 from datapatterns.couch._async.raw_documents import AsyncRawDocuments, all_found
 from datapatterns.couch._async.views import AsyncViews

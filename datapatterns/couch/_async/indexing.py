@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from datapatterns._async.concurrency import AsyncLock
+from datapatterns.core.indexes import Index
+from datapatterns.core.pages import Page
 from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.ensure import ensure_database, ensure_designs
 from datapatterns.couch._async.views import AsyncViews
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import PageReader, Range
-from datapatterns.indexes import Index
-from datapatterns.pages import Page
 
 Json = dict[str, Any]
 

@@ -9,9 +9,12 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored
-from datapatterns.backoff import Backoff
-from datapatterns.checks import check_flag, check_names
-from datapatterns.codecs import loads
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import check_flag, check_names
+from datapatterns.core.codecs import loads
+from datapatterns.core.documents import Document, Schema, absent, contention, stale
+from datapatterns.core.indexes import Index
+from datapatterns.core.pages import Page
 from datapatterns.couch._async.batching import async_batcher_of
 from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
 from datapatterns.couch._async.database import AsyncDatabase
@@ -32,10 +35,7 @@ from datapatterns.couch.raw_documents import (
     replacement,
     revision_of,
 )
-from datapatterns.documents import Document, Schema, absent, contention, stale
 from datapatterns.errors import Conflict, DataError
-from datapatterns.indexes import Index
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

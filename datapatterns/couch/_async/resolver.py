@@ -7,7 +7,9 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from datapatterns._async.repository import AsyncTries
-from datapatterns.backoff import Backoff
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.documents import Document, Schema, contention
+from datapatterns.core.pages import Page
 from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
 from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.ensure import ensure_designs
@@ -15,9 +17,7 @@ from datapatterns.couch.designs import DesignDocument, View
 from datapatterns.couch.drivers import AsyncHttpClient
 from datapatterns.couch.raw_documents import check_document_id, loaded, merged
 from datapatterns.couch.replies import first_leaves
-from datapatterns.documents import Document, Schema, contention
 from datapatterns.errors import Conflict, DataError, NotFound
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

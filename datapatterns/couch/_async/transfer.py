@@ -10,14 +10,14 @@ from urllib.parse import unquote_to_bytes
 from typing_extensions import override
 
 from datapatterns._async import transfer
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
+from datapatterns.core.records import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.couch._async.client import AsyncCouchClient
 from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.raw_documents import AsyncRawDocuments
 from datapatterns.couch.paths import database_name
 from datapatterns.couch.raw_documents import check_document_id, fields_in
 from datapatterns.errors import Conflict, DataError, InvalidData, NotFound
-from datapatterns.transfers import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
 
 _PAGE = 200  # documents that are read in one request
 _DESIGN = "_design/"

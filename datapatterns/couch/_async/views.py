@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from datapatterns.backoff import Backoff
-from datapatterns.checks import check_name
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import check_name
+from datapatterns.core.pages import Page
 from datapatterns.couch._async.client import AsyncCouchClient
 from datapatterns.couch.errors import reason_of
 from datapatterns.couch.paging import PageReader, within
@@ -15,7 +16,6 @@ from datapatterns.couch.paths import document_path, quoted
 from datapatterns.couch.queries import Query, Row, Update, freshness, grouping
 from datapatterns.couch.replies import results_of, rows_of
 from datapatterns.errors import DataError, InvalidArgument, NotFound
-from datapatterns.pages import Page
 
 _ATTEMPTS = 10
 _CHANGED = "Design document was updated or deleted"

@@ -11,9 +11,9 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from datapatterns._sync.concurrency import Semaphore
-from datapatterns.backoff import Backoff
-from datapatterns.checks import Duration, seconds
-from datapatterns.codecs import dumps, loads
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import Duration, seconds
+from datapatterns.core.codecs import dumps, loads
 from datapatterns.couch import drivers
 from datapatterns.couch.drivers import Client, Clients, HttpClient
 from datapatterns.couch.errors import couch_errors, of_reply, status_of

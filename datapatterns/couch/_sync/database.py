@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
 from datapatterns.couch._sync.client import CouchClient
 from datapatterns.couch._sync.raw_documents import RawDocuments, all_found
 from datapatterns.couch._sync.views import Views

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from datapatterns.backoff import Backoff
+from datapatterns.core.backoff import Backoff
 from datapatterns.couch._sync.database import Database
 from datapatterns.couch.designs import DesignDocument, check_designs
 from datapatterns.couch.errors import reason_of, unexpected_answer

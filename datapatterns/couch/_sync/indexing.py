@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from datapatterns._sync.concurrency import Lock
+from datapatterns.core.indexes import Index
+from datapatterns.core.pages import Page
 from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.ensure import ensure_database, ensure_designs
 from datapatterns.couch._sync.views import Views
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import PageReader, Range
-from datapatterns.indexes import Index
-from datapatterns.pages import Page
 
 Json = dict[str, Any]
 

@@ -10,9 +10,12 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from datapatterns._sync.repository import BaseRepository, Stored, Tries
-from datapatterns.backoff import Backoff
-from datapatterns.checks import check_flag, check_names
-from datapatterns.codecs import loads
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import check_flag, check_names
+from datapatterns.core.codecs import loads
+from datapatterns.core.documents import Document, Schema, absent, contention, stale
+from datapatterns.core.indexes import Index
+from datapatterns.core.pages import Page
 from datapatterns.couch._sync.batching import batcher_of
 from datapatterns.couch._sync.client import CouchClient, client_of
 from datapatterns.couch._sync.database import Database
@@ -33,10 +36,7 @@ from datapatterns.couch.raw_documents import (
     replacement,
     revision_of,
 )
-from datapatterns.documents import Document, Schema, absent, contention, stale
 from datapatterns.errors import Conflict, DataError
-from datapatterns.indexes import Index
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

@@ -8,7 +8,9 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from datapatterns._sync.repository import Tries
-from datapatterns.backoff import Backoff
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.documents import Document, Schema, contention
+from datapatterns.core.pages import Page
 from datapatterns.couch._sync.client import CouchClient, client_of
 from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.ensure import ensure_designs
@@ -16,9 +18,7 @@ from datapatterns.couch.designs import DesignDocument, View
 from datapatterns.couch.drivers import HttpClient
 from datapatterns.couch.raw_documents import check_document_id, loaded, merged
 from datapatterns.couch.replies import first_leaves
-from datapatterns.documents import Document, Schema, contention
 from datapatterns.errors import Conflict, DataError, NotFound
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from datapatterns.codecs import loads
+from datapatterns.core.codecs import loads
 from datapatterns.couch import drivers
 from datapatterns.couch.errors import couch_errors, of_reply, unexpected_answer
 from datapatterns.errors import DataError, DecodeFailed, TimedOut, Unavailable

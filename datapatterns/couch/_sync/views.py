@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from datapatterns.backoff import Backoff
-from datapatterns.checks import check_name
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import check_name
+from datapatterns.core.pages import Page
 from datapatterns.couch._sync.client import CouchClient
 from datapatterns.couch.errors import reason_of
 from datapatterns.couch.paging import PageReader, within
@@ -16,7 +17,6 @@ from datapatterns.couch.paths import document_path, quoted
 from datapatterns.couch.queries import Query, Row, Update, freshness, grouping
 from datapatterns.couch.replies import results_of, rows_of
 from datapatterns.errors import DataError, InvalidArgument, NotFound
-from datapatterns.pages import Page
 
 _ATTEMPTS = 10
 _CHANGED = "Design document was updated or deleted"

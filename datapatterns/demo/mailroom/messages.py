@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from datapatterns.core.documents import new_id
 from datapatterns.demo.mailroom.models import INBOX, SENT, Message, NewMessage
 from datapatterns.demo.mailroom.requests import Office, Sender, counted, json_only, listed
-from datapatterns.documents import new_id
 from datapatterns.web import links
 
 router = APIRouter(prefix="/api", dependencies=[Depends(json_only), Depends(counted)])

@@ -11,9 +11,10 @@ from typing_extensions import override
 
 from datapatterns._async.changes import AsyncBaseFeed
 from datapatterns._async.concurrency import AsyncEvent
-from datapatterns.changes import Change, check_feed
-from datapatterns.checks import Duration
-from datapatterns.documents import Document
+from datapatterns.core.changes import Change, check_feed
+from datapatterns.core.checks import Duration
+from datapatterns.core.documents import Document
+from datapatterns.core.pages import check_limit
 from datapatterns.errors import TimedOut
 from datapatterns.level._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.level._async.level import AsyncLevel
@@ -21,7 +22,6 @@ from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.changes import ChangesSteps
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection
-from datapatterns.pages import check_limit
 
 M = TypeVar("M", bound=Document)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._async.listening import AsyncBaseEmitter
-from datapatterns.checks import check_flag, check_name
+from datapatterns.core.checks import check_flag, check_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.emitter import Hub

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
+from datapatterns.core.leaderboard import Ranked, check_players, check_score
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
-from datapatterns.rankings import Ranked, check_players, check_score
 
 
 class AsyncLeaderboard(contracts.AsyncLeaderboard):

@@ -9,15 +9,15 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from datapatterns._async.repository import AsyncBaseRepository, Stored
-from datapatterns.checks import check_choice, check_flag, check_names
-from datapatterns.documents import Document, Schema
+from datapatterns.core.checks import check_choice, check_flag, check_names
+from datapatterns.core.documents import Document, Schema
+from datapatterns.core.indexes import Index, by_name
+from datapatterns.core.pages import Page
 from datapatterns.errors import DataError
-from datapatterns.indexes import Index, by_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.collection import Collection, Log
 from datapatterns.level.steps.repository import NewDocument, RepositorySteps
-from datapatterns.pages import Page
 
 D = TypeVar("D", bound=Document)
 

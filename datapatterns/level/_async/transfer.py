@@ -8,10 +8,10 @@ from typing import Any
 from typing_extensions import override
 
 from datapatterns._async import transfer
+from datapatterns.core.records import KINDS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.transfer import TransferSteps
-from datapatterns.transfers import KINDS, Batch, Inventory, Kind, Record, Unit
 
 
 class AsyncTransfer(transfer.AsyncTransfer):

@@ -11,12 +11,9 @@ from typing_extensions import override
 from datapatterns import contracts
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
-from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
-from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
-from datapatterns.pages import check_limit
-from datapatterns.queues import (
+from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.pages import check_limit
+from datapatterns.core.work_queue import (
     DeadLetter,
     NewItem,
     QueueStats,
@@ -26,6 +23,9 @@ from datapatterns.queues import (
     Verdict,
     moment,
 )
+from datapatterns.level._async.level import AsyncLevel
+from datapatterns.level.space import AsyncSpace
+from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
 
 M = TypeVar("M")
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing_extensions import override
 
 from datapatterns._sync.calendar_counter import BaseCalendarCounter
-from datapatterns.calendars import DEFAULT_BUCKETS
-from datapatterns.checks import Duration, check_name, microseconds
+from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
+from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.calendar_counter import CalendarCounterSteps

@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from datapatterns._sync.changes import BaseFeed
 from datapatterns._sync.concurrency import Event
-from datapatterns.changes import Change, check_feed
-from datapatterns.checks import Duration
-from datapatterns.documents import Document
+from datapatterns.core.changes import Change, check_feed
+from datapatterns.core.checks import Duration
+from datapatterns.core.documents import Document
+from datapatterns.core.pages import check_limit
 from datapatterns.errors import TimedOut
 from datapatterns.level._sync.changes_worker import Checkpoints, Graveyard
 from datapatterns.level._sync.level import Level
@@ -22,7 +23,6 @@ from datapatterns.level.space import Space
 from datapatterns.level.steps.changes import ChangesSteps
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection
-from datapatterns.pages import check_limit
 
 M = TypeVar("M", bound=Document)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.checks import check_name
-from datapatterns.groupings import check_group, check_groups, check_member, check_most
+from datapatterns.core.checks import check_name
+from datapatterns.core.groups import check_group, check_groups, check_member, check_most
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.groups import GroupsSteps

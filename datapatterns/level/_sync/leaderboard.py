@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
+from datapatterns.core.leaderboard import Ranked, check_players, check_score
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
-from datapatterns.rankings import Ranked, check_players, check_score
 
 
 class Leaderboard(contracts.Leaderboard):

@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from typing_extensions import override
 
 from datapatterns._sync.rate_limiter import BaseRateLimiter
-from datapatterns.checks import Duration, check_name
-from datapatterns.decisions import Decision
+from datapatterns.core.checks import Duration, check_name
+from datapatterns.core.decisions import Decision
+from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
-from datapatterns.limits import Outcome, Policy
 
 
 class RateLimiter(BaseRateLimiter):
     """Never admits more than `limit` in any interval of length `window`, by this machine's clock.
 
     The state of a subject is one small value. A hit reads it, decides by the arithmetic of
-    `datapatterns.limits` and writes it, in one step under the engine's write lock; a refused hit
-    writes nothing.
+    `datapatterns.core.rate_limiter` and writes it, in one step under the engine's write lock; a
+    refused hit writes nothing.
 
     - `sliding` (the default) counts in `subwindows` parts of the window; the oldest one counts
       in full as long as any of it is within the window. That is why the promise holds whatever the

@@ -9,10 +9,10 @@ from typing import Any
 from typing_extensions import override
 
 from datapatterns._sync import transfer
+from datapatterns.core.records import KINDS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.transfer import TransferSteps
-from datapatterns.transfers import KINDS, Batch, Inventory, Kind, Record, Unit
 
 
 class Transfer(transfer.Transfer):

@@ -12,12 +12,9 @@ from typing_extensions import override
 from datapatterns import contracts
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue
-from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
-from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
-from datapatterns.pages import check_limit
-from datapatterns.queues import (
+from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.pages import check_limit
+from datapatterns.core.work_queue import (
     DeadLetter,
     NewItem,
     QueueStats,
@@ -27,6 +24,9 @@ from datapatterns.queues import (
     Verdict,
     moment,
 )
+from datapatterns.level._sync.level import Level
+from datapatterns.level.space import Space
+from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
 
 M = TypeVar("M")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from datapatterns import tuples
-from datapatterns.calendars import end_of, keys_at
-from datapatterns.codecs import dumps, loads
-from datapatterns.counters import INT64_MAX, INT64_MIN, stored_count
+from datapatterns.core import tuples
+from datapatterns.core.calendar_counter import end_of, keys_at
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.counter import INT64_MAX, INT64_MIN, stored_count
 from datapatterns.errors import InvalidArgument
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from datapatterns.changes import Change
-from datapatterns.documents import Document, load
+from datapatterns.core.changes import Change
+from datapatterns.core.documents import Document, load
 from datapatterns.errors import DataError, InvalidArgument
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.changes_worker import ProgressSteps

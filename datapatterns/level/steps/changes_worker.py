@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from itertools import islice
 
-from datapatterns.changes import DeadChange
-from datapatterns.checks import check_name, escape
-from datapatterns.codecs import dumps, loads
+from datapatterns.core.changes import DeadChange
+from datapatterns.core.checks import check_name, escape
+from datapatterns.core.codecs import dumps, loads
 from datapatterns.level.keys import own_prefix, upper_bound
 from datapatterns.level.readers import Reader, Writer
 

@@ -22,9 +22,11 @@ from typing import Any, Literal, NamedTuple, cast
 
 from pydantic_core import to_json
 
-from datapatterns import indexes
-from datapatterns.checks import check_name, escape
-from datapatterns.codecs import dumps, loads
+from datapatterns.core import indexes
+from datapatterns.core.checks import check_name, escape
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.indexes import Index
+from datapatterns.core.tuples import AFTER
 from datapatterns.errors import (
     Conflict,
     DataCorrupted,
@@ -34,12 +36,10 @@ from datapatterns.errors import (
     InvalidArgument,
     InvalidData,
 )
-from datapatterns.indexes import Index
 from datapatterns.level.keys import own_prefix, upper_bound
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.space import BaseSpace
 from datapatterns.level.transaction import UNREAD, RawWrite
-from datapatterns.tuples import AFTER
 
 Log = Literal["latest", "full"] | None
 

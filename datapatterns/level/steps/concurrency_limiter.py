@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datapatterns import tuples
-from datapatterns.codecs import dumps, loads
+from datapatterns.core import tuples
+from datapatterns.core.codecs import dumps, loads
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now

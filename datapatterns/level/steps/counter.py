@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datapatterns.counters import INT64_MAX, INT64_MIN, stored_count
+from datapatterns.core.counter import INT64_MAX, INT64_MIN, stored_count
 from datapatterns.errors import InvalidArgument
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer

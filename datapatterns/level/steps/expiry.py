@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from itertools import islice
 
-from datapatterns import tuples
+from datapatterns.core import tuples
 from datapatterns.errors import DataCorrupted, DecodeFailed
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from datapatterns import tuples
-from datapatterns.checks import escape
+from datapatterns.core import tuples
+from datapatterns.core.checks import escape
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
 

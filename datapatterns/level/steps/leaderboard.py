@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from datapatterns import tuples
-from datapatterns.checks import escape
+from datapatterns.core import tuples
+from datapatterns.core.checks import escape
+from datapatterns.core.leaderboard import Ranked, check_sum
 from datapatterns.errors import NotFound
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
-from datapatterns.rankings import Ranked, check_sum
 
 # The first element of every key tells what it is.
 _RANKING, _PLAYER, _BOARD = range(3)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from datapatterns import tuples
-from datapatterns.checks import escape
+from datapatterns.core import tuples
+from datapatterns.core.checks import escape
 from datapatterns.errors import DataCorrupted
 from datapatterns.level.keys import own_prefix
 

@@ -6,12 +6,12 @@ import random
 from dataclasses import replace
 from itertools import chain
 
+from datapatterns.core.records import FACTS, Record
+from datapatterns.core.work_queue import LOST, NewItem, Request, Taken, TakenBack, Turn, Verdict
+from datapatterns.core.work_queue import seconds_until as seconds
 from datapatterns.level.readers import Writer
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
 from datapatterns.level.steps.queue_memory import QueueMemory
-from datapatterns.queues import LOST, NewItem, Request, Taken, TakenBack, Turn, Verdict
-from datapatterns.queues import seconds_until as seconds
-from datapatterns.transfers import FACTS, Record
 
 _REAP = 100  # lapsed leases that one step takes back
 

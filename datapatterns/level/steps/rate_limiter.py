@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datapatterns import tuples
-from datapatterns.codecs import dumps, loads
+from datapatterns.core import tuples
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.rate_limiter import Outcome, Policy, decide
 from datapatterns.level.keys import own_prefix
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
-from datapatterns.limits import Outcome, Policy, decide
 
 
 class RateLimiterSteps:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Protocol
 
-from datapatterns import tuples
-from datapatterns.checks import escape
-from datapatterns.codecs import dumps
-from datapatterns.counters import stored_count
+from datapatterns.core import tuples
+from datapatterns.core.checks import escape
+from datapatterns.core.codecs import dumps
+from datapatterns.core.counter import stored_count
+from datapatterns.core.records import FACTS, Kind, Record, Unit
 from datapatterns.errors import DataCorrupted
 from datapatterns.level.keys import own_prefix, upper_bound
 from datapatterns.level.readers import Reader, Writer
@@ -25,7 +26,6 @@ from datapatterns.level.steps.leaderboard import LeaderboardSteps
 from datapatterns.level.steps.queue_keys import StoredItem
 from datapatterns.level.steps.reindexing import forget_undeclared
 from datapatterns.level.steps.work_queue import WorkQueueSteps
-from datapatterns.transfers import FACTS, Kind, Record, Unit
 
 Row = tuple[bytes, Record]
 

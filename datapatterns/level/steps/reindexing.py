@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from datapatterns import indexes
-from datapatterns.codecs import dumps
+from datapatterns.core import indexes
+from datapatterns.core.codecs import dumps
+from datapatterns.core.indexes import Index
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.indexes import Index
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.readers import Writer
 from datapatterns.level.steps.collection import Collection, parse, values_of

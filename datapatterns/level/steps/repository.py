@@ -11,10 +11,10 @@ from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from datapatterns import indexes
-from datapatterns.checks import escape
-from datapatterns.codecs import dumps
-from datapatterns.documents import (
+from datapatterns.core import indexes
+from datapatterns.core.checks import escape
+from datapatterns.core.codecs import dumps
+from datapatterns.core.documents import (
     Document,
     Schema,
     absent,
@@ -24,14 +24,14 @@ from datapatterns.documents import (
     revise,
     stale,
 )
+from datapatterns.core.indexes import Index
+from datapatterns.core.pages import Page, Scan, scan
+from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import Conflict, DataCorrupted, DataError
-from datapatterns.indexes import Index
 from datapatterns.level.keys import upper_bound
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.collection import REVISION, Collection, parse, revision, split
 from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
-from datapatterns.pages import Page, Scan, scan
-from datapatterns.tuples import AFTER, collated, unpack
 
 D = TypeVar("D", bound=Document)
 Row = tuple[bytes, bytes]

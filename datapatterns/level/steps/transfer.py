@@ -7,13 +7,9 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from datapatterns import tuples
-from datapatterns.codecs import dumps, loads
-from datapatterns.level.keys import own_prefix, upper_bound
-from datapatterns.level.readers import Reader, Writer
-from datapatterns.level.space import BaseSpace
-from datapatterns.level.steps.records import Records, records_of
-from datapatterns.transfers import (
+from datapatterns.core import tuples
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.records import (
     CHECKPOINTS,
     DEAD_CHANGES,
     LEASES,
@@ -27,6 +23,10 @@ from datapatterns.transfers import (
     Record,
     Unit,
 )
+from datapatterns.level.keys import own_prefix, upper_bound
+from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.space import BaseSpace
+from datapatterns.level.steps.records import Records, records_of
 
 _RECORDS = 500  # in one batch
 _BYTES = 4_000_000  # in one batch, about

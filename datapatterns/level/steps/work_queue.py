@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
+from datapatterns.core.records import Record
+from datapatterns.core.work_queue import NewItem, QueueStats, Request, Turn
 from datapatterns.level.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
 from datapatterns.level.steps.queue_memory import QueueMemory
 from datapatterns.level.steps.queue_step import QueueStep
-from datapatterns.queues import NewItem, QueueStats, Request, Turn
-from datapatterns.transfers import Record
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

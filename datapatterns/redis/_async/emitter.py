@@ -6,7 +6,7 @@ from redis.asyncio import RedisCluster
 from typing_extensions import override
 
 from datapatterns._async.listening import AsyncBaseEmitter, Position
-from datapatterns.checks import Duration, check_count, check_flag, positive_seconds
+from datapatterns.core.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS

@@ -11,7 +11,7 @@ from redis import exceptions as driver
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.courier import AsyncBackground
 from datapatterns._async.listening import AsyncListeners
-from datapatterns.backoff import Backoff
+from datapatterns.core.backoff import Backoff
 from datapatterns.errors import Closed, DataError, Unavailable
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.reader_connection import AsyncReaderConnection

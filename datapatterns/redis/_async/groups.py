@@ -8,8 +8,8 @@ from typing import Any
 from typing_extensions import override
 
 from datapatterns import contracts
+from datapatterns.core.groups import check_group, check_groups, check_member, check_most
 from datapatterns.errors import DataCorrupted
-from datapatterns.groupings import check_group, check_groups, check_member, check_most
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

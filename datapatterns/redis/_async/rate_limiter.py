@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing_extensions import override
 
 from datapatterns._async.rate_limiter import AsyncBaseRateLimiter
-from datapatterns.checks import Duration
-from datapatterns.decisions import Decision
-from datapatterns.limits import Policy
+from datapatterns.core.checks import Duration
+from datapatterns.core.decisions import Decision
+from datapatterns.core.rate_limiter import Policy
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

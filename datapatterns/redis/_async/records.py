@@ -10,8 +10,9 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from datapatterns.calendars import bucket_of
-from datapatterns.queues import HIGHEST_PRIORITY
+from datapatterns.core.calendar_counter import bucket_of
+from datapatterns.core.records import FACTS, Batch, Kind, Record, Unit, present
+from datapatterns.core.work_queue import HIGHEST_PRIORITY
 from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.document_records import AsyncDocumentRecords
 from datapatterns.redis._async.lua import SCRIPTS
@@ -27,7 +28,6 @@ from datapatterns.redis._async.scanning import (
 )
 from datapatterns.redis.hashes import raw_of
 from datapatterns.redis.keys import Keys, escape
-from datapatterns.transfers import FACTS, Batch, Kind, Record, Unit, present
 
 Ids = Sequence[tuple[str, ...]]
 

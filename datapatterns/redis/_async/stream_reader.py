@@ -8,8 +8,8 @@ from typing import Any
 from typing_extensions import override
 
 from datapatterns._async.listening import AsyncListeners, Message
+from datapatterns.core.emitter import Gap
 from datapatterns.errors import DataError
-from datapatterns.events import Gap
 from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

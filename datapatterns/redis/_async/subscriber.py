@@ -12,8 +12,8 @@ from typing_extensions import override
 
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.listening import AsyncListeners, Message
+from datapatterns.core.emitter import Gap
 from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
-from datapatterns.events import Gap
 from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.reader_connection import AsyncReaderConnection

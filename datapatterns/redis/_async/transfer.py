@@ -7,15 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from datapatterns.codecs import dumps, loads
-from datapatterns.errors import Forbidden
-from datapatterns.redis._async.commands import read, write
-from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient, pools_of
-from datapatterns.redis._async.records import records_of
-from datapatterns.redis._async.scanning import all_keys, ask, names_of
-from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
-from datapatterns.transfers import (
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.records import (
     HISTORY,
     KINDS,
     LEASES,
@@ -28,7 +21,14 @@ from datapatterns.transfers import (
     Record,
     Unit,
 )
-from datapatterns.tuples import AFTER
+from datapatterns.core.tuples import AFTER
+from datapatterns.errors import Forbidden
+from datapatterns.redis._async.commands import read, write
+from datapatterns.redis._async.lua import SCRIPTS
+from datapatterns.redis._async.pools import AsyncRedisClient, pools_of
+from datapatterns.redis._async.records import records_of
+from datapatterns.redis._async.scanning import all_keys, ask, names_of
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
 
 # What is not carried over, by its pattern, or by its pattern and the first part of its key.
 _LEFT = {

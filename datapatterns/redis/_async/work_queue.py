@@ -18,10 +18,9 @@ from datapatterns._async.work_queue import (
     AsyncBaseQueue,
     AsyncWakeUp,
 )
-from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
-from datapatterns.pages import check_limit
-from datapatterns.queues import (
+from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.pages import check_limit
+from datapatterns.core.work_queue import (
     HIGHEST_PRIORITY,
     DeadLetter,
     NewItem,
@@ -35,6 +34,7 @@ from datapatterns.queues import (
     moment,
     seconds_until,
 )
+from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient, own_connection

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import Any
 
-from datapatterns.codecs import loads
+from datapatterns.core.codecs import loads
+from datapatterns.core.indexes import pack_id
+from datapatterns.core.records import Batch, Record, present
+from datapatterns.core.tuples import AFTER
 from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
-from datapatterns.indexes import pack_id
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.scanning import Argument, text_of
 from datapatterns.redis.hashes import ENTRIES, REVISION, encode, raw_of
 from datapatterns.redis.keys import Keys
-from datapatterns.transfers import Batch, Record, present
-from datapatterns.tuples import AFTER
 
 Ids = Sequence[tuple[str, ...]]
 

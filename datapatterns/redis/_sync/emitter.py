@@ -7,7 +7,7 @@ from redis import RedisCluster
 from typing_extensions import override
 
 from datapatterns._sync.listening import BaseEmitter, Position
-from datapatterns.checks import Duration, check_count, check_flag, positive_seconds
+from datapatterns.core.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS

@@ -12,7 +12,7 @@ from redis import exceptions as driver
 from datapatterns._sync.concurrency import Event
 from datapatterns._sync.courier import Background
 from datapatterns._sync.listening import Listeners
-from datapatterns.backoff import Backoff
+from datapatterns.core.backoff import Backoff
 from datapatterns.errors import Closed, DataError, Unavailable
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.reader_connection import ReaderConnection

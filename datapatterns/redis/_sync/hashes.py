@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from datapatterns import indexes
-from datapatterns.documents import Document, load
+from datapatterns.core import indexes
+from datapatterns.core.documents import Document, load
+from datapatterns.core.indexes import Index
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
-from datapatterns.indexes import Index
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.indexing import TRIES, Indexing
 from datapatterns.redis._sync.lua import SCRIPTS

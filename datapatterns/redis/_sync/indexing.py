@@ -8,9 +8,10 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
+from datapatterns.core.indexes import Index, entry_id, pack_id
+from datapatterns.core.tuples import AFTER, unpack
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.indexes import Index, entry_id, pack_id
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
@@ -24,7 +25,6 @@ from datapatterns.redis.hashes import (
     values_of,
 )
 from datapatterns.redis.keys import Keys
-from datapatterns.tuples import AFTER, unpack
 
 _STEP = 500  # documents that one step of filling looks at
 _FORGET = 5_000  # entries that one step of forgetting removes

@@ -8,14 +8,14 @@ from typing import Any
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns.errors import DataCorrupted
-from datapatterns.rankings import (
+from datapatterns.core.leaderboard import (
     Ranked,
     check_player,
     check_players,
     check_score,
     unknown_player,
 )
+from datapatterns.errors import DataCorrupted
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

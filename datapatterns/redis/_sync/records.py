@@ -11,8 +11,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from datapatterns.calendars import bucket_of
-from datapatterns.queues import HIGHEST_PRIORITY
+from datapatterns.core.calendar_counter import bucket_of
+from datapatterns.core.records import FACTS, Batch, Kind, Record, Unit, present
+from datapatterns.core.work_queue import HIGHEST_PRIORITY
 from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.document_records import DocumentRecords
 from datapatterns.redis._sync.lua import SCRIPTS
@@ -28,7 +29,6 @@ from datapatterns.redis._sync.scanning import (
 )
 from datapatterns.redis.hashes import raw_of
 from datapatterns.redis.keys import Keys, escape
-from datapatterns.transfers import FACTS, Batch, Kind, Record, Unit, present
 
 Ids = Sequence[tuple[str, ...]]
 

@@ -10,12 +10,13 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from datapatterns._sync.repository import BaseRepository, Stored, Tries, result_of
-from datapatterns.backoff import Backoff
-from datapatterns.checks import check_flag, check_name, check_names, escape
-from datapatterns.documents import Document, Schema, contention, stale
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.checks import check_flag, check_name, check_names, escape
+from datapatterns.core.documents import Document, Schema, contention, stale
+from datapatterns.core.indexes import Index, by_name
+from datapatterns.core.pages import Page, Scan, scan
+from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import DataError, NotFound
-from datapatterns.indexes import Index, by_name
-from datapatterns.pages import Page, Scan, scan
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.hashes import Hashes
 from datapatterns.redis._sync.indexing import Indexing
@@ -32,7 +33,6 @@ from datapatterns.redis.hashes import (
     revision,
 )
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
-from datapatterns.tuples import AFTER, collated, unpack
 
 D = TypeVar("D", bound=Document)
 

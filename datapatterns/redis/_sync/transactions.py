@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import MovedError, WatchError
 from redis.exceptions import TimeoutError as LostReply
 
-from datapatterns.checks import Duration, seconds
+from datapatterns.core.checks import Duration, seconds
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
 from datapatterns.redis._sync.commands import when_free
 from datapatterns.redis._sync.pools import RedisClient, Step, learn, pipeline_of

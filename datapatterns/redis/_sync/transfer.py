@@ -8,15 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from datapatterns.codecs import dumps, loads
-from datapatterns.errors import Forbidden
-from datapatterns.redis._sync.commands import read, write
-from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient, pools_of
-from datapatterns.redis._sync.records import records_of
-from datapatterns.redis._sync.scanning import all_keys, ask, names_of
-from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
-from datapatterns.transfers import (
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.records import (
     HISTORY,
     KINDS,
     LEASES,
@@ -29,7 +22,14 @@ from datapatterns.transfers import (
     Record,
     Unit,
 )
-from datapatterns.tuples import AFTER
+from datapatterns.core.tuples import AFTER
+from datapatterns.errors import Forbidden
+from datapatterns.redis._sync.commands import read, write
+from datapatterns.redis._sync.lua import SCRIPTS
+from datapatterns.redis._sync.pools import RedisClient, pools_of
+from datapatterns.redis._sync.records import records_of
+from datapatterns.redis._sync.scanning import all_keys, ask, names_of
+from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
 
 # What is not carried over, by its pattern, or by its pattern and the first part of its key.
 _LEFT = {

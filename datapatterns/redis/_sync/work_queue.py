@@ -19,10 +19,9 @@ from datapatterns._sync.work_queue import (
     BaseQueue,
     WakeUp,
 )
-from datapatterns.checks import Duration, check_name, microseconds
-from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
-from datapatterns.pages import check_limit
-from datapatterns.queues import (
+from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.pages import check_limit
+from datapatterns.core.work_queue import (
     HIGHEST_PRIORITY,
     DeadLetter,
     NewItem,
@@ -36,6 +35,7 @@ from datapatterns.queues import (
     moment,
     seconds_until,
 )
+from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient, own_connection

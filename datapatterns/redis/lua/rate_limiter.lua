@@ -2,7 +2,7 @@
 -- microseconds until this cost could be admitted, and until the full quota is back.
 --
 -- KEYS: one hash for each limit. ARGV: the cost, 'hit' or 'peek', and for each limit its algorithm,
--- limit, step and room. Either all limits are charged or none. `datapatterns/limits.py` computes the
+-- limit, step and room. Either all limits are charged or none. `datapatterns/core/rate_limiter.py` computes the
 -- same in Python and explains it. The time to live of a key is set when its state begins anew, since
 -- only then its end moves; with gcra the end moves at each hit.
 -- include _now.lua

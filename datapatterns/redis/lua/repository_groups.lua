@@ -10,7 +10,7 @@
 -- include _repository_ready.lua
 local depth = tonumber(ARGV[4])
 
--- Returns where the packed element that begins at this byte ends (see datapatterns/tuples.py).
+-- Returns where the packed element that begins at this byte ends (see datapatterns/core/tuples.py).
 local function skip(data, at)
   local code = string.byte(data, at)
   if code == 1 or code == 2 then -- bytes or text: up to a zero that 255 does not follow

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from datapatterns.capabilities import BACKENDS, Pattern
-from datapatterns.documents import Document
+from datapatterns.core.documents import Document
 from datapatterns.errors import Unsupported
 
 _PROPERTY = "refused"

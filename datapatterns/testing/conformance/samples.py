@@ -10,8 +10,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from datapatterns.documents import Document, UtcDatetime
-from datapatterns.indexes import Index
+from datapatterns.core.documents import Document, UtcDatetime
+from datapatterns.core.indexes import Index
 
 
 class Person(Document):

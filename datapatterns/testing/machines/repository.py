@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from datapatterns import Conflict, Document, Index, NotFound, Page, Store
-from datapatterns.tuples import collate, pack
+from datapatterns.core.tuples import collate, pack
 
 IDS = st.sampled_from(["", "a", "b", "a\x00", "\N{SLICE OF PIZZA}", "z:{}!", "A"]).map("i{}".format)
 VALUES = st.one_of(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from datapatterns import Store
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 
 # Few, so that they meet; odd, so that one may be taken for the beginning of another.
 NAMES = st.sampled_from(["a", "a\x00", "a\x00\xff", "b", "a:b", "a%3Ab", "{a}", "!", "\U0001f355"])

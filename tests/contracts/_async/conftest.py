@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from datapatterns.checks import escape
+from datapatterns.core.checks import escape
 from datapatterns.level import AsyncLevel
 from datapatterns.testing.conformance.aio import AsyncTarget
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from datapatterns.checks import escape
+from datapatterns.core.checks import escape
 from datapatterns.level import Level
 from datapatterns.testing.conformance import Target
 

@@ -10,6 +10,7 @@ import httpx
 import httpx2
 import pytest
 
+from datapatterns.core.pages import Page
 from datapatterns.couch import (
     Couch,
     Database,
@@ -19,7 +20,6 @@ from datapatterns.couch import (
     View,
 )
 from datapatterns.errors import BadGateway, InvalidArgument, NotFound
-from datapatterns.pages import Page
 
 pytestmark = pytest.mark.couchdb3  # the stand-in knows neither startkey_docid nor Unicode order
 

@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from datapatterns.capabilities import REDIS
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
 from datapatterns.redis._async.backend import AsyncBackend
 from datapatterns.redis.keys import Keys
 from datapatterns.testing.conformance.aio import AsyncTarget

@@ -24,7 +24,7 @@ from datapatterns import (
     Unauthorized,
     Unavailable,
 )
-from datapatterns.events import Gap
+from datapatterns.core.emitter import Gap
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.faults.proxy import FaultProxy

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 
 from datapatterns import DataCorrupted, OutcomeUnknown
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 from datapatterns.redis._async import groups as module
 from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard

@@ -17,7 +17,7 @@ from datapatterns import (
     NotFound,
     Unavailable,
 )
-from datapatterns.indexes import entry
+from datapatterns.core.indexes import entry
 from datapatterns.redis._async.repository import AsyncRepository
 from datapatterns.redis.hashes import values_of
 from datapatterns.redis.keys import Keys

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datapatterns import AsyncStore
-from datapatterns.calendars import BUCKETS
+from datapatterns.core.calendar_counter import BUCKETS
 from datapatterns.redis import AsyncCalendarCounter, AsyncConcurrencyLimiter, AsyncCounter
 from datapatterns.redis._async import work_queue
 from datapatterns.testing.servers.redis import RedisServer

@@ -15,7 +15,7 @@ from redis.cluster import ClusterNode
 from redis.retry import Retry
 
 from datapatterns.capabilities import REDIS
-from datapatterns.codecs import dumps
+from datapatterns.core.codecs import dumps
 from datapatterns.redis._sync.backend import Backend
 from datapatterns.redis.keys import Keys
 from datapatterns.testing.conformance import Target

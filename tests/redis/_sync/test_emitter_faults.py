@@ -24,7 +24,7 @@ from datapatterns import (
     Unauthorized,
     Unavailable,
 )
-from datapatterns.events import Gap
+from datapatterns.core.emitter import Gap
 from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.faults.proxy import FaultProxy

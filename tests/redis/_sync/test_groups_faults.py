@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 from datapatterns import DataCorrupted, OutcomeUnknown
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 from datapatterns.redis._sync import groups as module
 from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard

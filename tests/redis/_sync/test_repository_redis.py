@@ -18,7 +18,7 @@ from datapatterns import (
     NotFound,
     Unavailable,
 )
-from datapatterns.indexes import entry
+from datapatterns.core.indexes import entry
 from datapatterns.redis._sync.repository import Repository
 from datapatterns.redis.hashes import values_of
 from datapatterns.redis.keys import Keys

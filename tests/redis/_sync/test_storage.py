@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datapatterns import Store
-from datapatterns.calendars import BUCKETS
+from datapatterns.core.calendar_counter import BUCKETS
 from datapatterns.redis import CalendarCounter, ConcurrencyLimiter, Counter
 from datapatterns.redis._sync import work_queue
 from datapatterns.testing.servers.redis import RedisServer

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
 from datapatterns._async.concurrency import AsyncEvent, AsyncLanes
-from datapatterns.changes import Change, ChangesSummary, DeadChange
+from datapatterns.core.changes import Change, ChangesSummary, DeadChange
 
 
 class AsyncMemoryCheckpoints:

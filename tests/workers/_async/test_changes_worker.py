@@ -17,10 +17,10 @@ from workers._async.memory import (
 
 from datapatterns._async.changes_worker import AsyncChangesWorker
 from datapatterns._async.concurrency import AsyncEvent
-from datapatterns.backoff import Backoff
-from datapatterns.changes import Change
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.changes import Change
+from datapatterns.core.shards import shard_of
 from datapatterns.errors import Forbidden, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
-from datapatterns.shards import shard_of
 from datapatterns.testing.waiting import async_eventually
 
 QUICK = Backoff(base=0.001, cap=0.01)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.concurrency import Event, Lanes
-from datapatterns.changes import Change, ChangesSummary, DeadChange
+from datapatterns.core.changes import Change, ChangesSummary, DeadChange
 
 
 class MemoryCheckpoints:

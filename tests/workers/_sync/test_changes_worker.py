@@ -17,10 +17,10 @@ from workers._sync.memory import (
 
 from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns._sync.concurrency import Event
-from datapatterns.backoff import Backoff
-from datapatterns.changes import Change
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.changes import Change
+from datapatterns.core.shards import shard_of
 from datapatterns.errors import Forbidden, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
-from datapatterns.shards import shard_of
 from datapatterns.testing.waiting import eventually
 
 QUICK = Backoff(base=0.001, cap=0.01)

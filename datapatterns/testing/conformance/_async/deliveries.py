@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore
+from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import Conflict, InvalidArgument
-from datapatterns.queues import QueueStats
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance._async.work_queue import (
     SHORT,

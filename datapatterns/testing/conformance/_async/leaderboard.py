@@ -10,7 +10,7 @@ import pytest
 
 from datapatterns import AsyncStore, InvalidArgument, NotFound
 from datapatterns.contracts import AsyncLeaderboard
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 

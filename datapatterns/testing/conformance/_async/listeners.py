@@ -15,7 +15,7 @@ import pytest
 from datapatterns import AsyncStore, InvalidArgument, TimedOut, Unavailable
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.contracts import AsyncEmitter
-from datapatterns.events import Gap
+from datapatterns.core.emitter import Gap
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES
 from datapatterns.testing.waiting import PATIENCE, async_eventually

@@ -14,8 +14,8 @@ import pytest
 from datapatterns import AsyncStore
 from datapatterns._async.concurrency import AsyncEvent
 from datapatterns._async.queue_worker import AsyncWorker
+from datapatterns.core.work_queue import QueueStats, WorkSummary
 from datapatterns.errors import InvalidArgument
-from datapatterns.queues import QueueStats, WorkSummary
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance._async.work_queue import (
     SHORT,

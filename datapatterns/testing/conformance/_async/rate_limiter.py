@@ -11,7 +11,7 @@ import pytest
 
 from datapatterns import AsyncStore, Decision, InvalidArgument, TooManyRequests
 from datapatterns.contracts import AsyncRateLimiter
-from datapatterns.options import Algorithm
+from datapatterns.core.options import Algorithm
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 from datapatterns.testing.waiting import PATIENCE

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import InvalidArgument, Store
-from datapatterns.calendars import BUCKETS, keys_at
-from datapatterns.checks import Duration
+from datapatterns.core.calendar_counter import BUCKETS, keys_at
+from datapatterns.core.checks import Duration
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 

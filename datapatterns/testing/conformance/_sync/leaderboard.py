@@ -11,7 +11,7 @@ import pytest
 
 from datapatterns import InvalidArgument, NotFound, Store
 from datapatterns.contracts import Leaderboard
-from datapatterns.rankings import Ranked
+from datapatterns.core.leaderboard import Ranked
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 

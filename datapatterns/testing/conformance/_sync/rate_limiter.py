@@ -11,7 +11,7 @@ import pytest
 
 from datapatterns import Decision, InvalidArgument, Store, TooManyRequests
 from datapatterns.contracts import RateLimiter
-from datapatterns.options import Algorithm
+from datapatterns.core.options import Algorithm
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 from datapatterns.testing.waiting import PATIENCE

@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from datapatterns import Store
+from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, InvalidData
-from datapatterns.queues import QueueStats
 from datapatterns.testing._sync.concurrently import concurrently, meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, HOSTILE, NO_NAMES
 from datapatterns.testing.waiting import PATIENCE, eventually

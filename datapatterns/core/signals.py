@@ -21,7 +21,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from datapatterns.decisions import Decision
+from datapatterns.core.decisions import Decision
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Literal
 
-from datapatterns.checks import Duration
+from datapatterns.core.checks import Duration
 
 
 class Default(Enum):

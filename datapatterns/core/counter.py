@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datapatterns.checks import check_name
+from datapatterns.core.checks import check_name
 from datapatterns.errors import DataCorrupted, InvalidArgument
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from datapatterns.checks import check_name
-from datapatterns.codecs import dumps, loads
+from datapatterns.core.checks import check_name
+from datapatterns.core.codecs import dumps, loads
 from datapatterns.errors import InvalidArgument
 
 ERROR, GAP = "error", "gap"  # an emitter's own events, which stay in its process

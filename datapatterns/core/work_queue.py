@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
-from datapatterns.checks import INT32_MAX, check_count, seconds
-from datapatterns.codecs import dumps, loads
-from datapatterns.documents import check_model
+from datapatterns.core.checks import INT32_MAX, check_count, seconds
+from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.documents import check_model
 from datapatterns.errors import DataError, DecodeFailed, InvalidArgument, InvalidData
 
 M = TypeVar("M")

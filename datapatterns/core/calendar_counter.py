@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from datapatterns.checks import Duration, check_names, seconds
+from datapatterns.core.checks import Duration, check_names, seconds
 from datapatterns.errors import InvalidArgument
 
 BUCKETS = ("total", "year", "month", "day", "hour", "month_of_year")

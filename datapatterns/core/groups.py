@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datapatterns.checks import check_count, check_name
+from datapatterns.core.checks import check_count, check_name
 from datapatterns.errors import InvalidArgument
 
 _MOST = 2**62  # a number that every server can count to

@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datapatterns.checks import Duration, check_choice, check_count, microseconds
-from datapatterns.decisions import Decision
+from datapatterns.core.checks import Duration, check_choice, check_count, microseconds
+from datapatterns.core.decisions import Decision
 from datapatterns.errors import Conflict, InvalidArgument
 
 ALGORITHMS = ("sliding", "fixed", "gcra")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
-from datapatterns import tuples
-from datapatterns.checks import check_flag, check_name
-from datapatterns.documents import Document, field_value, stored_names, utc_text
+from datapatterns.core import tuples
+from datapatterns.core.checks import check_flag, check_name
+from datapatterns.core.documents import Document, field_value, stored_names, utc_text
 from datapatterns.errors import InvalidArgument
 
 

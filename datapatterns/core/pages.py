@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from datapatterns.checks import check_count
+from datapatterns.core.checks import check_count
 from datapatterns.errors import InvalidArgument
 
 T = TypeVar("T")

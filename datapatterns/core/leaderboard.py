@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from datapatterns.checks import check_count, check_name
+from datapatterns.core.checks import check_count, check_name
 from datapatterns.errors import InvalidArgument, NotFound
 
 MOST = 2**53  # the highest number of players that a double can count

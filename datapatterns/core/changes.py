@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from datapatterns.checks import check_flag
-from datapatterns.documents import Document, check_model
+from datapatterns.core.checks import check_flag
+from datapatterns.core.documents import Document, check_model
 from datapatterns.errors import DataError, InvalidArgument
 
 M = TypeVar("M")

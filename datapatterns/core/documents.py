@@ -23,7 +23,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from datapatterns.checks import check_name, check_names
+from datapatterns.core.checks import check_name, check_names
 from datapatterns.errors import (
     Conflict,
     DecodeFailed,

@@ -1,0 +1,1 @@
+"""What needs no I/O and no driver: plain values and functions."""
