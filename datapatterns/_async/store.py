@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from datapatterns._async.transfer import AsyncTransfer
 from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
 from datapatterns.capabilities import Capabilities, Pattern
 from datapatterns.contracts import (
@@ -24,6 +23,7 @@ from datapatterns.contracts import (
     AsyncWorkerFeed,
     AsyncWorkQueue,
 )
+from datapatterns.contracts._async.transfer import AsyncTransfer
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
 from datapatterns.core.changes import Change
 from datapatterns.core.checks import Duration

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from datapatterns._sync.transfer import Transfer
 from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
 from datapatterns.capabilities import Capabilities, Pattern
 from datapatterns.contracts import (
@@ -25,6 +24,7 @@ from datapatterns.contracts import (
     WorkerFeed,
     WorkQueue,
 )
+from datapatterns.contracts._sync.transfer import Transfer
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
 from datapatterns.core.changes import Change
 from datapatterns.core.checks import Duration

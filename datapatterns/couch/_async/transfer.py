@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from typing_extensions import override
 
-from datapatterns._async import transfer
+from datapatterns.contracts._async import transfer
 from datapatterns.core.codecs import dumps
 from datapatterns.core.records import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.couch._async.client import AsyncCouchClient

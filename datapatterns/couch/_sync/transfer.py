@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from typing_extensions import override
 
-from datapatterns._sync import transfer
+from datapatterns.contracts._sync import transfer
 from datapatterns.core.codecs import dumps
 from datapatterns.core.records import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.couch._sync.client import CouchClient

@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._async import transfer
+from datapatterns.contracts._async import transfer
 from datapatterns.core.records import KINDS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace

@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._sync import transfer
+from datapatterns.contracts._sync import transfer
 from datapatterns.core.records import KINDS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space

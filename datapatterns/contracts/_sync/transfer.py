@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/transfer.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/contracts/_async/transfer.py by scripts/unasync.py; do not edit.
 """What a backend has for `migrate`: reading all there is in a namespace, and adding to it."""
 
 from __future__ import annotations
