@@ -3,10 +3,6 @@
 Importing this package imports no driver: `Store.from_url` loads the backend that its URL names.
 """
 
-from datapatterns._async.changes_worker import AsyncChangesWorker
-from datapatterns._async.queue_worker import AsyncWorker
-from datapatterns._sync.changes_worker import ChangesWorker
-from datapatterns._sync.queue_worker import Worker
 from datapatterns.capabilities import Capabilities
 from datapatterns.core.changes import Change, DeadChange
 from datapatterns.core.decisions import Decision
@@ -37,6 +33,10 @@ from datapatterns.errors import (
     Unavailable,
     Unsupported,
 )
+from datapatterns.patterns._async.changes_worker import AsyncChangesWorker
+from datapatterns.patterns._async.queue_worker import AsyncWorker
+from datapatterns.patterns._sync.changes_worker import ChangesWorker
+from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.store import AsyncStore, Store
 
 __all__ = [

@@ -51,7 +51,7 @@ PUBLIC = (
     "datapatterns.redis",
     "datapatterns.couch",
     "datapatterns.migration",
-    "datapatterns.processes",
+    "datapatterns.patterns.processes",
     "datapatterns.web",
     "datapatterns.web.fastapi",
     "datapatterns.web.starlette",

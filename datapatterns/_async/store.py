@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
 from datapatterns.capabilities import Capabilities, Pattern
 from datapatterns.contracts import (
     AsyncCalendarCounter,
@@ -31,6 +30,7 @@ from datapatterns.core.documents import Document
 from datapatterns.core.indexes import Index
 from datapatterns.core.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
 from datapatterns.errors import Closed, Unsupported
+from datapatterns.patterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
 from datapatterns.store.registry import backend_of, load
 
 D = TypeVar("D", bound=Document)

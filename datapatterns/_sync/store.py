@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
-from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
 from datapatterns.capabilities import Capabilities, Pattern
 from datapatterns.contracts import (
     CalendarCounter,
@@ -32,6 +31,7 @@ from datapatterns.core.documents import Document
 from datapatterns.core.indexes import Index
 from datapatterns.core.options import DEFAULT, Algorithm, ChangeLog, Default, OnRecreated, Retry
 from datapatterns.errors import Closed, Unsupported
+from datapatterns.patterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS
 from datapatterns.store.registry import backend_of, load
 
 D = TypeVar("D", bound=Document)

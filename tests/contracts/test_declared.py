@@ -27,7 +27,7 @@ NAMES = {"changes": "ChangesFeed"}  # patterns whose contract is named different
 
 def import_all() -> None:
     """Import every module that may hold an implementation."""
-    for part in ("_async", "_sync", *BACKENDS):
+    for part in ("patterns", *BACKENDS):
         package = import_module(f"{datapatterns.__name__}.{part}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)

@@ -20,12 +20,12 @@ from typing import Any
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from datapatterns._async.queue_worker import AsyncWorker
-from datapatterns._sync.queue_worker import Worker
 from datapatterns.core.work_queue import WorkSummary
 from datapatterns.errors import DataError
 from datapatterns.level import Level
 from datapatterns.level import WorkQueue as LevelQueue
+from datapatterns.patterns._async.queue_worker import AsyncWorker
+from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue
 

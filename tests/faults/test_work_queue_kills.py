@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from datapatterns._sync.queue_worker import Worker
 from datapatterns.core.work_queue import QueueStats
 from datapatterns.level import Level
 from datapatterns.level import WorkQueue as LevelQueue
+from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer
 from datapatterns.testing.waiting import PATIENCE, eventually

@@ -16,11 +16,11 @@ import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from datapatterns._sync.queue_worker import Worker
 from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import DataError, OutcomeUnknown
 from datapatterns.level import AsyncLevel
 from datapatterns.level import AsyncWorkQueue as AsyncLevelQueue
+from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datapatterns import ChangesWorker, Document, Store
 from datapatterns.core.changes import Change
-from datapatterns.processes import Processes
+from datapatterns.patterns.processes import Processes
 
 
 class Note(Document):

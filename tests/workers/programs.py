@@ -17,12 +17,12 @@ sys.path.append(str(Path(__file__).parent.parent))
 from workers._async.memory import AsyncMemoryFeed
 from workers._sync.memory import MemoryFeed
 
-from datapatterns._async.changes_worker import AsyncChangesWorker  # after the path
-from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.concurrency import stop_on_signals as stop_on_signals_async
-from datapatterns._sync.changes_worker import ChangesWorker
-from datapatterns._sync.concurrency import Event, stop_on_signals
 from datapatterns.core.changes import Change
+from datapatterns.patterns._async.changes_worker import AsyncChangesWorker  # after the path
+from datapatterns.patterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.concurrency import stop_on_signals as stop_on_signals_async
+from datapatterns.patterns._sync.changes_worker import ChangesWorker
+from datapatterns.patterns._sync.concurrency import Event, stop_on_signals
 
 COUNT = 800  # changes of the killed worker
 IDS = [f"id{random.Random(number).randrange(15)}" for number in range(COUNT)]  # fixed

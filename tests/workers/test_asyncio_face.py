@@ -8,9 +8,14 @@ import time
 import pytest
 from workers._async.memory import AsyncMemoryFeed, AsyncRunning
 
-from datapatterns._async.changes_worker import AsyncChangesWorker
-from datapatterns._async.concurrency import AsyncEvent, AsyncEvery, AsyncHandler, AsyncLanes
 from datapatterns.core.changes import Change
+from datapatterns.patterns._async.changes_worker import AsyncChangesWorker
+from datapatterns.patterns._async.concurrency import (
+    AsyncEvent,
+    AsyncEvery,
+    AsyncHandler,
+    AsyncLanes,
+)
 from datapatterns.testing.waiting import async_eventually
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from datapatterns import InvalidArgument
 from datapatterns.core.shards import shard_of
-from datapatterns.processes import Processes
+from datapatterns.patterns.processes import Processes
 from datapatterns.testing.waiting import eventually
 
 PROGRAM = Path(__file__).with_name("processes_program.py")

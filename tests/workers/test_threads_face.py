@@ -5,10 +5,10 @@ import threading
 import pytest
 from workers._sync.memory import MemoryFeed, Running
 
-from datapatterns._sync.changes_worker import ChangesWorker
-from datapatterns._sync.concurrency import Handler, Lanes
 from datapatterns.core.changes import Change
 from datapatterns.errors import InvalidArgument
+from datapatterns.patterns._sync.changes_worker import ChangesWorker
+from datapatterns.patterns._sync.concurrency import Handler, Lanes
 from datapatterns.testing.waiting import eventually
 
 
@@ -88,7 +88,7 @@ def test_a_coroutine_that_nobody_awaits_is_a_failure() -> None:
 
 def test_a_thread_that_lingers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads come and go with the work, and no job waits for one that is gone."""
-    monkeypatch.setattr("datapatterns._sync.concurrency._LINGER", 0.0)
+    monkeypatch.setattr("datapatterns.patterns._sync.concurrency._LINGER", 0.0)
     ran: list[int] = []
     with Lanes(2, on_error=lambda error: None, outstanding=3) as lanes:
         for number in range(2000):

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from datapatterns._async.changes import AsyncBaseFeed
 from datapatterns.core.changes import Change, check_feed
 from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
@@ -23,6 +22,7 @@ from datapatterns.couch.changes import FeedOptions, Policy, position, selector_o
 from datapatterns.couch.drivers import AsyncHttpClient
 from datapatterns.couch.errors import unexpected_answer
 from datapatterns.errors import Forbidden, NotFound, Unauthorized
+from datapatterns.patterns._async.changes import AsyncBaseFeed
 
 M = TypeVar("M", bound=Document)
 

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from datapatterns._async.concurrency import AsyncSemaphore
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.core.codecs import dumps, loads
@@ -18,6 +17,7 @@ from datapatterns.couch import drivers
 from datapatterns.couch.drivers import AsyncClient, AsyncClients, AsyncHttpClient
 from datapatterns.couch.errors import couch_errors, of_reply, status_of
 from datapatterns.errors import BadGateway, Closed, DataError, DecodeFailed, InvalidArgument
+from datapatterns.patterns._async.concurrency import AsyncSemaphore
 
 logger = logging.getLogger("datapatterns.couch")
 

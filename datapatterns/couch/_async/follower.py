@@ -9,7 +9,6 @@ from typing import Generic, TypeVar, cast
 
 from typing_extensions import override
 
-from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, FeedControl, Follower
 from datapatterns.core.documents import Document
@@ -29,6 +28,7 @@ from datapatterns.errors import (
     Unauthorized,
     Unavailable,
 )
+from datapatterns.patterns._async.concurrency import AsyncEvent
 
 logger = logging.getLogger("datapatterns.couch")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datapatterns._async.concurrency import AsyncLock
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
 from datapatterns.couch._async.database import AsyncDatabase
@@ -14,6 +13,7 @@ from datapatterns.couch._async.views import AsyncViews
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import PageReader, Range
+from datapatterns.patterns._async.concurrency import AsyncLock
 
 Json = dict[str, Any]
 

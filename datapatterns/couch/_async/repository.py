@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from typing_extensions import override
 
-from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_flag, check_names
 from datapatterns.core.codecs import loads
@@ -36,6 +35,7 @@ from datapatterns.couch.raw_documents import (
     revision_of,
 )
 from datapatterns.errors import Conflict, DataError
+from datapatterns.patterns._async.repository import AsyncBaseRepository, AsyncTries, Stored
 
 D = TypeVar("D", bound=Document)
 

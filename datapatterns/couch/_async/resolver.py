@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from datapatterns._async.repository import AsyncTries
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.documents import Document, Schema, contention
 from datapatterns.core.pages import Page
@@ -18,6 +17,7 @@ from datapatterns.couch.drivers import AsyncHttpClient
 from datapatterns.couch.raw_documents import check_document_id, loaded, merged
 from datapatterns.couch.replies import first_leaves
 from datapatterns.errors import Conflict, DataError, NotFound
+from datapatterns.patterns._async.repository import AsyncTries
 
 D = TypeVar("D", bound=Document)
 

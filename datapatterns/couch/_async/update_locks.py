@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from datapatterns._async.concurrency import AsyncLock
+from datapatterns.patterns._async.concurrency import AsyncLock
 
 
 @dataclass(slots=True)

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from datapatterns._sync.changes import BaseFeed
 from datapatterns.core.changes import Change, check_feed
 from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
@@ -24,6 +23,7 @@ from datapatterns.couch.changes import FeedOptions, Policy, position, selector_o
 from datapatterns.couch.drivers import HttpClient
 from datapatterns.couch.errors import unexpected_answer
 from datapatterns.errors import Forbidden, NotFound, Unauthorized
+from datapatterns.patterns._sync.changes import BaseFeed
 
 M = TypeVar("M", bound=Document)
 

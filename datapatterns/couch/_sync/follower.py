@@ -10,7 +10,6 @@ from typing import Generic, TypeVar, cast
 
 from typing_extensions import override
 
-from datapatterns._sync.concurrency import Event
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, FeedControl, Follower
 from datapatterns.core.documents import Document
@@ -30,6 +29,7 @@ from datapatterns.errors import (
     Unauthorized,
     Unavailable,
 )
+from datapatterns.patterns._sync.concurrency import Event
 
 logger = logging.getLogger("datapatterns.couch")
 

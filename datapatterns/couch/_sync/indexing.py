@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from datapatterns._sync.concurrency import Lock
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
 from datapatterns.couch._sync.database import Database
@@ -15,6 +14,7 @@ from datapatterns.couch._sync.views import Views
 from datapatterns.couch.designs import DesignDocument
 from datapatterns.couch.indexing import VIEW, design_of
 from datapatterns.couch.paging import PageReader, Range
+from datapatterns.patterns._sync.concurrency import Lock
 
 Json = dict[str, Any]
 

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from typing_extensions import override
 
-from datapatterns._sync.repository import BaseRepository, Stored, Tries
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_flag, check_names
 from datapatterns.core.codecs import loads
@@ -37,6 +36,7 @@ from datapatterns.couch.raw_documents import (
     revision_of,
 )
 from datapatterns.errors import Conflict, DataError
+from datapatterns.patterns._sync.repository import BaseRepository, Stored, Tries
 
 D = TypeVar("D", bound=Document)
 

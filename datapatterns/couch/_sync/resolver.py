@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from datapatterns._sync.repository import Tries
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.documents import Document, Schema, contention
 from datapatterns.core.pages import Page
@@ -19,6 +18,7 @@ from datapatterns.couch.drivers import HttpClient
 from datapatterns.couch.raw_documents import check_document_id, loaded, merged
 from datapatterns.couch.replies import first_leaves
 from datapatterns.errors import Conflict, DataError, NotFound
+from datapatterns.patterns._sync.repository import Tries
 
 D = TypeVar("D", bound=Document)
 

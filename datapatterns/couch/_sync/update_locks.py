@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from datapatterns._sync.concurrency import Lock
+from datapatterns.patterns._sync.concurrency import Lock
 
 
 @dataclass(slots=True)

@@ -9,8 +9,6 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from datapatterns._async.changes import AsyncBaseFeed
-from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.core.changes import Change, check_feed
 from datapatterns.core.checks import Duration
 from datapatterns.core.documents import Document
@@ -22,6 +20,8 @@ from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.changes import ChangesSteps
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection
+from datapatterns.patterns._async.changes import AsyncBaseFeed
+from datapatterns.patterns._async.concurrency import AsyncEvent
 
 M = TypeVar("M", bound=Document)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.concurrency_limiter import AsyncBaseConcurrencyLimiter, AsyncBaseLease
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.documents import new_id
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.concurrency_limiter import ConcurrencyLimiterSteps
+from datapatterns.patterns._async.concurrency_limiter import (
+    AsyncBaseConcurrencyLimiter,
+    AsyncBaseLease,
+)
 
 
 class AsyncLease(AsyncBaseLease):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.counter import AsyncBaseCounter
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.counter import CounterSteps
+from datapatterns.patterns._async.counter import AsyncBaseCounter
 
 
 class AsyncCounter(AsyncBaseCounter):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.listening import AsyncBaseEmitter
 from datapatterns.core.checks import check_flag, check_name
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.emitter import Hub
+from datapatterns.patterns._async.emitter import AsyncBaseEmitter
 
 _TIMEOUT = 10.0  # seconds; nothing here waits
 

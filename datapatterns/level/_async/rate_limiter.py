@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from datapatterns._async.rate_limiter import AsyncBaseRateLimiter
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
+from datapatterns.patterns._async.rate_limiter import AsyncBaseRateLimiter
 
 
 class AsyncRateLimiter(AsyncBaseRateLimiter):

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from typing_extensions import override
 
-from datapatterns._async.repository import AsyncBaseRepository, Stored
 from datapatterns.core.checks import check_choice, check_flag, check_names
 from datapatterns.core.documents import Document, Schema
 from datapatterns.core.indexes import Index, by_name
@@ -18,6 +17,7 @@ from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.collection import Collection, Log
 from datapatterns.level.steps.repository import NewDocument, RepositorySteps
+from datapatterns.patterns._async.repository import AsyncBaseRepository, Stored
 
 D = TypeVar("D", bound=Document)
 

@@ -9,8 +9,6 @@ from typing import TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
@@ -26,6 +24,8 @@ from datapatterns.core.work_queue import (
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.space import AsyncSpace
 from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
+from datapatterns.patterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue
 
 M = TypeVar("M")
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from datapatterns._sync.calendar_counter import BaseCalendarCounter
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.calendar_counter import CalendarCounterSteps
+from datapatterns.patterns._sync.calendar_counter import BaseCalendarCounter
 
 
 class CalendarCounter(BaseCalendarCounter):

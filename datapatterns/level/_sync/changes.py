@@ -10,8 +10,6 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from datapatterns._sync.changes import BaseFeed
-from datapatterns._sync.concurrency import Event
 from datapatterns.core.changes import Change, check_feed
 from datapatterns.core.checks import Duration
 from datapatterns.core.documents import Document
@@ -23,6 +21,8 @@ from datapatterns.level.space import Space
 from datapatterns.level.steps.changes import ChangesSteps
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection
+from datapatterns.patterns._sync.changes import BaseFeed
+from datapatterns.patterns._sync.concurrency import Event
 
 M = TypeVar("M", bound=Document)
 

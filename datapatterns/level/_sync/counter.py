@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync.counter import BaseCounter
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.counter import CounterSteps
+from datapatterns.patterns._sync.counter import BaseCounter
 
 
 class Counter(BaseCounter):

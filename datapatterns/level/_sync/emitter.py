@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync.listening import BaseEmitter
 from datapatterns.core.checks import check_flag, check_name
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.emitter import Hub
+from datapatterns.patterns._sync.emitter import BaseEmitter
 
 _TIMEOUT = 10.0  # seconds; nothing here waits
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from datapatterns._sync.rate_limiter import BaseRateLimiter
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
+from datapatterns.patterns._sync.rate_limiter import BaseRateLimiter
 
 
 class RateLimiter(BaseRateLimiter):

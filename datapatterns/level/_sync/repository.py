@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from typing_extensions import override
 
-from datapatterns._sync.repository import BaseRepository, Stored
 from datapatterns.core.checks import check_choice, check_flag, check_names
 from datapatterns.core.documents import Document, Schema
 from datapatterns.core.indexes import Index, by_name
@@ -19,6 +18,7 @@ from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.collection import Collection, Log
 from datapatterns.level.steps.repository import NewDocument, RepositorySteps
+from datapatterns.patterns._sync.repository import BaseRepository, Stored
 
 D = TypeVar("D", bound=Document)
 

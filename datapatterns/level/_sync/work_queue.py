@@ -10,8 +10,6 @@ from typing import TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._sync.concurrency import Event
-from datapatterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
@@ -27,6 +25,8 @@ from datapatterns.core.work_queue import (
 from datapatterns.level._sync.level import Level
 from datapatterns.level.space import Space
 from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
+from datapatterns.patterns._sync.concurrency import Event
+from datapatterns.patterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue
 
 M = TypeVar("M")
 

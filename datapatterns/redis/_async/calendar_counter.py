@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from typing_extensions import override
 
-from datapatterns._async.calendar_counter import AsyncBaseCalendarCounter
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS, bucket_of, key_at
 from datapatterns.core.checks import Duration
 from datapatterns.core.counter import stored_count
 from datapatterns.errors import Unavailable
+from datapatterns.patterns._async.calendar_counter import AsyncBaseCalendarCounter
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

@@ -31,8 +31,8 @@ from typing import Any
 from redis import exceptions as driver
 from redis.asyncio import RedisCluster
 
-from datapatterns._async.concurrency import heeding_cancellation
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
+from datapatterns.patterns._async.concurrency import heeding_cancellation
 from datapatterns.redis._async.pools import (
     AsyncRedisClient,
     Call,

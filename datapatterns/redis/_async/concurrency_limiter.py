@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.concurrency_limiter import AsyncBaseConcurrencyLimiter, AsyncBaseLease
 from datapatterns.core.checks import Duration
 from datapatterns.core.documents import new_id
+from datapatterns.patterns._async.concurrency_limiter import (
+    AsyncBaseConcurrencyLimiter,
+    AsyncBaseLease,
+)
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.counter import AsyncBaseCounter
 from datapatterns.core.checks import Duration, positive_seconds
 from datapatterns.core.counter import stored_count
+from datapatterns.patterns._async.counter import AsyncBaseCounter
 from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

@@ -5,9 +5,9 @@ from __future__ import annotations
 from redis.asyncio import RedisCluster
 from typing_extensions import override
 
-from datapatterns._async.listening import AsyncBaseEmitter, Position
 from datapatterns.core.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
+from datapatterns.patterns._async.emitter import AsyncBaseEmitter, Position
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

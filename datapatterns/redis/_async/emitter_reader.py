@@ -8,11 +8,11 @@ from abc import ABC, abstractmethod
 
 from redis import exceptions as driver
 
-from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.courier import AsyncBackground
-from datapatterns._async.listening import AsyncListeners
 from datapatterns.core.backoff import Backoff
 from datapatterns.errors import Closed, DataError, Unavailable
+from datapatterns.patterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.courier import AsyncBackground
+from datapatterns.patterns._async.emitter import AsyncListeners
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.reader_connection import AsyncReaderConnection
 

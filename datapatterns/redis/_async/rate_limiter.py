@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._async.rate_limiter import AsyncBaseRateLimiter
 from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Policy
+from datapatterns.patterns._async.rate_limiter import AsyncBaseRateLimiter
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

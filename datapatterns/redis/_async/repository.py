@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from typing_extensions import override
 
-from datapatterns._async.repository import AsyncBaseRepository, AsyncTries, Stored, result_of
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_flag, check_name, check_names, escape
 from datapatterns.core.documents import Document, Schema, contention, stale
@@ -16,6 +15,12 @@ from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.pages import Page, Scan, scan
 from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import DataError, NotFound
+from datapatterns.patterns._async.repository import (
+    AsyncBaseRepository,
+    AsyncTries,
+    Stored,
+    result_of,
+)
 from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.hashes import AsyncHashes
 from datapatterns.redis._async.indexing import AsyncIndexing

@@ -7,9 +7,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._async.listening import AsyncListeners, Message
 from datapatterns.core.emitter import Gap
 from datapatterns.errors import DataError
+from datapatterns.patterns._async.emitter import AsyncListeners, Message
 from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient

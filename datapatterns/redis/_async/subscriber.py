@@ -10,10 +10,10 @@ from typing import Any
 from redis.asyncio import RedisCluster
 from typing_extensions import override
 
-from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.listening import AsyncListeners, Message
 from datapatterns.core.emitter import Gap
 from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
+from datapatterns.patterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.emitter import AsyncListeners, Message
 from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
 from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.reader_connection import AsyncReaderConnection

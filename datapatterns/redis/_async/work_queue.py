@@ -10,14 +10,6 @@ from uuid import uuid4
 
 from typing_extensions import override
 
-from datapatterns._async.work_queue import (
-    BACKOFF,
-    LEASE,
-    MAX_ATTEMPTS,
-    TICK,
-    AsyncBaseQueue,
-    AsyncWakeUp,
-)
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
@@ -35,6 +27,14 @@ from datapatterns.core.work_queue import (
     seconds_until,
 )
 from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
+from datapatterns.patterns._async.work_queue import (
+    BACKOFF,
+    LEASE,
+    MAX_ATTEMPTS,
+    TICK,
+    AsyncBaseQueue,
+    AsyncWakeUp,
+)
 from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis._async.pools import AsyncRedisClient, own_connection

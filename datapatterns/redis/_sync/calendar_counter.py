@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from typing_extensions import override
 
-from datapatterns._sync.calendar_counter import BaseCalendarCounter
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS, bucket_of, key_at
 from datapatterns.core.checks import Duration
 from datapatterns.core.counter import stored_count
 from datapatterns.errors import Unavailable
+from datapatterns.patterns._sync.calendar_counter import BaseCalendarCounter
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

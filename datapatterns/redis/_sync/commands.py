@@ -31,8 +31,8 @@ from typing import Any
 from redis import RedisCluster
 from redis import exceptions as driver
 
-from datapatterns._sync.concurrency import heeding_cancellation
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
+from datapatterns.patterns._sync.concurrency import heeding_cancellation
 from datapatterns.redis._sync.pools import (
     Call,
     Pool,

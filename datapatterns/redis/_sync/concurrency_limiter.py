@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync.concurrency_limiter import BaseConcurrencyLimiter, BaseLease
 from datapatterns.core.checks import Duration
 from datapatterns.core.documents import new_id
+from datapatterns.patterns._sync.concurrency_limiter import (
+    BaseConcurrencyLimiter,
+    BaseLease,
+)
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync.counter import BaseCounter
 from datapatterns.core.checks import Duration, positive_seconds
 from datapatterns.core.counter import stored_count
+from datapatterns.patterns._sync.counter import BaseCounter
 from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

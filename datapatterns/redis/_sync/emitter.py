@@ -6,9 +6,9 @@ from __future__ import annotations
 from redis import RedisCluster
 from typing_extensions import override
 
-from datapatterns._sync.listening import BaseEmitter, Position
 from datapatterns.core.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
+from datapatterns.patterns._sync.emitter import BaseEmitter, Position
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 
 from redis import exceptions as driver
 
-from datapatterns._sync.concurrency import Event
-from datapatterns._sync.courier import Background
-from datapatterns._sync.listening import Listeners
 from datapatterns.core.backoff import Backoff
 from datapatterns.errors import Closed, DataError, Unavailable
+from datapatterns.patterns._sync.concurrency import Event
+from datapatterns.patterns._sync.courier import Background
+from datapatterns.patterns._sync.emitter import Listeners
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.reader_connection import ReaderConnection
 

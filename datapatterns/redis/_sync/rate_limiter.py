@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from datapatterns._sync.rate_limiter import BaseRateLimiter
 from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Policy
+from datapatterns.patterns._sync.rate_limiter import BaseRateLimiter
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

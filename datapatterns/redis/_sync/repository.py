@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from typing_extensions import override
 
-from datapatterns._sync.repository import BaseRepository, Stored, Tries, result_of
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_flag, check_name, check_names, escape
 from datapatterns.core.documents import Document, Schema, contention, stale
@@ -17,6 +16,12 @@ from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.pages import Page, Scan, scan
 from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import DataError, NotFound
+from datapatterns.patterns._sync.repository import (
+    BaseRepository,
+    Stored,
+    Tries,
+    result_of,
+)
 from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.hashes import Hashes
 from datapatterns.redis._sync.indexing import Indexing

@@ -8,9 +8,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from datapatterns._sync.listening import Listeners, Message
 from datapatterns.core.emitter import Gap
 from datapatterns.errors import DataError
+from datapatterns.patterns._sync.emitter import Listeners, Message
 from datapatterns.redis._sync.emitter_reader import EmitterReader
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient

@@ -11,10 +11,10 @@ from typing import Any
 from redis import RedisCluster
 from typing_extensions import override
 
-from datapatterns._sync.concurrency import Event
-from datapatterns._sync.listening import Listeners, Message
 from datapatterns.core.emitter import Gap
 from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupported
+from datapatterns.patterns._sync.concurrency import Event
+from datapatterns.patterns._sync.emitter import Listeners, Message
 from datapatterns.redis._sync.emitter_reader import EmitterReader
 from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.reader_connection import ReaderConnection

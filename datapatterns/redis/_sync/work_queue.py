@@ -11,14 +11,6 @@ from uuid import uuid4
 
 from typing_extensions import override
 
-from datapatterns._sync.work_queue import (
-    BACKOFF,
-    LEASE,
-    MAX_ATTEMPTS,
-    TICK,
-    BaseQueue,
-    WakeUp,
-)
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
@@ -36,6 +28,14 @@ from datapatterns.core.work_queue import (
     seconds_until,
 )
 from datapatterns.errors import DataError, OutcomeUnknown, TooLarge
+from datapatterns.patterns._sync.work_queue import (
+    BACKOFF,
+    LEASE,
+    MAX_ATTEMPTS,
+    TICK,
+    BaseQueue,
+    WakeUp,
+)
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis._sync.pools import RedisClient, own_connection

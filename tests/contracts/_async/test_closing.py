@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from datapatterns import AsyncChangesWorker, AsyncStore, AsyncWorker, Closed, Document
-from datapatterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.waiting import PATIENCE
 

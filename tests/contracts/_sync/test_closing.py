@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from datapatterns import ChangesWorker, Closed, Document, Store, Worker
-from datapatterns._sync.concurrency import Event
+from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.waiting import PATIENCE
 

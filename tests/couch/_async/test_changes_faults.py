@@ -20,8 +20,8 @@ from datapatterns import (
     InvalidArgument,
     NotFound,
 )
-from datapatterns._async.concurrency import AsyncEvent, ending
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch, AsyncDatabase
+from datapatterns.patterns._async.concurrency import AsyncEvent, ending
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.waiting import async_eventually

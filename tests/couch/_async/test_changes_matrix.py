@@ -25,8 +25,8 @@ from datapatterns import (
     TimedOut,
     Unauthorized,
 )
-from datapatterns._async.concurrency import AsyncEvent, ending
 from datapatterns.couch import AsyncChangesFeed, AsyncCouch
+from datapatterns.patterns._async.concurrency import AsyncEvent, ending
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.waiting import PATIENCE, async_eventually, eventually
 

@@ -21,8 +21,8 @@ from datapatterns import (
     InvalidArgument,
     NotFound,
 )
-from datapatterns._sync.concurrency import Event, ending
 from datapatterns.couch import ChangesFeed, Couch, Database
+from datapatterns.patterns._sync.concurrency import Event, ending
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.waiting import eventually

@@ -26,8 +26,8 @@ from datapatterns import (
     TimedOut,
     Unauthorized,
 )
-from datapatterns._sync.concurrency import Event, ending
 from datapatterns.couch import ChangesFeed, Couch
+from datapatterns.patterns._sync.concurrency import Event, ending
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.waiting import PATIENCE, eventually
 

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from datapatterns import Document, Index
-from datapatterns._sync.changes_worker import ChangesWorker
 from datapatterns.level import AsyncLevel, ChangesFeed, Level, Repository
+from datapatterns.patterns._sync.changes_worker import ChangesWorker
 
 WRITERS = 3
 SMALL = {"write_buffer_size": 65_536}  # so that kills meet flushes and compactions too

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from datapatterns import AsyncStore, Conflict, OutcomeUnknown, Unavailable
-from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns.core.work_queue import QueueStats, WorkSummary
 from datapatterns.errors import DataCorrupted
+from datapatterns.patterns._async.queue_worker import AsyncWorker
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance._async.work_queue import take
 from datapatterns.testing.faults.proxy import FaultProxy

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from datapatterns import Conflict, OutcomeUnknown, Store, Unavailable
-from datapatterns._sync.queue_worker import Worker
 from datapatterns.core.work_queue import QueueStats, WorkSummary
 from datapatterns.errors import DataCorrupted
+from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.conformance._sync.work_queue import take
 from datapatterns.testing.faults.proxy import FaultProxy

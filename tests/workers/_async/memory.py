@@ -4,9 +4,9 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 
-from datapatterns._async.changes_worker import AsyncChangesWorker
-from datapatterns._async.concurrency import AsyncEvent, AsyncLanes
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
+from datapatterns.patterns._async.changes_worker import AsyncChangesWorker
+from datapatterns.patterns._async.concurrency import AsyncEvent, AsyncLanes
 
 
 class AsyncMemoryCheckpoints:

@@ -15,12 +15,12 @@ from workers._async.memory import (
     AsyncRunning,
 )
 
-from datapatterns._async.changes_worker import AsyncChangesWorker
-from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change
 from datapatterns.core.shards import shard_of
 from datapatterns.errors import Forbidden, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
+from datapatterns.patterns._async.changes_worker import AsyncChangesWorker
+from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.testing.waiting import async_eventually
 
 QUICK = Backoff(base=0.001, cap=0.01)

@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from datapatterns._async.concurrency import (
+from datapatterns.errors import InvalidArgument
+from datapatterns.patterns._async.concurrency import (
     AsyncEvent,
     AsyncEvery,
     AsyncHandler,
     AsyncLanes,
     ending,
 )
-from datapatterns.errors import InvalidArgument
 from datapatterns.testing.waiting import async_eventually
 
 

@@ -5,9 +5,9 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 
-from datapatterns._sync.changes_worker import ChangesWorker
-from datapatterns._sync.concurrency import Event, Lanes
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
+from datapatterns.patterns._sync.changes_worker import ChangesWorker
+from datapatterns.patterns._sync.concurrency import Event, Lanes
 
 
 class MemoryCheckpoints:

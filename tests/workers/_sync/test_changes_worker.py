@@ -15,12 +15,12 @@ from workers._sync.memory import (
     Running,
 )
 
-from datapatterns._sync.changes_worker import ChangesWorker
-from datapatterns._sync.concurrency import Event
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change
 from datapatterns.core.shards import shard_of
 from datapatterns.errors import Forbidden, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
+from datapatterns.patterns._sync.changes_worker import ChangesWorker
+from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.testing.waiting import eventually
 
 QUICK = Backoff(base=0.001, cap=0.01)

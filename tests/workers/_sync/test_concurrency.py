@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from datapatterns._sync.concurrency import (
+from datapatterns.errors import InvalidArgument
+from datapatterns.patterns._sync.concurrency import (
     Event,
     Every,
     Handler,
     Lanes,
     ending,
 )
-from datapatterns.errors import InvalidArgument
 from datapatterns.testing.waiting import eventually
 
 

@@ -16,7 +16,7 @@ from datapatterns import (
     InvalidArgument,
     TimedOut,
 )
-from datapatterns._async.concurrency import AsyncEvent, ending
+from datapatterns.patterns._async.concurrency import AsyncEvent, ending
 from datapatterns.testing._async.concurrently import concurrently, meanwhile
 from datapatterns.testing.waiting import PATIENCE
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from datapatterns import AsyncStore, InvalidArgument, TimedOut, Unavailable
-from datapatterns._async.concurrency import AsyncEvent
 from datapatterns.contracts import AsyncEmitter
 from datapatterns.core.emitter import Gap
+from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES
 from datapatterns.testing.waiting import PATIENCE, async_eventually

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import AsyncStore
-from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.queue_worker import AsyncWorker
 from datapatterns.core.work_queue import QueueStats, WorkSummary
 from datapatterns.errors import InvalidArgument
+from datapatterns.patterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.queue_worker import AsyncWorker
 from datapatterns.testing._async.concurrently import meanwhile
 from datapatterns.testing.conformance._async.work_queue import (
     SHORT,

@@ -17,7 +17,7 @@ from datapatterns import (
     Store,
     TimedOut,
 )
-from datapatterns._sync.concurrency import Event, ending
+from datapatterns.patterns._sync.concurrency import Event, ending
 from datapatterns.testing._sync.concurrently import concurrently, meanwhile
 from datapatterns.testing.waiting import PATIENCE
 

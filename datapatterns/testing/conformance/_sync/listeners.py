@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from datapatterns import InvalidArgument, Store, TimedOut, Unavailable
-from datapatterns._sync.concurrency import Event
 from datapatterns.contracts import Emitter
 from datapatterns.core.emitter import Gap
+from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, NO_NAMES
 from datapatterns.testing.waiting import PATIENCE, eventually

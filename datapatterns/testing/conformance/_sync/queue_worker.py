@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import pytest
 
 from datapatterns import Store
-from datapatterns._sync.concurrency import Event
-from datapatterns._sync.queue_worker import Worker
 from datapatterns.core.work_queue import QueueStats, WorkSummary
 from datapatterns.errors import InvalidArgument
+from datapatterns.patterns._sync.concurrency import Event
+from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.testing._sync.concurrently import meanwhile
 from datapatterns.testing.conformance._sync.work_queue import (
     SHORT,

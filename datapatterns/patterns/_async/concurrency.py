@@ -1,8 +1,8 @@
 """The concurrency that long-running patterns need: here, with asyncio.
 
-`datapatterns/_sync/concurrency.py` has the same names on threads, so that a pattern written against
-this module can be generated for the other face. Every class here that starts a task or a thread is
-a context manager, and leaves none behind.
+`datapatterns/patterns/_sync/concurrency.py` has the same names on threads, so that a pattern
+written against this module can be generated for the other face. Every class here that starts a task
+or a thread is a context manager, and leaves none behind.
 """
 # unasync: by hand
 

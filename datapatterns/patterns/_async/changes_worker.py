@@ -13,15 +13,6 @@ from typing import Generic, TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._async.concurrency import (
-    AsyncEvent,
-    AsyncEvery,
-    AsyncHandler,
-    AsyncLanes,
-    Call,
-    ending,
-    stop_on_signals,
-)
 from datapatterns.core import signals
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
@@ -30,6 +21,15 @@ from datapatterns.core.shards import check_shard, shard_name, shard_of
 from datapatterns.core.watermark import Watermark
 from datapatterns.core.work_queue import check_backoff
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
+from datapatterns.patterns._async.concurrency import (
+    AsyncEvent,
+    AsyncEvery,
+    AsyncHandler,
+    AsyncLanes,
+    Call,
+    ending,
+    stop_on_signals,
+)
 
 M = TypeVar("M")
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/changes.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/changes.py by scripts/unasync.py; do not edit.
 """What changes feeds of every backend share: the pace, pausing, stopping and events."""
 
 from __future__ import annotations

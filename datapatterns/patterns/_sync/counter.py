@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/counter.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/counter.py by scripts/unasync.py; do not edit.
 """What counters of every backend share: the checks around one atomic step."""
 
 from __future__ import annotations

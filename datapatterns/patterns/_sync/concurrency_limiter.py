@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/concurrency_limiter.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/concurrency_limiter.py by scripts/unasync.py; do not edit.
 """What concurrency limiters of every backend share: the checks, and a lease as a context."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/work_queue.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/work_queue.py by scripts/unasync.py; do not edit.
 """What work queues of every backend share: checks, deliveries, and waiting for items."""
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 # unasync: by hand
 
-`datapatterns/_async/courier.py` has the same names on asyncio. Neither leaves a task or a thread
+`datapatterns/patterns/_async/courier.py` has the same names on asyncio. Neither leaves a task or a thread
 behind when it ends, except for a listener that does not return. All threads are daemons, so that
 such a thread does not keep the process alive.
 """

@@ -1,4 +1,3 @@
-# Generated from datapatterns/_async/queue_worker.py by scripts/unasync.py; do not edit.
 """A worker on a queue of any backend, which uses the queue by its steps only."""
 
 from __future__ import annotations
@@ -16,26 +15,26 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._sync.concurrency import (
-    Event,
-    Every,
-    Handler,
-    Lanes,
-    Lock,
-    stop_on_signals,
-)
-from datapatterns._sync.work_queue import (
-    BaseQueue,
-    Delivery,
-    Exchange,
-    Hold,
-    WakeUp,
-    rest,
-)
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import Duration, check_count, check_flag, microseconds, seconds
 from datapatterns.core.work_queue import LOST, Request, Verdict, WorkSummary, describe
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
+from datapatterns.patterns._async.concurrency import (
+    AsyncEvent,
+    AsyncEvery,
+    AsyncHandler,
+    AsyncLanes,
+    AsyncLock,
+    stop_on_signals,
+)
+from datapatterns.patterns._async.work_queue import (
+    AsyncBaseQueue,
+    AsyncDelivery,
+    AsyncExchange,
+    AsyncHold,
+    AsyncWakeUp,
+    rest,
+)
 
 M = TypeVar("M")
 
@@ -45,7 +44,7 @@ _AGAIN = Backoff(base=0.1, cap=5.0)  # between tries to reach the backend
 _BEATS = 4  # renewals in the time of one lease: three may fail
 
 
-class Worker(contracts.Worker, Generic[M]):
+class AsyncWorker(contracts.AsyncWorker, Generic[M]):
     """Takes items from a queue and calls a handler for them, `parallel` at a time, until stopped.
 
     1. There are `parallel` lanes. In each step, a lane settles its last item and takes the next
@@ -78,34 +77,34 @@ class Worker(contracts.Worker, Generic[M]):
 
     def __init__(
         self,
-        queue: contracts.WorkQueue[M],
-        handler: Callable[[M], object] | Callable[[M, contracts.Delivery[M]], object],
+        queue: contracts.AsyncWorkQueue[M],
+        handler: Callable[[M], object] | Callable[[M, contracts.AsyncDelivery[M]], object],
         *,
         parallel: int = 1,
         drain_timeout: Duration = 30.0,
         signals: bool = True,
     ) -> None:
-        if not isinstance(queue, BaseQueue):
+        if not isinstance(queue, AsyncBaseQueue):
             raise InvalidArgument("a worker needs a queue of this library, and of the same face")
-        Handler(handler)  # refuses what it could not call
-        self.queue: BaseQueue[M] = queue
+        AsyncHandler(handler)  # refuses what it could not call
+        self.queue: AsyncBaseQueue[M] = queue
         self.handler = handler
         self.parallel = check_count("parallel", parallel)
         self.drain_timeout = seconds("drain_timeout", drain_timeout)
         self.signals = check_flag("signals", signals)
         self.wants_delivery = _has_second_parameter(handler)
         self._busy = threading.Lock()
-        self._run = _Run(self)  # the one under way, or the next
+        self._run = _AsyncRun(self)  # the one under way, or the next
 
     @override
-    def run(self) -> WorkSummary:
+    async def run(self) -> WorkSummary:
         if not self._busy.acquire(blocking=False):
             raise InvalidArgument("this worker is already running")
         try:
             with self._signals():
-                return self._run.work()
+                return await self._run.work()
         finally:
-            self._run = _Run(self)
+            self._run = _AsyncRun(self)
             self._busy.release()
 
     def _signals(self) -> AbstractContextManager[None]:
@@ -116,65 +115,65 @@ class Worker(contracts.Worker, Generic[M]):
         self._run.stop()
 
 
-class _Ask(Generic[M]):
+class _AsyncAsk(Generic[M]):
     """What one lane asks of the next step, and the answer."""
 
     def __init__(self, verdict: Verdict | None, take: bool) -> None:
         self.verdict, self.take = verdict, take
         self.done = False
         self.error: BaseException | None = None
-        self.hold: Hold[M] | None = None
+        self.hold: AsyncHold[M] | None = None
         self.pause = 0.0
 
 
-class _Run(Generic[M]):
+class _AsyncRun(Generic[M]):
     """One run of a worker.
 
     A handler that was abandoned may end after its run; it has no effect on the next one.
     """
 
-    def __init__(self, worker: Worker[M]) -> None:
+    def __init__(self, worker: AsyncWorker[M]) -> None:
         self.worker = worker
         self.queue = worker.queue
         self._about: dict[str, object] = {"queue": self.queue.name}  # in every record of the log
-        self._stopping = Event()
-        self._abandoned = Event()
+        self._stopping = AsyncEvent()
+        self._abandoned = AsyncEvent()
         self._failure: BaseException | None = None
-        self._asks: deque[_Ask[M]] = deque()
-        self._turning = Lock()  # held while a step is on its way
-        self._waiting = Lock()  # held by the lane that waits for items
-        self._wake_up: WakeUp | None = None
+        self._asks: deque[_AsyncAsk[M]] = deque()
+        self._turning = AsyncLock()  # held while a step is on its way
+        self._waiting = AsyncLock()  # held by the lane that waits for items
+        self._wake_up: AsyncWakeUp | None = None
         self._open: Request | None = None  # the step whose outcome is not known yet
         self._guard = threading.Lock()  # of the two below; never held while waiting
-        self._active: dict[tuple[str, str], Hold[M]] = {}
+        self._active: dict[tuple[str, str], AsyncHold[M]] = {}
         self._counts: Counter[str] = Counter()
-        self._lanes = Lanes(worker.parallel, on_error=self._fail)
-        self._obeying = Every(1.0, self._obey)
+        self._lanes = AsyncLanes(worker.parallel, on_error=self._fail)
+        self._obeying = AsyncEvery(1.0, self._obey)
 
     def stop(self) -> None:
         """Stop at the first call, abandon at the second; a signal handler may call this."""
         (self._abandoned if self._stopping.is_set() else self._stopping).set()
         self._obeying.now()
 
-    def work(self) -> WorkSummary:
+    async def work(self) -> WorkSummary:
         """Run the lanes until stopped, drain them, and release what is left."""
-        beat = Every(self.queue.lease / _BEATS, self._renew)
+        beat = AsyncEvery(self.queue.lease / _BEATS, self._renew)
         try:
-            with (
-                Handler(self.worker.handler) as handler,
+            async with (
+                AsyncHandler(self.worker.handler) as handler,
                 self.queue.wake_up() as wake_up,
             ):
                 self._wake_up = wake_up
-                with self._lanes, self._obeying, beat:
+                async with self._lanes, self._obeying, beat:
                     lane = functools.partial(self._lane, handler, wake_up)
                     for number in range(self.worker.parallel):
-                        self._lanes.submit(str(number), lane)
-                    self._stopping.wait()
-                    self._lanes.drain(self.worker.drain_timeout)
+                        await self._lanes.submit(str(number), lane)
+                    await self._stopping.wait()
+                    await self._lanes.drain(self.worker.drain_timeout)
         finally:
             self._stopping.set()
             self._abandoned.set()
-            self._give_back()
+            await self._give_back()
         if self._failure is not None:
             raise self._failure
         return self._summary()
@@ -187,39 +186,39 @@ class _Run(Generic[M]):
 
     # --- a lane
 
-    def _lane(self, handler: Handler, wake_up: WakeUp) -> None:
+    async def _lane(self, handler: AsyncHandler, wake_up: AsyncWakeUp) -> None:
         """Settle the last item, take the next one and handle it, again and again."""
         verdict: Verdict | None = None
         while not self._abandoned.is_set():
             taking = not self._stopping.is_set()
             if verdict is None and not taking:
                 return
-            ask = self._ask(verdict, taking)
+            ask = await self._ask(verdict, taking)
             verdict, hold = None, ask.hold
             if hold is None and taking:
-                hold = self._wait(wake_up, ask.pause)
+                hold = await self._wait(wake_up, ask.pause)
             if hold is not None:
-                verdict = self._handle(handler, hold)
+                verdict = await self._handle(handler, hold)
 
-    def _wait(self, wake_up: WakeUp, pause: float) -> Hold[M] | None:
+    async def _wait(self, wake_up: AsyncWakeUp, pause: float) -> AsyncHold[M] | None:
         """Wait for an item, one lane at a time, and return it; None when stopped."""
-        with self._waiting:
+        async with self._waiting:
             while not self._stopping.is_set():
-                wake_up.wait(rest(pause))
+                await wake_up.wait(rest(pause))
                 if self._stopping.is_set():
                     break
-                ask = self._ask(None, True)
+                ask = await self._ask(None, True)
                 if ask.hold is not None:
                     return ask.hold
                 pause = ask.pause
         return None
 
-    def _handle(self, handler: Handler, hold: Hold[M]) -> Verdict | None:
+    async def _handle(self, handler: AsyncHandler, hold: AsyncHold[M]) -> Verdict | None:
         """Call the handler and return the verdict; None if the handler has settled the item."""
         item, id, attempt = hold.item, hold.taken.id, hold.taken.attempt
-        wanted = (item, Delivery(hold)) if self.worker.wants_delivery else (item,)
+        wanted = (item, AsyncDelivery(hold)) if self.worker.wants_delivery else (item,)
         try:
-            handler(*wanted)
+            await handler(*wanted)
         except Exception as error:
             message = "%s: attempt %d failed"
             logger.warning(message, id, attempt, exc_info=True, extra=hold.about())
@@ -235,22 +234,22 @@ class _Run(Generic[M]):
 
     # --- steps
 
-    def _ask(self, verdict: Verdict | None, take: bool) -> _Ask[M]:
+    async def _ask(self, verdict: Verdict | None, take: bool) -> _AsyncAsk[M]:
         """Have the next step serve this lane; the lane that sends it serves all that wait."""
-        ask: _Ask[M] = _Ask(verdict, take)
+        ask: _AsyncAsk[M] = _AsyncAsk(verdict, take)
         self._asks.append(ask)
-        with self._turning:
+        async with self._turning:
             if not ask.done:
-                self._serve([self._asks.popleft() for _ in range(len(self._asks))])
+                await self._serve([self._asks.popleft() for _ in range(len(self._asks))])
         if ask.error is not None:
             raise ask.error
         return ask
 
-    def _serve(self, asks: list[_Ask[M]]) -> None:
+    async def _serve(self, asks: list[_AsyncAsk[M]]) -> None:
         verdicts = [ask.verdict for ask in asks if ask.verdict is not None]
         takers = [ask for ask in asks if ask.take]
         try:
-            exchange = self._insist(self.queue.request(verdicts, len(takers)))
+            exchange = await self._insist(self.queue.request(verdicts, len(takers)))
         except BaseException as error:
             for ask in asks:
                 ask.error, ask.done = error, True
@@ -263,13 +262,13 @@ class _Run(Generic[M]):
         for ask in asks:
             ask.done = True
 
-    def _insist(self, request: Request) -> Exchange[M] | None:
+    async def _insist(self, request: Request) -> AsyncExchange[M] | None:
         """Send the request until its outcome is known, and return that; None when stopped."""
         self._open = request
         failures = 0
         while True:
             try:
-                exchange = self.queue.exchange(request)
+                exchange = await self.queue.exchange(request)
                 break
             except DataError as error:
                 if not (error.retryable or isinstance(error, OutcomeUnknown)):
@@ -279,15 +278,15 @@ class _Run(Generic[M]):
                 about = {**self._about, "failures": failures, "code": error.code}
                 logger.warning("the queue did not answer (%s), trying again", error, extra=about)
             idle = not request.verdicts and self._stopping.is_set()
-            if idle or self._abandoned.wait(_AGAIN(failures)):
+            if idle or await self._abandoned.wait(_AGAIN(failures)):
                 return None
         self._open = None
         self._note(request, exchange)
         if self._abandoned.is_set():
-            self._give_back()
+            await self._give_back()
         return exchange
 
-    def _note(self, request: Request, exchange: Exchange[M]) -> None:
+    def _note(self, request: Request, exchange: AsyncExchange[M]) -> None:
         """Keep the items taken, and count the items settled."""
         with self._guard:
             for hold in exchange.holds:
@@ -310,7 +309,7 @@ class _Run(Generic[M]):
 
     # --- beside the lanes
 
-    def _renew(self) -> None:
+    async def _renew(self) -> None:
         """Renew every lease, and mark those that are lost."""
         with self._guard:
             active = list(self._active.values())
@@ -320,7 +319,7 @@ class _Run(Generic[M]):
         span = microseconds("lease", self.queue.lease)
         verdicts = [hold.verdict("renew", span) for hold in active]
         try:
-            exchange = self.queue.exchange(self.queue.request(verdicts))
+            exchange = await self.queue.exchange(self.queue.request(verdicts))
         except DataError as error:
             about = {**self._about, "leases": len(active), "code": error.code}
             logger.warning("%d leases were not renewed: %s", len(active), error, extra=about)
@@ -331,19 +330,19 @@ class _Run(Generic[M]):
             elif hold.settled is None:
                 hold.learn(LOST)
 
-    def _give_back(self) -> None:
+    async def _give_back(self) -> None:
         """Try once to release what is not settled; the rest is ready again after its lease."""
         try:
             if (unknown := self._open) is not None:
                 self._open = None
-                self._note(unknown, self.queue.exchange(unknown))
+                self._note(unknown, await self.queue.exchange(unknown))
             with self._guard:
                 active = list(self._active.values())
             if active:
                 message = "stopped before all was done; the rest is given back"
                 logger.warning(message, extra=self._about)
                 request = self.queue.request([each.verdict("release") for each in active])
-                self._note(request, self.queue.exchange(request))
+                self._note(request, await self.queue.exchange(request))
         except DataError as error:
             about = {**self._about, "code": error.code}
             logger.warning("not everything was given back: %s", error, extra=about)
@@ -357,11 +356,11 @@ class _Run(Generic[M]):
         self._stopping.set()
         self._obeying.now()
 
-    def _obey(self) -> None:
+    async def _obey(self) -> None:
         if self._stopping.is_set():
             self._lanes.close()
             if self._wake_up is not None:
-                self._wake_up.wake()
+                await self._wake_up.wake()
         if self._abandoned.is_set():
             self._lanes.abandon()
 

@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/repository.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/repository.py by scripts/unasync.py; do not edit.
 """What repositories of every backend share: reading, creating many, iterating, starting over."""
 
 from __future__ import annotations

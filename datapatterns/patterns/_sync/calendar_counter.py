@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/calendar_counter.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/calendar_counter.py by scripts/unasync.py; do not edit.
 """What calendar counters of every backend share: the options, and the keys that are asked for."""
 
 from __future__ import annotations

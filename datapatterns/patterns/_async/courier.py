@@ -2,8 +2,8 @@
 
 # unasync: by hand
 
-`datapatterns/_sync/courier.py` has the same names on threads. Neither leaves a task or a thread
-behind when it ends, except for a listener that does not return.
+`datapatterns/patterns/_sync/courier.py` has the same names on threads. Neither leaves a task or a
+thread behind when it ends, except for a listener that does not return.
 """
 
 from __future__ import annotations

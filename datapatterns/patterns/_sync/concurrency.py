@@ -1,6 +1,6 @@
 """The concurrency that long-running patterns need: here, with threads.
 
-`datapatterns/_async/concurrency.py` has the same names on asyncio, and is the face to read first.
+`datapatterns/patterns/_async/concurrency.py` has the same names on asyncio, and is the face to read first.
 Every class here that starts a thread is a context manager, and leaves no thread behind but one
 whose handler does not return, since a thread cannot be cancelled. All threads are daemons, so that
 such a thread does not keep the process alive.

@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/rate_limiter.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/rate_limiter.py by scripts/unasync.py; do not edit.
 """What rate limiters of every backend share: several limits at once, waiting, and `fail_open`."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/changes_worker.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/changes_worker.py by scripts/unasync.py; do not edit.
 """A changes worker for any backend, which uses the feed by its contract only."""
 
 from __future__ import annotations
@@ -14,15 +14,6 @@ from typing import Generic, TypeVar
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._sync.concurrency import (
-    Call,
-    Event,
-    Every,
-    Handler,
-    Lanes,
-    ending,
-    stop_on_signals,
-)
 from datapatterns.core import signals
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
@@ -31,6 +22,15 @@ from datapatterns.core.shards import check_shard, shard_name, shard_of
 from datapatterns.core.watermark import Watermark
 from datapatterns.core.work_queue import check_backoff
 from datapatterns.errors import DataError, InvalidArgument, OutcomeUnknown
+from datapatterns.patterns._sync.concurrency import (
+    Call,
+    Event,
+    Every,
+    Handler,
+    Lanes,
+    ending,
+    stop_on_signals,
+)
 
 M = TypeVar("M")
 T = TypeVar("T")

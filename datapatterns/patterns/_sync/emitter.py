@@ -1,3 +1,4 @@
+# Generated from datapatterns/patterns/_async/emitter.py by scripts/unasync.py; do not edit.
 """What emitters of every backend share: the listeners, and how messages reach them."""
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ from typing import Any, Self
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._async.concurrency import AsyncEvent
-from datapatterns._async.courier import AsyncCourier, Call, attempt, check_listener
 from datapatterns.core.checks import Duration, check_count, check_name, positive_seconds
 from datapatterns.core.emitter import (
     ERROR,
@@ -31,6 +30,8 @@ from datapatterns.core.emitter import (
     matcher,
 )
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
+from datapatterns.patterns._sync.concurrency import Event
+from datapatterns.patterns._sync.courier import Call, Courier, attempt, check_listener
 
 logger = logging.getLogger("datapatterns.emitter")
 
@@ -43,7 +44,7 @@ Message = tuple[str, bytes]  # the event and the payload as it travels
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """A function and the messages that wait for it; the lock of `AsyncListeners` guards it."""
+    """A function and the messages that wait for it; the lock of `Listeners` guards it."""
 
     event: str
     fn: Callable[..., Any]
@@ -62,7 +63,7 @@ class _Answer:
     """The payload that `wait_for` waits for; the courier, which may be busy, is not involved."""
 
     def __init__(self) -> None:
-        self.there = AsyncEvent()
+        self.there = Event()
         self.value: Any = None
 
     def give(self, value: Any) -> None:
@@ -72,7 +73,7 @@ class _Answer:
             self.there.set()
 
 
-class AsyncListeners:
+class Listeners:
     """The listeners of an emitter; each gets its messages one by one, in their order.
 
     A message is put into the buffer of each of its listeners, and the courier calls a listener for
@@ -87,7 +88,7 @@ class AsyncListeners:
     """
 
     def __init__(self, buffer: int, unused: Callable[[str], None]) -> None:
-        self.courier = AsyncCourier()
+        self.courier = Courier()
         self._buffer = check_count("the buffer", buffer, most=_MOST)
         self._unused = unused
         self._lock = threading.Lock()  # held for moments only, and never while a listener runs
@@ -178,7 +179,7 @@ class AsyncListeners:
             listener.carried = True
             self.courier.call(partial(self._carry, listener))
 
-    async def _carry(self, listener: _Listener) -> bool:
+    def _carry(self, listener: _Listener) -> bool:
         """Deliver the listener's next message; return whether there is more to do."""
         with self._lock:
             number, message = listener.pending.popleft() if listener.pending else (_ALL, None)
@@ -191,25 +192,25 @@ class AsyncListeners:
         if listener.once and message is not None:
             self.drop(listener)
         if self._gaps or self.courier.announcing():
-            await self.courier.announce(partial(self._due, number))
+            self.courier.announce(partial(self._due, number))
         if message is None:
             return False
         if not listener.gone or listener.once:
-            await self._deliver(listener, *message)
+            self._deliver(listener, *message)
         with self._lock:
             listener.carried = bool(listener.pending or self._gaps)
             return listener.carried
 
-    async def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
+    def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
         try:
             payload = decode(data)
         except DataError as error:
-            await self._failed(listener.event, error)
+            self._failed(listener.event, error)
             return
         arguments = (payload, event) if is_pattern(listener.event) else (payload,)
-        failure = await attempt(listener.fn, *arguments)
+        failure = attempt(listener.fn, *arguments)
         if failure is not None:
-            await self._failed(listener.event, failure)
+            self._failed(listener.event, failure)
 
     def gap(self, gap: Gap) -> None:
         """Announce the gap before any message that arrives from now on."""
@@ -222,8 +223,8 @@ class AsyncListeners:
         if not hearing or not all(listener.carried for listener in hearing):
             self.courier.call(self._announce)
 
-    async def _announce(self) -> bool:
-        await self.courier.announce(partial(self._due, _ALL))
+    def _announce(self) -> bool:
+        self.courier.announce(partial(self._due, _ALL))
         return False
 
     def _due(self, number: int) -> list[Call]:
@@ -244,10 +245,10 @@ class AsyncListeners:
                 )
         return calls
 
-    async def _failed(self, event: str, error: Exception) -> None:
+    def _failed(self, event: str, error: Exception) -> None:
         calls = self._called(ERROR, error)
         for call in calls:
-            await call()
+            call()
         if not calls:
             about = {"event": event}
             logger.error("a listener of %r failed", event, exc_info=error, extra=about)
@@ -262,13 +263,13 @@ class AsyncListeners:
                 self.drop(listener)
         return [partial(self._tell, listener, payload) for listener in listeners]
 
-    async def _tell(self, listener: _Listener, payload: Any) -> None:
-        error = await attempt(listener.fn, payload)
+    def _tell(self, listener: _Listener, payload: Any) -> None:
+        error = attempt(listener.fn, payload)
         if error is not None:
             about = {"event": listener.event}
             logger.error("a listener of %r failed", listener.event, exc_info=error, extra=about)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Remove every listener and end the calls under way."""
         with self._lock:
             self.closed = True
@@ -280,10 +281,10 @@ class AsyncListeners:
         for listener in listeners:
             if listener.answer is not None:
                 listener.answer.give(Closed("the emitter was closed"))
-        await self.courier.close()
+        self.courier.close()
 
 
-class AsyncBaseEmitter(contracts.AsyncEmitter):
+class BaseEmitter(contracts.Emitter):
     """The part of an emitter that does not depend on the backend.
 
     A backend brings `_begin` and `_end`, between which the messages of an event reach
@@ -291,15 +292,15 @@ class AsyncBaseEmitter(contracts.AsyncEmitter):
     """
 
     def __init__(self, buffer: int, timeout: Duration) -> None:
-        self._listeners = AsyncListeners(buffer, self._end)
+        self._listeners = Listeners(buffer, self._end)
         self._timeout = positive_seconds("timeout", timeout)
 
-    async def _position(self) -> Position:
+    def _position(self) -> Position:
         """Return the position in the history behind which a listener added now is to hear."""
         return None
 
     @abstractmethod
-    async def _begin(self, event: str, timeout: float, at: Position) -> None:
+    def _begin(self, event: str, timeout: float, at: Position) -> None:
         """Return once every message of the event that is sent from now on will arrive here."""
 
     @abstractmethod
@@ -307,65 +308,65 @@ class AsyncBaseEmitter(contracts.AsyncEmitter):
         """Receive no more messages of the event, whose last listener has left."""
 
     @abstractmethod
-    async def _send(self, event: str, data: bytes) -> None:
+    def _send(self, event: str, data: bytes) -> None:
         """Send a message to all emitters of this name."""
 
     @abstractmethod
-    async def _stop(self) -> None:
+    def _stop(self) -> None:
         """End what runs in the background and close its connections."""
 
     @override
-    async def on(self, event: str, fn: Callable[..., Any]) -> None:
-        await self._listen(event, fn, once=False)
+    def on(self, event: str, fn: Callable[..., Any]) -> None:
+        self._listen(event, fn, once=False)
 
     @override
-    async def once(self, event: str, fn: Callable[..., Any]) -> None:
-        await self._listen(event, fn, once=True)
+    def once(self, event: str, fn: Callable[..., Any]) -> None:
+        self._listen(event, fn, once=True)
 
-    async def _listen(self, event: str, fn: Callable[..., Any], *, once: bool) -> None:
+    def _listen(self, event: str, fn: Callable[..., Any], *, once: bool) -> None:
         if not callable(fn):
             raise InvalidArgument("a listener must be callable")
         check_listener(fn)
-        await self._listeners.courier.start()
-        await self._join(_Listener(check_name("an event", event), fn, once), self._timeout)
+        self._listeners.courier.start()
+        self._join(_Listener(check_name("an event", event), fn, once), self._timeout)
 
-    async def _join(self, listener: _Listener, timeout: float) -> None:
+    def _join(self, listener: _Listener, timeout: float) -> None:
         if listener.event in OWN:
             self._listeners.add(listener)
             return
         if self._listeners.closed:
             raise Closed("the emitter is closed")
-        listener.after = await self._position()
+        listener.after = self._position()
         self._listeners.add(listener)
         try:
-            await self._begin(listener.event, timeout, listener.after)
+            self._begin(listener.event, timeout, listener.after)
         except BaseException:
             self._listeners.drop(listener)
             raise
 
     @override
-    async def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
+    def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
         self._listeners.remove(
             check_name("an event", event),
             lambda listener: listener.answer is None and (fn is None or listener.fn == fn),
         )
 
     @override
-    async def emit(self, event: str, payload: Any = None) -> None:
+    def emit(self, event: str, payload: Any = None) -> None:
         event, data = check_event(event), encode(payload)
         if self._listeners.closed:
             raise Closed("the emitter is closed")
-        await self._send(event, data)
+        self._send(event, data)
 
     @override
-    async def wait_for(self, event: str, *, timeout: Duration) -> Any:
+    def wait_for(self, event: str, *, timeout: Duration) -> Any:
         timeout = positive_seconds("timeout", timeout)
         ends = time.monotonic() + timeout
         answer = _Answer()
         listener = _Listener(check_name("an event", event), _nothing, True, answer=answer)
-        await self._join(listener, timeout)
+        self._join(listener, timeout)
         try:
-            if not await answer.there.wait(max(0.0, ends - time.monotonic())):
+            if not answer.there.wait(max(0.0, ends - time.monotonic())):
                 raise TimedOut("no such event came in time")
         finally:
             self._listeners.drop(listener)
@@ -379,22 +380,22 @@ class AsyncBaseEmitter(contracts.AsyncEmitter):
         return sum(listener.answer is None for listener in found)
 
     @override
-    async def close(self) -> None:
-        await self._listeners.close()
-        await self._stop()
+    def close(self) -> None:
+        self._listeners.close()
+        self._stop()
 
     @override
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
     @override
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.close()
+        self.close()
 
 
 def _nothing(*_: Any) -> None:

@@ -1,4 +1,3 @@
-# Generated from datapatterns/_async/listening.py by scripts/unasync.py; do not edit.
 """What emitters of every backend share: the listeners, and how messages reach them."""
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from typing import Any, Self
 from typing_extensions import override
 
 from datapatterns import contracts
-from datapatterns._sync.concurrency import Event
-from datapatterns._sync.courier import Call, Courier, attempt, check_listener
 from datapatterns.core.checks import Duration, check_count, check_name, positive_seconds
 from datapatterns.core.emitter import (
     ERROR,
@@ -32,6 +29,8 @@ from datapatterns.core.emitter import (
     matcher,
 )
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut
+from datapatterns.patterns._async.concurrency import AsyncEvent
+from datapatterns.patterns._async.courier import AsyncCourier, Call, attempt, check_listener
 
 logger = logging.getLogger("datapatterns.emitter")
 
@@ -44,7 +43,7 @@ Message = tuple[str, bytes]  # the event and the payload as it travels
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """A function and the messages that wait for it; the lock of `Listeners` guards it."""
+    """A function and the messages that wait for it; the lock of `AsyncListeners` guards it."""
 
     event: str
     fn: Callable[..., Any]
@@ -63,7 +62,7 @@ class _Answer:
     """The payload that `wait_for` waits for; the courier, which may be busy, is not involved."""
 
     def __init__(self) -> None:
-        self.there = Event()
+        self.there = AsyncEvent()
         self.value: Any = None
 
     def give(self, value: Any) -> None:
@@ -73,7 +72,7 @@ class _Answer:
             self.there.set()
 
 
-class Listeners:
+class AsyncListeners:
     """The listeners of an emitter; each gets its messages one by one, in their order.
 
     A message is put into the buffer of each of its listeners, and the courier calls a listener for
@@ -88,7 +87,7 @@ class Listeners:
     """
 
     def __init__(self, buffer: int, unused: Callable[[str], None]) -> None:
-        self.courier = Courier()
+        self.courier = AsyncCourier()
         self._buffer = check_count("the buffer", buffer, most=_MOST)
         self._unused = unused
         self._lock = threading.Lock()  # held for moments only, and never while a listener runs
@@ -179,7 +178,7 @@ class Listeners:
             listener.carried = True
             self.courier.call(partial(self._carry, listener))
 
-    def _carry(self, listener: _Listener) -> bool:
+    async def _carry(self, listener: _Listener) -> bool:
         """Deliver the listener's next message; return whether there is more to do."""
         with self._lock:
             number, message = listener.pending.popleft() if listener.pending else (_ALL, None)
@@ -192,25 +191,25 @@ class Listeners:
         if listener.once and message is not None:
             self.drop(listener)
         if self._gaps or self.courier.announcing():
-            self.courier.announce(partial(self._due, number))
+            await self.courier.announce(partial(self._due, number))
         if message is None:
             return False
         if not listener.gone or listener.once:
-            self._deliver(listener, *message)
+            await self._deliver(listener, *message)
         with self._lock:
             listener.carried = bool(listener.pending or self._gaps)
             return listener.carried
 
-    def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
+    async def _deliver(self, listener: _Listener, event: str, data: bytes) -> None:
         try:
             payload = decode(data)
         except DataError as error:
-            self._failed(listener.event, error)
+            await self._failed(listener.event, error)
             return
         arguments = (payload, event) if is_pattern(listener.event) else (payload,)
-        failure = attempt(listener.fn, *arguments)
+        failure = await attempt(listener.fn, *arguments)
         if failure is not None:
-            self._failed(listener.event, failure)
+            await self._failed(listener.event, failure)
 
     def gap(self, gap: Gap) -> None:
         """Announce the gap before any message that arrives from now on."""
@@ -223,8 +222,8 @@ class Listeners:
         if not hearing or not all(listener.carried for listener in hearing):
             self.courier.call(self._announce)
 
-    def _announce(self) -> bool:
-        self.courier.announce(partial(self._due, _ALL))
+    async def _announce(self) -> bool:
+        await self.courier.announce(partial(self._due, _ALL))
         return False
 
     def _due(self, number: int) -> list[Call]:
@@ -245,10 +244,10 @@ class Listeners:
                 )
         return calls
 
-    def _failed(self, event: str, error: Exception) -> None:
+    async def _failed(self, event: str, error: Exception) -> None:
         calls = self._called(ERROR, error)
         for call in calls:
-            call()
+            await call()
         if not calls:
             about = {"event": event}
             logger.error("a listener of %r failed", event, exc_info=error, extra=about)
@@ -263,13 +262,13 @@ class Listeners:
                 self.drop(listener)
         return [partial(self._tell, listener, payload) for listener in listeners]
 
-    def _tell(self, listener: _Listener, payload: Any) -> None:
-        error = attempt(listener.fn, payload)
+    async def _tell(self, listener: _Listener, payload: Any) -> None:
+        error = await attempt(listener.fn, payload)
         if error is not None:
             about = {"event": listener.event}
             logger.error("a listener of %r failed", listener.event, exc_info=error, extra=about)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Remove every listener and end the calls under way."""
         with self._lock:
             self.closed = True
@@ -281,10 +280,10 @@ class Listeners:
         for listener in listeners:
             if listener.answer is not None:
                 listener.answer.give(Closed("the emitter was closed"))
-        self.courier.close()
+        await self.courier.close()
 
 
-class BaseEmitter(contracts.Emitter):
+class AsyncBaseEmitter(contracts.AsyncEmitter):
     """The part of an emitter that does not depend on the backend.
 
     A backend brings `_begin` and `_end`, between which the messages of an event reach
@@ -292,15 +291,15 @@ class BaseEmitter(contracts.Emitter):
     """
 
     def __init__(self, buffer: int, timeout: Duration) -> None:
-        self._listeners = Listeners(buffer, self._end)
+        self._listeners = AsyncListeners(buffer, self._end)
         self._timeout = positive_seconds("timeout", timeout)
 
-    def _position(self) -> Position:
+    async def _position(self) -> Position:
         """Return the position in the history behind which a listener added now is to hear."""
         return None
 
     @abstractmethod
-    def _begin(self, event: str, timeout: float, at: Position) -> None:
+    async def _begin(self, event: str, timeout: float, at: Position) -> None:
         """Return once every message of the event that is sent from now on will arrive here."""
 
     @abstractmethod
@@ -308,65 +307,65 @@ class BaseEmitter(contracts.Emitter):
         """Receive no more messages of the event, whose last listener has left."""
 
     @abstractmethod
-    def _send(self, event: str, data: bytes) -> None:
+    async def _send(self, event: str, data: bytes) -> None:
         """Send a message to all emitters of this name."""
 
     @abstractmethod
-    def _stop(self) -> None:
+    async def _stop(self) -> None:
         """End what runs in the background and close its connections."""
 
     @override
-    def on(self, event: str, fn: Callable[..., Any]) -> None:
-        self._listen(event, fn, once=False)
+    async def on(self, event: str, fn: Callable[..., Any]) -> None:
+        await self._listen(event, fn, once=False)
 
     @override
-    def once(self, event: str, fn: Callable[..., Any]) -> None:
-        self._listen(event, fn, once=True)
+    async def once(self, event: str, fn: Callable[..., Any]) -> None:
+        await self._listen(event, fn, once=True)
 
-    def _listen(self, event: str, fn: Callable[..., Any], *, once: bool) -> None:
+    async def _listen(self, event: str, fn: Callable[..., Any], *, once: bool) -> None:
         if not callable(fn):
             raise InvalidArgument("a listener must be callable")
         check_listener(fn)
-        self._listeners.courier.start()
-        self._join(_Listener(check_name("an event", event), fn, once), self._timeout)
+        await self._listeners.courier.start()
+        await self._join(_Listener(check_name("an event", event), fn, once), self._timeout)
 
-    def _join(self, listener: _Listener, timeout: float) -> None:
+    async def _join(self, listener: _Listener, timeout: float) -> None:
         if listener.event in OWN:
             self._listeners.add(listener)
             return
         if self._listeners.closed:
             raise Closed("the emitter is closed")
-        listener.after = self._position()
+        listener.after = await self._position()
         self._listeners.add(listener)
         try:
-            self._begin(listener.event, timeout, listener.after)
+            await self._begin(listener.event, timeout, listener.after)
         except BaseException:
             self._listeners.drop(listener)
             raise
 
     @override
-    def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
+    async def off(self, event: str, fn: Callable[..., Any] | None = None) -> None:
         self._listeners.remove(
             check_name("an event", event),
             lambda listener: listener.answer is None and (fn is None or listener.fn == fn),
         )
 
     @override
-    def emit(self, event: str, payload: Any = None) -> None:
+    async def emit(self, event: str, payload: Any = None) -> None:
         event, data = check_event(event), encode(payload)
         if self._listeners.closed:
             raise Closed("the emitter is closed")
-        self._send(event, data)
+        await self._send(event, data)
 
     @override
-    def wait_for(self, event: str, *, timeout: Duration) -> Any:
+    async def wait_for(self, event: str, *, timeout: Duration) -> Any:
         timeout = positive_seconds("timeout", timeout)
         ends = time.monotonic() + timeout
         answer = _Answer()
         listener = _Listener(check_name("an event", event), _nothing, True, answer=answer)
-        self._join(listener, timeout)
+        await self._join(listener, timeout)
         try:
-            if not answer.there.wait(max(0.0, ends - time.monotonic())):
+            if not await answer.there.wait(max(0.0, ends - time.monotonic())):
                 raise TimedOut("no such event came in time")
         finally:
             self._listeners.drop(listener)
@@ -380,22 +379,22 @@ class BaseEmitter(contracts.Emitter):
         return sum(listener.answer is None for listener in found)
 
     @override
-    def close(self) -> None:
-        self._listeners.close()
-        self._stop()
+    async def close(self) -> None:
+        await self._listeners.close()
+        await self._stop()
 
     @override
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
     @override
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        await self.close()
 
 
 def _nothing(*_: Any) -> None:

@@ -1,0 +1,1 @@
+"""What all backends share of a pattern: bases, workers, relays."""

@@ -1,0 +1,1 @@
+"""What all backends share, async; `_sync` beside it is generated."""
