@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from datapatterns._async.store import AsyncStore, transfer_of
 from datapatterns.core.records import (
     KINDS,
     Comparison,
@@ -16,6 +15,7 @@ from datapatterns.core.records import (
     check_kinds,
 )
 from datapatterns.errors import Conflict, InvalidArgument, Unsupported
+from datapatterns.store._async.store import AsyncStore, transfer_of
 
 logger = logging.getLogger("datapatterns.migration")
 

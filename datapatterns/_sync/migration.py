@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from datapatterns._sync.store import Store, transfer_of
 from datapatterns.core.records import (
     KINDS,
     Comparison,
@@ -17,6 +16,7 @@ from datapatterns.core.records import (
     check_kinds,
 )
 from datapatterns.errors import Conflict, InvalidArgument, Unsupported
+from datapatterns.store._sync.store import Store, transfer_of
 
 logger = logging.getLogger("datapatterns.migration")
 

@@ -20,7 +20,6 @@ from rich.progress import (
 
 from datapatterns._sync.migration import Migration
 from datapatterns._sync.migration import Progress as Callback
-from datapatterns._sync.store import Store
 from datapatterns.cli.common import (
     FOUND,
     Json,
@@ -34,6 +33,7 @@ from datapatterns.cli.common import (
     show_json,
 )
 from datapatterns.core.records import KINDS, Comparison, MigrationReport, Unit
+from datapatterns.store._sync.store import Store
 
 
 @command

@@ -1,8 +1,8 @@
 """The store, and what a backend of your own brings for it."""
 
-from datapatterns._async.store import AsyncBackend, AsyncHasTransfer, AsyncStore
-from datapatterns._sync.store import Backend, HasTransfer, Store
 from datapatterns.core.options import DEFAULT, Default
+from datapatterns.store._async.store import AsyncBackend, AsyncHasTransfer, AsyncStore
+from datapatterns.store._sync.store import Backend, HasTransfer, Store
 
 __all__ = [
     "DEFAULT",

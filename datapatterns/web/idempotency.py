@@ -13,12 +13,12 @@ from itertools import count
 
 from pydantic import Field
 
-from datapatterns._async.store import AsyncStore
 from datapatterns.contracts import AsyncRepository
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.core.documents import Document
 from datapatterns.core.indexes import Index
 from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
+from datapatterns.store._async.store import AsyncStore
 from datapatterns.web.asgi import (
     ASGIApp,
     Message,

@@ -15,8 +15,8 @@ import pytest
 from pydantic import BaseModel
 
 from datapatterns import AsyncChangesWorker, AsyncStore, AsyncWorker, InvalidArgument
-from datapatterns._async.store import transfer_of
 from datapatterns.capabilities import BACKENDS, Pattern
+from datapatterns.store._async.store import transfer_of
 from datapatterns.testing.conformance.samples import Person
 
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)

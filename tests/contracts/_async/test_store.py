@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from datapatterns import AsyncStore, Closed, InvalidArgument
-from datapatterns._async.store import transfer_of
+from datapatterns.store._async.store import transfer_of
 from datapatterns.testing.conformance.samples import Person
 
 Call = Callable[[], Awaitable[Any]]

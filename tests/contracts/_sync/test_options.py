@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel
 
 from datapatterns import ChangesWorker, InvalidArgument, Store, Worker
-from datapatterns._sync.store import transfer_of
 from datapatterns.capabilities import BACKENDS, Pattern
+from datapatterns.store._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import Person
 
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from datapatterns import Closed, InvalidArgument, Store
-from datapatterns._sync.store import transfer_of
+from datapatterns.store._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import Person
 
 Call = Callable[[], Awaitable[Any]]

@@ -6,10 +6,10 @@ import pytest
 
 from datapatterns import AsyncStore
 from datapatterns._async.migration import async_migrate
-from datapatterns._async.store import transfer_of
 from datapatterns.core.records import Unit
 from datapatterns.couch._async.backend import AsyncBackend
 from datapatterns.errors import InvalidArgument, Unsupported
+from datapatterns.store._async.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 
 from .conftest import Open

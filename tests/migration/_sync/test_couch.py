@@ -7,10 +7,10 @@ import pytest
 
 from datapatterns import Store
 from datapatterns._sync.migration import migrate
-from datapatterns._sync.store import transfer_of
 from datapatterns.core.records import Unit
 from datapatterns.couch._sync.backend import Backend
 from datapatterns.errors import InvalidArgument, Unsupported
+from datapatterns.store._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 
 from .conftest import Open

@@ -11,12 +11,12 @@ import pytest
 
 from datapatterns import Store
 from datapatterns._sync.migration import Migration, migrate
-from datapatterns._sync.store import transfer_of
 from datapatterns.core.records import KINDS, Record, Unit
 from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.level.backend import Backend as LevelBackend
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.transfer import Transfer as RedisTransfer
+from datapatterns.store._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 
 from .conftest import Open

@@ -23,8 +23,8 @@ from uuid import uuid4
 import datapatterns.level
 import datapatterns.redis
 from datapatterns import Conflict, Document, Index, Store
-from datapatterns._sync.store import transfer_of
 from datapatterns.migration import migrate
+from datapatterns.store._sync.store import transfer_of
 
 DOCUMENTS, OTHERS = 2_000, 400
 _START = datetime(2026, 1, 1, tzinfo=UTC)

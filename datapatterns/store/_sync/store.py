@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/store.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/store/_async/store.py by scripts/unasync.py; do not edit.
 """One store over any backend: a URL in, patterns out."""
 
 from __future__ import annotations

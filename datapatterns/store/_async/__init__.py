@@ -1,0 +1,1 @@
+"""The async store; `_sync` beside it is generated."""
