@@ -18,8 +18,6 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from datapatterns._sync.migration import Migration
-from datapatterns._sync.migration import Progress as Callback
 from datapatterns.cli.common import (
     FOUND,
     Json,
@@ -33,6 +31,8 @@ from datapatterns.cli.common import (
     show_json,
 )
 from datapatterns.core.records import KINDS, Comparison, MigrationReport, Unit
+from datapatterns.migration._sync.migration import Migration
+from datapatterns.migration._sync.migration import Progress as Callback
 from datapatterns.store._sync.store import Store
 
 

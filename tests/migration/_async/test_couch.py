@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from datapatterns import AsyncStore
-from datapatterns._async.migration import async_migrate
 from datapatterns.core.records import Unit
 from datapatterns.couch._async.backend import AsyncBackend
 from datapatterns.errors import InvalidArgument, Unsupported
+from datapatterns.migration._async.migration import async_migrate
 from datapatterns.store._async.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 

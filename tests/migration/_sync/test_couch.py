@@ -6,10 +6,10 @@ from __future__ import annotations
 import pytest
 
 from datapatterns import Store
-from datapatterns._sync.migration import migrate
 from datapatterns.core.records import Unit
 from datapatterns.couch._sync.backend import Backend
 from datapatterns.errors import InvalidArgument, Unsupported
+from datapatterns.migration._sync.migration import migrate
 from datapatterns.store._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 

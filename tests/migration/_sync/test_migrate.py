@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from datapatterns import Store
-from datapatterns._sync.migration import Migration, migrate
 from datapatterns.core.records import KINDS, Record, Unit
 from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.level.backend import Backend as LevelBackend
+from datapatterns.migration._sync.migration import Migration, migrate
 from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.transfer import Transfer as RedisTransfer
 from datapatterns.store._sync.store import transfer_of

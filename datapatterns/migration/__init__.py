@@ -1,8 +1,8 @@
 """From one store to another: `migrate`, in both faces, and what it says of what it did."""
 
-from datapatterns._async.migration import AsyncMigration, async_migrate
-from datapatterns._sync.migration import Migration, migrate
 from datapatterns.core.records import Comparison, MigrationReport, Unit
+from datapatterns.migration._async.migration import AsyncMigration, async_migrate
+from datapatterns.migration._sync.migration import Migration, migrate
 
 __all__ = [
     "AsyncMigration",

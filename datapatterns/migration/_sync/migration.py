@@ -1,4 +1,4 @@
-# Generated from datapatterns/_async/migration.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/migration/_async/migration.py by scripts/unasync.py; do not edit.
 """From one store to another: everything in a namespace, whatever the two backends are."""
 
 from __future__ import annotations

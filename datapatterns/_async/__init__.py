@@ -1,1 +1,0 @@
-"""The async face: the source from which the sync one is generated."""

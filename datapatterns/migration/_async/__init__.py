@@ -1,0 +1,1 @@
+"""The async migration; `_sync` beside it is generated."""
