@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks._runner import Bench
 from datapatterns import Document, Index
 from datapatterns.level import Level, Repository
-from datapatterns.level.driver import driver as plyvel
+from datapatterns.level.engine.driver import driver as plyvel
 
 RECORDS = 100_000
 BATCH = 1_000

@@ -104,6 +104,6 @@ def level_path(url: str) -> Path:
 
 def is_level(path: Path) -> bool:
     """Return whether the path is a LevelDB directory, without opening it, which would make one."""
-    from datapatterns.level.manifest import is_database
+    from datapatterns.level.repair.manifest import is_database
 
     return is_database(path)

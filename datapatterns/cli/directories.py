@@ -40,7 +40,7 @@ def recover(directory: Directory, as_json: Json = False) -> None:
 
     Example: datapatterns recover ./data
     """
-    from datapatterns.level.recovery import recover as recover_directory
+    from datapatterns.level.repair.recovery import recover as recover_directory
 
     path = _existing(directory)
     before = set(_copies(path))

@@ -21,11 +21,11 @@ from datapatterns.level._sync.leaderboard import Leaderboard
 from datapatterns.level._sync.rate_limiter import RateLimiter
 from datapatterns.level._sync.repository import Repository
 from datapatterns.level._sync.work_queue import WorkQueue
-from datapatterns.level.batch import AsyncBatch, Batch
-from datapatterns.level.hooks import HookBatch, Hooks, Operation
-from datapatterns.level.iterators import Snapshot
-from datapatterns.level.level import Level
-from datapatterns.level.recovery import Report
+from datapatterns.level.engine.batch import AsyncBatch, Batch
+from datapatterns.level.engine.hooks import HookBatch, Hooks, Operation
+from datapatterns.level.engine.iterators import Snapshot
+from datapatterns.level.engine.level import Level
+from datapatterns.level.repair.recovery import Report
 
 __all__ = [
     "AsyncBatch",

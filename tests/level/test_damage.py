@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from datapatterns.errors import DataCorrupted, DataError
-from datapatterns.level import Level, manifest
-from datapatterns.level.driver import open_database
+from datapatterns.level import Level
+from datapatterns.level.engine.driver import open_database
+from datapatterns.level.repair import manifest
 
 BATCHES = 400
 SMALL = {"write_buffer_size": 65_536, "block_size": 1_024}

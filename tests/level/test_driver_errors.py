@@ -23,7 +23,7 @@ from datapatterns.errors import (
     Unavailable,
 )
 from datapatterns.level import Level
-from datapatterns.level.driver import (
+from datapatterns.level.engine.driver import (
     DriverCorruption,
     DriverError,
     DriverIOError,

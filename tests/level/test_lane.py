@@ -20,10 +20,10 @@ from datapatterns.errors import (
     Unavailable,
 )
 from datapatterns.level import AsyncLevel, Level
-from datapatterns.level.driver import DriverIOError
-from datapatterns.level.engine import Engine
-from datapatterns.level.lane import Lane
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.driver import DriverIOError
+from datapatterns.level.engine.engine import Engine
+from datapatterns.level.engine.lane import Lane
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.testing.waiting import async_eventually
 
 Writes = Iterable[tuple[bytes, "bytes | None"]]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from datapatterns.errors import Locked, Unavailable
-from datapatterns.level import AsyncLevel, Level, registry
+from datapatterns.level import AsyncLevel, Level
+from datapatterns.level.engine import registry
 
 PID_FILE = "datapatterns.pid"
 

@@ -13,7 +13,8 @@ import pytest
 
 from datapatterns import Document, Index
 from datapatterns.errors import DataCorrupted, DataError, Locked, Unavailable
-from datapatterns.level import AsyncLevel, ChangesFeed, Level, Repository, manifest, recovery
+from datapatterns.level import AsyncLevel, ChangesFeed, Level, Repository
+from datapatterns.level.repair import manifest, recovery
 
 
 class User(Document):

@@ -10,7 +10,7 @@ from typing_extensions import override
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.calendar_counter import CalendarCounterSteps
 from datapatterns.patterns._async.calendar_counter import AsyncBaseCalendarCounter
 

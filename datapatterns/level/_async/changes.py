@@ -16,7 +16,7 @@ from datapatterns.core.pages import check_limit
 from datapatterns.errors import TimedOut
 from datapatterns.level._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.changes import ChangesSteps
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection

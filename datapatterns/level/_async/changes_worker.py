@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from datapatterns import contracts
 from datapatterns.core.changes import DeadChange
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.changes_worker import ProgressSteps
 
 

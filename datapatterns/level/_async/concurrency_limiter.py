@@ -7,7 +7,7 @@ from typing_extensions import override
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.documents import new_id
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.concurrency_limiter import ConcurrencyLimiterSteps
 from datapatterns.patterns._async.concurrency_limiter import (
     AsyncBaseConcurrencyLimiter,

@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.counter import CounterSteps
 from datapatterns.patterns._async.counter import AsyncBaseCounter
 

@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import check_flag, check_name
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.emitter import Hub
 from datapatterns.patterns._async.emitter import AsyncBaseEmitter
 

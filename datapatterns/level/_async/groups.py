@@ -10,7 +10,7 @@ from datapatterns import contracts
 from datapatterns.core.checks import check_name
 from datapatterns.core.groups import check_group, check_groups, check_member, check_most
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.groups import GroupsSteps
 
 _PAGE = 1_000  # members fetched at once

@@ -8,7 +8,7 @@ from datapatterns import contracts
 from datapatterns.core.checks import check_name
 from datapatterns.core.leaderboard import Ranked, check_players, check_score
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
 
 

@@ -17,20 +17,20 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack
 
-from datapatterns.level.batch import AsyncBatch
-from datapatterns.level.encoding import key_list
-from datapatterns.level.handle import (
+from datapatterns.level.engine.batch import AsyncBatch
+from datapatterns.level.engine.encoding import key_list
+from datapatterns.level.engine.handle import (
     DriverOptions,
     Encoding,
     Handle,
     RangeOptions,
     open_handle,
 )
-from datapatterns.level.hooks import Hooks, Operation, announce
-from datapatterns.level.iterators import Fetching, Snapshot
-from datapatterns.level.level import Level
-from datapatterns.level.recovery import Report
-from datapatterns.level.space import BaseSpace
+from datapatterns.level.engine.hooks import Hooks, Operation, announce
+from datapatterns.level.engine.iterators import Fetching, Snapshot
+from datapatterns.level.engine.level import Level
+from datapatterns.level.engine.space import BaseSpace
+from datapatterns.level.repair.recovery import Report
 
 T = TypeVar("T")
 

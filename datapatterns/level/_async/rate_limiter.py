@@ -10,7 +10,7 @@ from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
 from datapatterns.patterns._async.rate_limiter import AsyncBaseRateLimiter
 

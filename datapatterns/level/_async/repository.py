@@ -14,7 +14,7 @@ from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.pages import Page
 from datapatterns.errors import DataError
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.collection import Collection, Log
 from datapatterns.level.steps.repository import NewDocument, RepositorySteps
 from datapatterns.patterns._async.repository import AsyncBaseRepository, Stored

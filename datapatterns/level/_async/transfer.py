@@ -10,7 +10,7 @@ from typing_extensions import override
 from datapatterns.contracts._async import transfer
 from datapatterns.core.records import KINDS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.transfer import TransferSteps
 
 

@@ -22,7 +22,7 @@ from datapatterns.core.work_queue import (
     moment,
 )
 from datapatterns.level._async.level import AsyncLevel
-from datapatterns.level.space import AsyncSpace
+from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
 from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.patterns._async.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, AsyncBaseQueue

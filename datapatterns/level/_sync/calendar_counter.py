@@ -11,7 +11,7 @@ from typing_extensions import override
 from datapatterns.core.calendar_counter import DEFAULT_BUCKETS
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.calendar_counter import CalendarCounterSteps
 from datapatterns.patterns._sync.calendar_counter import BaseCalendarCounter
 

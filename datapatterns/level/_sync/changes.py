@@ -17,7 +17,7 @@ from datapatterns.core.pages import check_limit
 from datapatterns.errors import TimedOut
 from datapatterns.level._sync.changes_worker import Checkpoints, Graveyard
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.changes import ChangesSteps
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection

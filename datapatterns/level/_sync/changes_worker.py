@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from datapatterns import contracts
 from datapatterns.core.changes import DeadChange
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.changes_worker import ProgressSteps
 
 

@@ -8,7 +8,7 @@ from typing_extensions import override
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.documents import new_id
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.concurrency_limiter import ConcurrencyLimiterSteps
 from datapatterns.patterns._sync.concurrency_limiter import (
     BaseConcurrencyLimiter,

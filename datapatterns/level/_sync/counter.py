@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import Duration, check_name, microseconds
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.counter import CounterSteps
 from datapatterns.patterns._sync.counter import BaseCounter
 

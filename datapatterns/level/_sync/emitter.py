@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import check_flag, check_name
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.emitter import Hub
 from datapatterns.patterns._sync.emitter import BaseEmitter
 

@@ -11,7 +11,7 @@ from datapatterns import contracts
 from datapatterns.core.checks import check_name
 from datapatterns.core.groups import check_group, check_groups, check_member, check_most
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.groups import GroupsSteps
 
 _PAGE = 1_000  # members fetched at once

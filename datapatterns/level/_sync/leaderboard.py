@@ -9,7 +9,7 @@ from datapatterns import contracts
 from datapatterns.core.checks import check_name
 from datapatterns.core.leaderboard import Ranked, check_players, check_score
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
 
 

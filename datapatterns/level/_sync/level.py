@@ -5,6 +5,6 @@ left that could be generated.
 """
 # unasync: by hand
 
-from datapatterns.level.level import Level
+from datapatterns.level.engine.level import Level
 
 __all__ = ["Level"]

@@ -11,7 +11,7 @@ from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.rate_limiter import RateLimiterSteps
 from datapatterns.patterns._sync.rate_limiter import BaseRateLimiter
 

@@ -15,7 +15,7 @@ from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.pages import Page
 from datapatterns.errors import DataError
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.collection import Collection, Log
 from datapatterns.level.steps.repository import NewDocument, RepositorySteps
 from datapatterns.patterns._sync.repository import BaseRepository, Stored

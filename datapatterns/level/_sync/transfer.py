@@ -11,7 +11,7 @@ from typing_extensions import override
 from datapatterns.contracts._sync import transfer
 from datapatterns.core.records import KINDS, Batch, Inventory, Kind, Record, Unit
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.transfer import TransferSteps
 
 

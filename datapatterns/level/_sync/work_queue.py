@@ -23,7 +23,7 @@ from datapatterns.core.work_queue import (
     moment,
 )
 from datapatterns.level._sync.level import Level
-from datapatterns.level.space import Space
+from datapatterns.level.engine.space import Space
 from datapatterns.level.steps.work_queue import Letter, WorkQueueSteps
 from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.patterns._sync.work_queue import BACKOFF, LEASE, MAX_ATTEMPTS, BaseQueue

@@ -10,8 +10,8 @@ from datapatterns.core.calendar_counter import end_of, keys_at
 from datapatterns.core.codecs import dumps, loads
 from datapatterns.core.counter import INT64_MAX, INT64_MIN, stored_count
 from datapatterns.errors import InvalidArgument
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

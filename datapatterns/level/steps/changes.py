@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from datapatterns.core.changes import Change
 from datapatterns.core.documents import Document, load
 from datapatterns.errors import DataError, InvalidArgument
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.changes_worker import ProgressSteps
 from datapatterns.level.steps.collection import Collection, Entry, split
 

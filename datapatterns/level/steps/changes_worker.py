@@ -8,8 +8,8 @@ from itertools import islice
 from datapatterns.core.changes import DeadChange
 from datapatterns.core.checks import check_name, escape
 from datapatterns.core.codecs import dumps, loads
-from datapatterns.level.keys import own_prefix, upper_bound
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix, upper_bound
+from datapatterns.level.engine.readers import Reader, Writer
 
 _NUMBER = struct.Struct(">Q")
 

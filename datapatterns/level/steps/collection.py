@@ -36,10 +36,10 @@ from datapatterns.errors import (
     InvalidArgument,
     InvalidData,
 )
-from datapatterns.level.keys import own_prefix, upper_bound
-from datapatterns.level.readers import Reader, Writer
-from datapatterns.level.space import BaseSpace
-from datapatterns.level.transaction import UNREAD, RawWrite
+from datapatterns.level.engine.keys import own_prefix, upper_bound
+from datapatterns.level.engine.readers import Reader, Writer
+from datapatterns.level.engine.space import BaseSpace
+from datapatterns.level.engine.transaction import UNREAD, RawWrite
 
 Log = Literal["latest", "full"] | None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datapatterns.core import tuples
 from datapatterns.core.codecs import dumps, loads
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
 
 Holders = dict[str, int]  # token -> when its lease ends, in microseconds

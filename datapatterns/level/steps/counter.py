@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datapatterns.core.counter import INT64_MAX, INT64_MIN, stored_count
 from datapatterns.errors import InvalidArgument
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
 
 

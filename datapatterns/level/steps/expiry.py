@@ -12,8 +12,8 @@ from itertools import islice
 
 from datapatterns.core import tuples
 from datapatterns.errors import DataCorrupted, DecodeFailed
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 
 NEVER = 0
 

@@ -7,8 +7,8 @@ from itertools import islice
 
 from datapatterns.core import tuples
 from datapatterns.core.checks import escape
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 
 # The first element of every key tells what it is.
 _MEMBERS, _GROUPS, _SIZE = range(3)

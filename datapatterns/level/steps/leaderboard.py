@@ -10,8 +10,8 @@ from datapatterns.core import tuples
 from datapatterns.core.checks import escape
 from datapatterns.core.leaderboard import Ranked, check_sum
 from datapatterns.errors import NotFound
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 
 # The first element of every key tells what it is.
 _RANKING, _PLAYER, _BOARD = range(3)

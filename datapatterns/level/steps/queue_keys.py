@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datapatterns.core import tuples
 from datapatterns.core.checks import escape
 from datapatterns.errors import DataCorrupted
-from datapatterns.level.keys import own_prefix
+from datapatterns.level.engine.keys import own_prefix
 
 _HEAD = struct.Struct(">IIqqqqq")
 

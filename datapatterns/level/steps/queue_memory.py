@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from datapatterns.level.readers import Reader
+from datapatterns.level.engine.readers import Reader
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
 
 NEVER = 2**62  # microseconds

@@ -9,7 +9,7 @@ from itertools import chain
 from datapatterns.core.records import FACTS, Record
 from datapatterns.core.work_queue import LOST, NewItem, Request, Taken, TakenBack, Turn, Verdict
 from datapatterns.core.work_queue import seconds_until as seconds
-from datapatterns.level.readers import Writer
+from datapatterns.level.engine.readers import Writer
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
 from datapatterns.level.steps.queue_memory import QueueMemory
 

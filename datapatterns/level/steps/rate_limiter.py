@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datapatterns.core import tuples
 from datapatterns.core.codecs import dumps, loads
 from datapatterns.core.rate_limiter import Outcome, Policy, decide
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
 
 

@@ -16,9 +16,9 @@ from datapatterns.core.codecs import dumps
 from datapatterns.core.counter import stored_count
 from datapatterns.core.records import FACTS, Kind, Record, Unit
 from datapatterns.errors import DataCorrupted
-from datapatterns.level.keys import own_prefix, upper_bound
-from datapatterns.level.readers import Reader, Writer
-from datapatterns.level.space import BaseSpace
+from datapatterns.level.engine.keys import own_prefix, upper_bound
+from datapatterns.level.engine.readers import Reader, Writer
+from datapatterns.level.engine.space import BaseSpace
 from datapatterns.level.steps.collection import Collection, split
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
 from datapatterns.level.steps.groups import GroupsSteps

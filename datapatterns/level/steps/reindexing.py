@@ -18,8 +18,8 @@ from datapatterns.core import indexes
 from datapatterns.core.codecs import dumps
 from datapatterns.core.indexes import Index
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.level.keys import upper_bound
-from datapatterns.level.readers import Writer
+from datapatterns.level.engine.keys import upper_bound
+from datapatterns.level.engine.readers import Writer
 from datapatterns.level.steps.collection import Collection, parse, values_of
 
 Step = Callable[[Writer], int]

@@ -28,8 +28,8 @@ from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page, Scan, scan
 from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import Conflict, DataCorrupted, DataError
-from datapatterns.level.keys import upper_bound
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import upper_bound
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.collection import REVISION, Collection, parse, revision, split
 from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
 

@@ -23,9 +23,9 @@ from datapatterns.core.records import (
     Record,
     Unit,
 )
-from datapatterns.level.keys import own_prefix, upper_bound
-from datapatterns.level.readers import Reader, Writer
-from datapatterns.level.space import BaseSpace
+from datapatterns.level.engine.keys import own_prefix, upper_bound
+from datapatterns.level.engine.readers import Reader, Writer
+from datapatterns.level.engine.space import BaseSpace
 from datapatterns.level.steps.records import Records, records_of
 
 _RECORDS = 500  # in one batch

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 from datapatterns.core.records import Record
 from datapatterns.core.work_queue import NewItem, QueueStats, Request, Turn
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
 from datapatterns.level.steps.queue_memory import QueueMemory

@@ -9,7 +9,7 @@ from level._async.maker import Maker
 
 from datapatterns.errors import Conflict, HookFailed, InvalidArgument
 from datapatterns.level import AsyncLevel, Hooks
-from datapatterns.level.registry import PID_FILE
+from datapatterns.level.engine.registry import PID_FILE
 
 HOOKS = ("prewrite", "postopen", "newsublevel")
 

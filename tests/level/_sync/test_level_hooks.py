@@ -10,7 +10,7 @@ from level._sync.maker import Maker
 
 from datapatterns.errors import Conflict, HookFailed, InvalidArgument
 from datapatterns.level import Hooks, Level
-from datapatterns.level.registry import PID_FILE
+from datapatterns.level.engine.registry import PID_FILE
 
 HOOKS = ("prewrite", "postopen", "newsublevel")
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from datapatterns.errors import DataError, Unavailable
 from datapatterns.level import AsyncLevel, Level
-from datapatterns.level.driver import open_database
+from datapatterns.level.engine.driver import open_database
 
 THREADS = 4
 ROWS = 2_000

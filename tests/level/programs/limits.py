@@ -6,7 +6,7 @@ import sys
 
 from datapatterns.errors import DataError
 from datapatterns.level import Level
-from datapatterns.level.driver import open_database
+from datapatterns.level.engine.driver import open_database
 
 
 def limit(what: int, soft: int | None) -> None:

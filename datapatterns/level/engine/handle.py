@@ -15,18 +15,18 @@ from typing import Any, TypedDict
 
 from datapatterns.core.codecs import BINARY, Codec, codec
 from datapatterns.errors import DataError, HookFailed, InvalidArgument
-from datapatterns.level import encoding, registry
-from datapatterns.level.driver import DriverReader
-from datapatterns.level.engine import Gate
-from datapatterns.level.hooks import Hooks, Operation
-from datapatterns.level.iterators import Fetching, Range, Snapshot, make_range, reader_of
-from datapatterns.level.keys import is_own, sublevel_prefix
-from datapatterns.level.lane import PendingWrite
-from datapatterns.level.raw import RawOperations, store
-from datapatterns.level.readers import View
-from datapatterns.level.recovery import Report, check, recover
-from datapatterns.level.space import Space
-from datapatterns.level.transaction import RawWrite
+from datapatterns.level.engine import encoding, registry
+from datapatterns.level.engine.driver import DriverReader
+from datapatterns.level.engine.engine import Gate
+from datapatterns.level.engine.hooks import Hooks, Operation
+from datapatterns.level.engine.iterators import Fetching, Range, Snapshot, make_range, reader_of
+from datapatterns.level.engine.keys import is_own, sublevel_prefix
+from datapatterns.level.engine.lane import PendingWrite
+from datapatterns.level.engine.raw import RawOperations, store
+from datapatterns.level.engine.readers import View
+from datapatterns.level.engine.space import Space
+from datapatterns.level.engine.transaction import RawWrite
+from datapatterns.level.repair.recovery import Report, check, recover
 
 Encoding = str | Codec
 

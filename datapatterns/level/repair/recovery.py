@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from datapatterns.errors import DataCorrupted, Forbidden, Locked, Unavailable
-from datapatterns.level import logs, manifest, rebuilding, registry
-from datapatterns.level.driver import (
+from datapatterns.level.engine import registry
+from datapatterns.level.engine.driver import (
     Database,
     DriverError,
     DriverReader,
@@ -23,9 +23,10 @@ from datapatterns.level.driver import (
     reading_failed,
     repair_database,
 )
-from datapatterns.level.engine import Engine
-from datapatterns.level.inspection import Inspection
-from datapatterns.level.readers import View
+from datapatterns.level.engine.engine import Engine
+from datapatterns.level.engine.readers import View
+from datapatterns.level.repair import logs, manifest, rebuilding
+from datapatterns.level.repair.inspection import Inspection
 
 logger = logging.getLogger("datapatterns.level")
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeVar, TypeVarTuple
 
 from datapatterns.errors import DataError, InvalidArgument
-from datapatterns.level.driver import DriverError, reading_failed
-from datapatterns.level.engine import Engine, Gate
-from datapatterns.level.keys import own_prefix
-from datapatterns.level.lane import PendingWrite
-from datapatterns.level.readers import Reader, View, Writer
+from datapatterns.level.engine.driver import DriverError, reading_failed
+from datapatterns.level.engine.engine import Engine, Gate
+from datapatterns.level.engine.keys import own_prefix
+from datapatterns.level.engine.lane import PendingWrite
+from datapatterns.level.engine.readers import Reader, View, Writer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

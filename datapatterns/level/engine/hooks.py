@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, cast
 
 from datapatterns.errors import DataError, HookFailed, InvalidArgument
-from datapatterns.level.keys import enclosing, is_own
-from datapatterns.level.readers import Writer
-from datapatterns.level.transaction import UNREAD, RawHook, RawWrite
+from datapatterns.level.engine.keys import enclosing, is_own
+from datapatterns.level.engine.readers import Writer
+from datapatterns.level.engine.transaction import UNREAD, RawHook, RawWrite
 
 if TYPE_CHECKING:
     from datapatterns.level._async.level import AsyncLevel
-    from datapatterns.level.handle import Handle
-    from datapatterns.level.level import Level
+    from datapatterns.level.engine.handle import Handle
+    from datapatterns.level.engine.level import Level
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,19 +12,19 @@ from typing import Any, Self, Unpack
 
 from datapatterns.core.codecs import BINARY
 from datapatterns.errors import Closed, NotFound, Unavailable
-from datapatterns.level.batch import Batch, encoded
-from datapatterns.level.driver import DriverError, reading_failed
-from datapatterns.level.encoding import key_list
-from datapatterns.level.handle import (
+from datapatterns.level.engine.batch import Batch, encoded
+from datapatterns.level.engine.driver import DriverError, reading_failed
+from datapatterns.level.engine.encoding import key_list
+from datapatterns.level.engine.handle import (
     DriverOptions,
     Encoding,
     Handle,
     RangeOptions,
     open_handle,
 )
-from datapatterns.level.hooks import Hooks, Operation, announce
-from datapatterns.level.iterators import LevelIterator, Snapshot
-from datapatterns.level.recovery import Report
+from datapatterns.level.engine.hooks import Hooks, Operation, announce
+from datapatterns.level.engine.iterators import LevelIterator, Snapshot
+from datapatterns.level.repair.recovery import Report
 
 _MISSING: Any = object()
 

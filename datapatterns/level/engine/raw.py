@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from datapatterns.level.readers import Writer
+from datapatterns.level.engine.readers import Writer
 
 RawOperations = Sequence[tuple[bytes, "bytes | None"]]
 

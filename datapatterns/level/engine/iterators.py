@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from datapatterns.errors import Closed, InvalidArgument
-from datapatterns.level.driver import (
+from datapatterns.level.engine.driver import (
     DriverError,
     DriverReader,
     DriverSnapshot,
@@ -24,8 +24,8 @@ from datapatterns.level.driver import (
     confirm_end,
     reading_failed,
 )
-from datapatterns.level.keys import upper_bound
-from datapatterns.level.space import BaseSpace
+from datapatterns.level.engine.keys import upper_bound
+from datapatterns.level.engine.space import BaseSpace
 
 T = TypeVar("T")
 

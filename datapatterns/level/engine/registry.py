@@ -26,9 +26,9 @@ from datapatterns.errors import (
     NotFound,
     Unavailable,
 )
-from datapatterns.level import manifest
-from datapatterns.level.driver import DriverError, open_database, opening_failed
-from datapatterns.level.engine import Engine
+from datapatterns.level.engine.driver import DriverError, open_database, opening_failed
+from datapatterns.level.engine.engine import Engine
+from datapatterns.level.repair import manifest
 
 PID_FILE = "datapatterns.pid"
 _BLOOM_BITS = 10  # an absent key costs 1.8 us with them, 5.8 without

@@ -16,11 +16,11 @@ from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, TypeVarTuple, cast
 
-from datapatterns.level.driver import DriverError, reading_failed
+from datapatterns.level.engine.driver import DriverError, reading_failed
 
 if TYPE_CHECKING:
-    from datapatterns.level.engine import Gate
-    from datapatterns.level.readers import Writer
+    from datapatterns.level.engine.engine import Gate
+    from datapatterns.level.engine.readers import Writer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

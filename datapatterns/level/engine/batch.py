@@ -6,13 +6,13 @@ from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from datapatterns.errors import InvalidArgument
-from datapatterns.level.hooks import target, unpack_operation
-from datapatterns.level.raw import RawOperations
+from datapatterns.level.engine.hooks import target, unpack_operation
+from datapatterns.level.engine.raw import RawOperations
 
 if TYPE_CHECKING:
     from datapatterns.level._async.level import AsyncLevel
-    from datapatterns.level.handle import Handle
-    from datapatterns.level.level import Level
+    from datapatterns.level.engine.handle import Handle
+    from datapatterns.level.engine.level import Level
 
 _PUT = {"type", "key", "value"}
 

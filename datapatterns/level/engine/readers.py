@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
-from datapatterns.level.driver import DriverReader, scan, scan_keys
+from datapatterns.level.engine.driver import DriverReader, scan, scan_keys
 
 if TYPE_CHECKING:
-    from datapatterns.level.transaction import RawWrite
+    from datapatterns.level.engine.transaction import RawWrite
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -21,11 +21,11 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 from weakref import WeakSet
 
 from datapatterns.errors import Closed, DataError, InvalidArgument, TimedOut, Unavailable
-from datapatterns.level.driver import Database, DriverError, reading_failed, writing_failed
-from datapatterns.level.keys import enclosing
-from datapatterns.level.lane import Lane, PendingWrite
-from datapatterns.level.readers import View, Writer
-from datapatterns.level.transaction import Hooks, Keepers, RawHook, Transaction
+from datapatterns.level.engine.driver import Database, DriverError, reading_failed, writing_failed
+from datapatterns.level.engine.keys import enclosing
+from datapatterns.level.engine.lane import Lane, PendingWrite
+from datapatterns.level.engine.readers import View, Writer
+from datapatterns.level.engine.transaction import Hooks, Keepers, RawHook, Transaction
 
 logger = logging.getLogger("datapatterns.level")
 

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from datapatterns.level import logs
+from datapatterns.level.repair import logs
 
 _DATA = re.compile(r"(\d+)\.(log|ldb|sst)")
 _TRIES = 100

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 
 from datapatterns.core.codecs import dumps
 from datapatterns.errors import DataError
-from datapatterns.level.driver import Database
-from datapatterns.level.inspection import (
+from datapatterns.level.engine.driver import Database
+from datapatterns.level.engine.keys import upper_bound
+from datapatterns.level.engine.readers import View
+from datapatterns.level.repair.inspection import (
     NUMBER,
     OWN,
     documents_prefix,
     parse_change,
     stored_number,
 )
-from datapatterns.level.keys import upper_bound
-from datapatterns.level.readers import View
 from datapatterns.level.steps.collection import REVISION, parse
 
 _STEP = 500  # writes in one batch

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
 
-from datapatterns.level.keys import enclosing
-from datapatterns.level.readers import Reader, Writer
+from datapatterns.level.engine.keys import enclosing
+from datapatterns.level.engine.readers import Reader, Writer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

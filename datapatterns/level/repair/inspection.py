@@ -16,9 +16,9 @@ from datapatterns.core import indexes
 from datapatterns.core.codecs import loads
 from datapatterns.core.indexes import Index
 from datapatterns.errors import DataError
-from datapatterns.level.engine import Engine
-from datapatterns.level.keys import enclosing
-from datapatterns.level.readers import Reader
+from datapatterns.level.engine.engine import Engine
+from datapatterns.level.engine.keys import enclosing
+from datapatterns.level.engine.readers import Reader
 from datapatterns.level.steps.collection import Collection, parse, revision, values_of
 
 NUMBER = struct.Struct(">Q")

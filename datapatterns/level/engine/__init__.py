@@ -1,0 +1,1 @@
+"""The embedded store itself: keys, batches, one write lock."""

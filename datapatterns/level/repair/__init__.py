@@ -1,0 +1,1 @@
+"""Looking at a directory, and repairing it."""
