@@ -16,8 +16,6 @@ from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.repository import AsyncRepository
-from datapatterns.redis._async.scripts import AsyncScripts
-from datapatterns.redis._async.transactions import async_transact
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
 from datapatterns.redis._sync.calendar_counter import CalendarCounter
 from datapatterns.redis._sync.concurrency_limiter import ConcurrencyLimiter
@@ -27,9 +25,11 @@ from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.repository import Repository
-from datapatterns.redis._sync.scripts import Scripts
-from datapatterns.redis._sync.transactions import transact
 from datapatterns.redis._sync.work_queue import WorkQueue
+from datapatterns.redis.wire._async.scripts import AsyncScripts
+from datapatterns.redis.wire._async.transactions import async_transact
+from datapatterns.redis.wire._sync.scripts import Scripts
+from datapatterns.redis.wire._sync.transactions import transact
 
 DRIVER_VERSION: str = redis_py.__version__
 

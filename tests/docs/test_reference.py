@@ -20,7 +20,7 @@ from datapatterns.core.backoff import Backoff
 from datapatterns.errors import InvalidArgument
 from datapatterns.level import AsyncLevel
 from datapatterns.level.backend import parse_url as parse_level_url
-from datapatterns.redis.urls import parse_url
+from datapatterns.redis.wire.urls import parse_url
 from datapatterns.store.registry import MODULES, load
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,7 +11,7 @@ from redis import Redis
 
 import datapatterns.redis
 from datapatterns.core.rate_limiter import Policy, decide, make_policy
-from datapatterns.redis.script_files import read_scripts
+from datapatterns.redis.wire.script_files import read_scripts
 from datapatterns.testing.servers.redis import RedisServer
 
 CLOCK = "local now = clock[1] * 1000000 + clock[2]"

@@ -19,15 +19,15 @@ from datapatterns.redis._async.counter import AsyncCounter
 from datapatterns.redis._async.emitter import AsyncEmitter
 from datapatterns.redis._async.groups import AsyncGroups
 from datapatterns.redis._async.leaderboard import AsyncLeaderboard
-from datapatterns.redis._async.pools import AsyncRedisClient, new_connection
 from datapatterns.redis._async.rate_limiter import AsyncRateLimiter
 from datapatterns.redis._async.repository import AsyncRepository
 from datapatterns.redis._async.transfer import AsyncTransfer
 from datapatterns.redis._async.work_queue import AsyncWorkQueue
-from datapatterns.redis.closing import is_closed, note_closed
-from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
-from datapatterns.redis.urls import TIMEOUTS, RedisUrl, bad_options, parse_url
+from datapatterns.redis.wire._async.pools import AsyncRedisClient, new_connection
+from datapatterns.redis.wire.closing import is_closed, note_closed
+from datapatterns.redis.wire.errors import redis_errors
+from datapatterns.redis.wire.urls import TIMEOUTS, RedisUrl, bad_options, parse_url
 
 _Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete

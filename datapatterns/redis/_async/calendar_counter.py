@@ -14,10 +14,10 @@ from datapatterns.core.checks import Duration
 from datapatterns.core.counter import stored_count
 from datapatterns.errors import Unavailable
 from datapatterns.patterns._async.calendar_counter import AsyncBaseCalendarCounter
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import read
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 TRIES = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

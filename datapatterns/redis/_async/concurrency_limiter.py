@@ -11,8 +11,8 @@ from datapatterns.patterns._async.concurrency_limiter import (
     AsyncBaseLease,
 )
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 
 class AsyncLease(AsyncBaseLease):

@@ -7,10 +7,10 @@ from typing_extensions import override
 from datapatterns.core.checks import Duration, positive_seconds
 from datapatterns.core.counter import stored_count
 from datapatterns.patterns._async.counter import AsyncBaseCounter
-from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import read, write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 
 class AsyncCounter(AsyncBaseCounter):

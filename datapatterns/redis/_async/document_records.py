@@ -11,12 +11,12 @@ from datapatterns.core.indexes import pack_id
 from datapatterns.core.records import Batch, Record, present
 from datapatterns.core.tuples import AFTER
 from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.scanning import Argument, text_of
 from datapatterns.redis.hashes import ENTRIES, REVISION, encode, raw_of
 from datapatterns.redis.keys import Keys
+from datapatterns.redis.wire._async.commands import read
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 Ids = Sequence[tuple[str, ...]]
 

@@ -8,14 +8,14 @@ from typing_extensions import override
 from datapatterns.core.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.patterns._async.emitter import AsyncBaseEmitter, Position
-from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.stream_reader import AsyncStreamReader
 from datapatterns.redis._async.subscriber import AsyncSubscriber
 from datapatterns.redis.channels import Channels
-from datapatterns.redis.closing import check_open
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
+from datapatterns.redis.wire.closing import check_open
 
 _LONGEST = 1_000_000_000  # entries that a history may be told to keep
 

@@ -13,8 +13,8 @@ from datapatterns.errors import Closed, DataError, Unavailable
 from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.patterns._async.courier import AsyncBackground
 from datapatterns.patterns._async.emitter import AsyncListeners
-from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis._async.reader_connection import AsyncReaderConnection
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
+from datapatterns.redis.wire._async.reader_connection import AsyncReaderConnection
 
 logger = logging.getLogger("datapatterns.emitter")
 

@@ -10,10 +10,10 @@ from typing_extensions import override
 from datapatterns import contracts
 from datapatterns.core.groups import check_group, check_groups, check_member, check_most
 from datapatterns.errors import DataCorrupted
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import read
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 _PAGE = 1_000  # members fetched by one trip
 

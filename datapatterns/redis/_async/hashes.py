@@ -9,7 +9,6 @@ from datapatterns.core import indexes
 from datapatterns.core.documents import Document, load
 from datapatterns.core.indexes import Index
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.indexing import TRIES, AsyncIndexing
 from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis.hashes import (
@@ -23,6 +22,7 @@ from datapatterns.redis.hashes import (
     revision,
     values_of,
 )
+from datapatterns.redis.wire._async.commands import read
 
 D = TypeVar("D", bound=Document)
 

@@ -15,10 +15,10 @@ from datapatterns.core.leaderboard import (
     unknown_player,
 )
 from datapatterns.errors import DataCorrupted
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import read
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 _PLACE = 16  # digits in front of each player
 

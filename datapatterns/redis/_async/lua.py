@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datapatterns.redis._async.scripts import AsyncScripts
+from datapatterns.redis.wire._async.scripts import AsyncScripts
 
 SCRIPTS = AsyncScripts(Path(__file__).parents[1] / "lua")

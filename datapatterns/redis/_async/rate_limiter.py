@@ -8,10 +8,10 @@ from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Policy
 from datapatterns.patterns._async.rate_limiter import AsyncBaseRateLimiter
-from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 _FIGURES = 4  # in the script's reply, for each limit
 

@@ -13,10 +13,8 @@ from typing import Any, Protocol
 from datapatterns.core.calendar_counter import bucket_of
 from datapatterns.core.records import FACTS, Batch, Kind, Record, Unit, present
 from datapatterns.core.work_queue import HIGHEST_PRIORITY
-from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.document_records import AsyncDocumentRecords
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis._async.scanning import (
     PAGE,
     Argument,
@@ -28,6 +26,8 @@ from datapatterns.redis._async.scanning import (
 )
 from datapatterns.redis.hashes import raw_of
 from datapatterns.redis.keys import Keys, escape
+from datapatterns.redis.wire._async.commands import read, write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 Ids = Sequence[tuple[str, ...]]
 

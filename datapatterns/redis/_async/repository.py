@@ -21,10 +21,8 @@ from datapatterns.patterns._async.repository import (
     Stored,
     result_of,
 )
-from datapatterns.redis._async.commands import read
 from datapatterns.redis._async.hashes import AsyncHashes
 from datapatterns.redis._async.indexing import AsyncIndexing
-from datapatterns.redis._async.pools import AsyncRedisClient
 from datapatterns.redis.hashes import (
     Overtaken,
     Raw,
@@ -37,6 +35,8 @@ from datapatterns.redis.hashes import (
     revision,
 )
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import read
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
 
 D = TypeVar("D", bound=Document)
 

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from datapatterns.errors import DataCorrupted
-from datapatterns.redis._async.commands import when_free
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient, Pool, pools_of, take
-from datapatterns.redis.closing import check_open
-from datapatterns.redis.errors import redis_errors
+from datapatterns.redis.wire._async.commands import when_free
+from datapatterns.redis.wire._async.pools import AsyncRedisClient, Pool, pools_of, take
+from datapatterns.redis.wire.closing import check_open
+from datapatterns.redis.wire.errors import redis_errors
 
 Argument = bytes | str | int
 

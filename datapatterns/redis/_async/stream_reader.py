@@ -12,8 +12,8 @@ from datapatterns.errors import DataError
 from datapatterns.patterns._async.emitter import AsyncListeners, Message
 from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis._async.reader_connection import AsyncReaderConnection
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
+from datapatterns.redis.wire._async.reader_connection import AsyncReaderConnection
 
 _MESSAGES = 500  # that are read in one step
 _BEGINNING = b"0-0"  # the position before the first entry of a stream

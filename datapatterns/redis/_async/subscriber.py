@@ -15,9 +15,9 @@ from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupp
 from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.patterns._async.emitter import AsyncListeners, Message
 from datapatterns.redis._async.emitter_reader import AsyncEmitterReader
-from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis._async.reader_connection import AsyncReaderConnection
 from datapatterns.redis.channels import Channels
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
+from datapatterns.redis.wire._async.reader_connection import AsyncReaderConnection
 
 _SILENCES = 3  # heartbeats without an answer after which the connection counts as lost
 

@@ -23,12 +23,12 @@ from datapatterns.core.records import (
 )
 from datapatterns.core.tuples import AFTER
 from datapatterns.errors import Forbidden
-from datapatterns.redis._async.commands import read, write
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient, pools_of
 from datapatterns.redis._async.records import records_of
 from datapatterns.redis._async.scanning import all_keys, ask, names_of
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
+from datapatterns.redis.wire._async.commands import read, write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient, pools_of
 
 # What is not carried over, by its pattern, or by its pattern and the first part of its key.
 _LEFT = {

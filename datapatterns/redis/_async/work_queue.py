@@ -35,11 +35,11 @@ from datapatterns.patterns._async.work_queue import (
     AsyncBaseQueue,
     AsyncWakeUp,
 )
-from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.pools import AsyncRedisClient, own_connection
-from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._async.commands import write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient, own_connection
+from datapatterns.redis.wire.errors import redis_errors
 
 M = TypeVar("M")
 

@@ -20,15 +20,15 @@ from datapatterns.redis._sync.counter import Counter
 from datapatterns.redis._sync.emitter import Emitter
 from datapatterns.redis._sync.groups import Groups
 from datapatterns.redis._sync.leaderboard import Leaderboard
-from datapatterns.redis._sync.pools import RedisClient, new_connection
 from datapatterns.redis._sync.rate_limiter import RateLimiter
 from datapatterns.redis._sync.repository import Repository
 from datapatterns.redis._sync.transfer import Transfer
 from datapatterns.redis._sync.work_queue import WorkQueue
-from datapatterns.redis.closing import is_closed, note_closed
-from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
-from datapatterns.redis.urls import TIMEOUTS, RedisUrl, bad_options, parse_url
+from datapatterns.redis.wire._sync.pools import RedisClient, new_connection
+from datapatterns.redis.wire.closing import is_closed, note_closed
+from datapatterns.redis.wire.errors import redis_errors
+from datapatterns.redis.wire.urls import TIMEOUTS, RedisUrl, bad_options, parse_url
 
 _Redis: Any = Redis
 _Node: Any = ClusterNode  # the driver's own types are incomplete

@@ -15,10 +15,10 @@ from datapatterns.core.checks import Duration
 from datapatterns.core.counter import stored_count
 from datapatterns.errors import Unavailable
 from datapatterns.patterns._sync.calendar_counter import BaseCalendarCounter
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import read
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 TRIES = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,8 +12,8 @@ from datapatterns.patterns._sync.concurrency_limiter import (
     BaseLease,
 )
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 
 class Lease(BaseLease):

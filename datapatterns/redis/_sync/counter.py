@@ -8,10 +8,10 @@ from typing_extensions import override
 from datapatterns.core.checks import Duration, positive_seconds
 from datapatterns.core.counter import stored_count
 from datapatterns.patterns._sync.counter import BaseCounter
-from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import read, write
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 
 class Counter(BaseCounter):

@@ -12,12 +12,12 @@ from datapatterns.core.indexes import pack_id
 from datapatterns.core.records import Batch, Record, present
 from datapatterns.core.tuples import AFTER
 from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.scanning import Argument, text_of
 from datapatterns.redis.hashes import ENTRIES, REVISION, encode, raw_of
 from datapatterns.redis.keys import Keys
+from datapatterns.redis.wire._sync.commands import read
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 Ids = Sequence[tuple[str, ...]]
 

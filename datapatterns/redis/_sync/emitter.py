@@ -9,14 +9,14 @@ from typing_extensions import override
 from datapatterns.core.checks import Duration, check_count, check_flag, positive_seconds
 from datapatterns.errors import Unsupported
 from datapatterns.patterns._sync.emitter import BaseEmitter, Position
-from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.stream_reader import StreamReader
 from datapatterns.redis._sync.subscriber import Subscriber
 from datapatterns.redis.channels import Channels
-from datapatterns.redis.closing import check_open
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import write
+from datapatterns.redis.wire._sync.pools import RedisClient
+from datapatterns.redis.wire.closing import check_open
 
 _LONGEST = 1_000_000_000  # entries that a history may be told to keep
 

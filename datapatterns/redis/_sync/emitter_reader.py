@@ -14,8 +14,8 @@ from datapatterns.errors import Closed, DataError, Unavailable
 from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.patterns._sync.courier import Background
 from datapatterns.patterns._sync.emitter import Listeners
-from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis._sync.reader_connection import ReaderConnection
+from datapatterns.redis.wire._sync.pools import RedisClient
+from datapatterns.redis.wire._sync.reader_connection import ReaderConnection
 
 logger = logging.getLogger("datapatterns.emitter")
 

@@ -11,10 +11,10 @@ from typing_extensions import override
 from datapatterns import contracts
 from datapatterns.core.groups import check_group, check_groups, check_member, check_most
 from datapatterns.errors import DataCorrupted
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import read
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 _PAGE = 1_000  # members fetched by one trip
 

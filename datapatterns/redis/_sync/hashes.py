@@ -10,7 +10,6 @@ from datapatterns.core import indexes
 from datapatterns.core.documents import Document, load
 from datapatterns.core.indexes import Index
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.indexing import TRIES, Indexing
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis.hashes import (
@@ -24,6 +23,7 @@ from datapatterns.redis.hashes import (
     revision,
     values_of,
 )
+from datapatterns.redis.wire._sync.commands import read
 
 D = TypeVar("D", bound=Document)
 

@@ -12,9 +12,7 @@ from datapatterns.core.checks import check_name
 from datapatterns.core.indexes import Index, entry_id, pack_id
 from datapatterns.core.tuples import AFTER, unpack
 from datapatterns.errors import Conflict, Unavailable
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.hashes import (
     IndexState,
     Raw,
@@ -25,6 +23,8 @@ from datapatterns.redis.hashes import (
     values_of,
 )
 from datapatterns.redis.keys import Keys
+from datapatterns.redis.wire._sync.commands import read
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 _STEP = 500  # documents that one step of filling looks at
 _FORGET = 5_000  # entries that one step of forgetting removes

@@ -16,10 +16,10 @@ from datapatterns.core.leaderboard import (
     unknown_player,
 )
 from datapatterns.errors import DataCorrupted
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import read
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 _PLACE = 16  # digits in front of each player
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datapatterns.redis._sync.scripts import Scripts
+from datapatterns.redis.wire._sync.scripts import Scripts
 
 SCRIPTS = Scripts(Path(__file__).parents[1] / "lua")

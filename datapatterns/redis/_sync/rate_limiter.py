@@ -9,10 +9,10 @@ from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
 from datapatterns.core.rate_limiter import Policy
 from datapatterns.patterns._sync.rate_limiter import BaseRateLimiter
-from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import write
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 _FIGURES = 4  # in the script's reply, for each limit
 

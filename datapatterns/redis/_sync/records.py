@@ -14,10 +14,8 @@ from typing import Any, Protocol
 from datapatterns.core.calendar_counter import bucket_of
 from datapatterns.core.records import FACTS, Batch, Kind, Record, Unit, present
 from datapatterns.core.work_queue import HIGHEST_PRIORITY
-from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.document_records import DocumentRecords
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis._sync.scanning import (
     PAGE,
     Argument,
@@ -29,6 +27,8 @@ from datapatterns.redis._sync.scanning import (
 )
 from datapatterns.redis.hashes import raw_of
 from datapatterns.redis.keys import Keys, escape
+from datapatterns.redis.wire._sync.commands import read, write
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 Ids = Sequence[tuple[str, ...]]
 

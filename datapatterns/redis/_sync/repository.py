@@ -22,10 +22,8 @@ from datapatterns.patterns._sync.repository import (
     Tries,
     result_of,
 )
-from datapatterns.redis._sync.commands import read
 from datapatterns.redis._sync.hashes import Hashes
 from datapatterns.redis._sync.indexing import Indexing
-from datapatterns.redis._sync.pools import RedisClient
 from datapatterns.redis.hashes import (
     Overtaken,
     Raw,
@@ -38,6 +36,8 @@ from datapatterns.redis.hashes import (
     revision,
 )
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import read
+from datapatterns.redis.wire._sync.pools import RedisClient
 
 D = TypeVar("D", bound=Document)
 

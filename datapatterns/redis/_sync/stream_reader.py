@@ -13,8 +13,8 @@ from datapatterns.errors import DataError
 from datapatterns.patterns._sync.emitter import Listeners, Message
 from datapatterns.redis._sync.emitter_reader import EmitterReader
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis._sync.reader_connection import ReaderConnection
+from datapatterns.redis.wire._sync.pools import RedisClient
+from datapatterns.redis.wire._sync.reader_connection import ReaderConnection
 
 _MESSAGES = 500  # that are read in one step
 _BEGINNING = b"0-0"  # the position before the first entry of a stream

@@ -16,9 +16,9 @@ from datapatterns.errors import Closed, DataError, TimedOut, Unavailable, Unsupp
 from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.patterns._sync.emitter import Listeners, Message
 from datapatterns.redis._sync.emitter_reader import EmitterReader
-from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis._sync.reader_connection import ReaderConnection
 from datapatterns.redis.channels import Channels
+from datapatterns.redis.wire._sync.pools import RedisClient
+from datapatterns.redis.wire._sync.reader_connection import ReaderConnection
 
 _SILENCES = 3  # heartbeats without an answer after which the connection counts as lost
 

@@ -24,12 +24,12 @@ from datapatterns.core.records import (
 )
 from datapatterns.core.tuples import AFTER
 from datapatterns.errors import Forbidden
-from datapatterns.redis._sync.commands import read, write
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient, pools_of
 from datapatterns.redis._sync.records import records_of
 from datapatterns.redis._sync.scanning import all_keys, ask, names_of
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys, escape
+from datapatterns.redis.wire._sync.commands import read, write
+from datapatterns.redis.wire._sync.pools import RedisClient, pools_of
 
 # What is not carried over, by its pattern, or by its pattern and the first part of its key.
 _LEFT = {

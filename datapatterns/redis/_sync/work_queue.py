@@ -36,11 +36,11 @@ from datapatterns.patterns._sync.work_queue import (
     BaseQueue,
     WakeUp,
 )
-from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.lua import SCRIPTS
-from datapatterns.redis._sync.pools import RedisClient, own_connection
-from datapatterns.redis.errors import redis_errors
 from datapatterns.redis.keys import DEFAULT_NAMESPACE, Keys
+from datapatterns.redis.wire._sync.commands import write
+from datapatterns.redis.wire._sync.pools import RedisClient, own_connection
+from datapatterns.redis.wire.errors import redis_errors
 
 M = TypeVar("M")
 

@@ -13,8 +13,8 @@ from datapatterns.core.records import KINDS, Record, Unit
 from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.level.backend import AsyncBackend as LevelBackend
 from datapatterns.migration._async.migration import AsyncMigration, async_migrate
-from datapatterns.redis._async.commands import write
 from datapatterns.redis._async.transfer import AsyncTransfer as RedisTransfer
+from datapatterns.redis.wire._async.commands import write
 from datapatterns.store._async.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 

@@ -14,8 +14,8 @@ from datapatterns.core.records import KINDS, Record, Unit
 from datapatterns.errors import Conflict, InvalidArgument
 from datapatterns.level.backend import Backend as LevelBackend
 from datapatterns.migration._sync.migration import Migration, migrate
-from datapatterns.redis._sync.commands import write
 from datapatterns.redis._sync.transfer import Transfer as RedisTransfer
+from datapatterns.redis.wire._sync.commands import write
 from datapatterns.store._sync.store import transfer_of
 from datapatterns.testing.conformance.samples import BY_AGE, Person
 

@@ -8,7 +8,7 @@ import pytest
 
 from datapatterns import AsyncStore, Closed, InvalidArgument, Unauthorized, Unavailable
 from datapatterns.redis import async_transact
-from datapatterns.redis.urls import parse_url
+from datapatterns.redis.wire.urls import parse_url
 from datapatterns.testing.conformance.samples import Person
 from datapatterns.testing.servers.redis import (
     HOST,

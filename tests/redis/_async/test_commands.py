@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
 
 from datapatterns import OutcomeUnknown, TimedOut, Unavailable
-from datapatterns.redis._async.commands import read, write
+from datapatterns.redis.wire._async.commands import read, write
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import (

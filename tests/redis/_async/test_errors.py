@@ -20,7 +20,7 @@ from datapatterns import (
     Unauthorized,
     Unavailable,
 )
-from datapatterns.redis.errors import redis_errors, translate
+from datapatterns.redis.wire.errors import redis_errors, translate
 from datapatterns.testing.servers.redis import HOST, RedisServer, SentinelServers, free_port
 
 NAME, SUBJECT, PASSWORD = "secret-name", "secret-subject", "secret-password"

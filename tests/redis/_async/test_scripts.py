@@ -12,7 +12,7 @@ import pytest
 from datapatterns import Conflict, InvalidArgument, OutcomeUnknown
 from datapatterns.redis import AsyncScripts
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis.errors import REFUSALS
+from datapatterns.redis.wire.errors import REFUSALS
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import HOST, RedisServer
 

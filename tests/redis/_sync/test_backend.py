@@ -9,7 +9,7 @@ import pytest
 
 from datapatterns import Closed, InvalidArgument, Store, Unauthorized, Unavailable
 from datapatterns.redis import transact
-from datapatterns.redis.urls import parse_url
+from datapatterns.redis.wire.urls import parse_url
 from datapatterns.testing.conformance.samples import Person
 from datapatterns.testing.servers.redis import (
     HOST,

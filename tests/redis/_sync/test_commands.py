@@ -15,7 +15,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from datapatterns import OutcomeUnknown, TimedOut, Unavailable
-from datapatterns.redis._sync.commands import read, write
+from datapatterns.redis.wire._sync.commands import read, write
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import (

@@ -10,9 +10,9 @@ from typing import Any
 from redis.exceptions import NoScriptError
 
 from datapatterns.errors import InvalidArgument, Unavailable
-from datapatterns.redis._async.commands import read, write
-from datapatterns.redis._async.pools import AsyncRedisClient
-from datapatterns.redis.script_files import read_scripts
+from datapatterns.redis.wire._async.commands import read, write
+from datapatterns.redis.wire._async.pools import AsyncRedisClient
+from datapatterns.redis.wire.script_files import read_scripts
 
 
 class AsyncScripts:

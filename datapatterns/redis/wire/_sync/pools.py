@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 from redis import ConnectionPool, Redis, RedisCluster
 from redis.client import Pipeline
 
-from datapatterns.redis.closing import check_open
+from datapatterns.redis.wire.closing import check_open
 
 RedisClient: TypeAlias = Redis | RedisCluster
 # The function that a caller gives to a transaction.

@@ -19,7 +19,7 @@ from redis.asyncio import ConnectionPool, Redis, RedisCluster
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
-from datapatterns.redis.closing import check_open
+from datapatterns.redis.wire.closing import check_open
 
 AsyncRedisClient: TypeAlias = Redis | RedisCluster
 # The function that a caller gives to a transaction.

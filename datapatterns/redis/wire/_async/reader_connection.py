@@ -2,8 +2,8 @@
 
 # unasync: by hand
 
-`datapatterns/redis/_sync/reader_connection.py` has the same names on threads. The connection speaks
-RESP2 and gives bytes, whatever the lent client speaks: so messages are plain arrays in every
+`datapatterns/redis/wire/_sync/reader_connection.py` has the same names on threads. The connection
+speaks RESP2 and gives bytes, whatever the lent client speaks: so messages are plain arrays in every
 version of redis-py.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, Self
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from datapatterns.redis._async.pools import AsyncRedisClient, learn, own_connection
-from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors
+from datapatterns.redis.wire._async.pools import AsyncRedisClient, learn, own_connection
+from datapatterns.redis.wire.errors import DRIVER_ERRORS, redis_errors
 
 _CONNECT = 5.0  # seconds: the longest that connecting may take
 

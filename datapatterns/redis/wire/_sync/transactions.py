@@ -1,4 +1,4 @@
-# Generated from datapatterns/redis/_async/transactions.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/redis/wire/_async/transactions.py by scripts/unasync.py; do not edit.
 """Optimistic transactions: WATCH, read, MULTI, EXEC; repeated when a watched key was changed."""
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
-from datapatterns.redis._sync.commands import when_free
-from datapatterns.redis._sync.pools import RedisClient, Step, learn, pipeline_of
-from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors, translate
+from datapatterns.redis.wire._sync.commands import when_free
+from datapatterns.redis.wire._sync.pools import RedisClient, Step, learn, pipeline_of
+from datapatterns.redis.wire.errors import DRIVER_ERRORS, redis_errors, translate
 
 FIRST_WAIT, LONGEST_WAIT = 0.002, 0.25
 

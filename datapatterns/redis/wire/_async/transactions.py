@@ -14,9 +14,9 @@ from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.errors import Conflict, InvalidArgument, OutcomeUnknown, Unavailable
-from datapatterns.redis._async.commands import when_free
-from datapatterns.redis._async.pools import AsyncRedisClient, Step, learn, pipeline_of
-from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors, translate
+from datapatterns.redis.wire._async.commands import when_free
+from datapatterns.redis.wire._async.pools import AsyncRedisClient, Step, learn, pipeline_of
+from datapatterns.redis.wire.errors import DRIVER_ERRORS, redis_errors, translate
 
 FIRST_WAIT, LONGEST_WAIT = 0.002, 0.25
 

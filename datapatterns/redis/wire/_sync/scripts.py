@@ -1,4 +1,4 @@
-# Generated from datapatterns/redis/_async/scripts.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/redis/wire/_async/scripts.py by scripts/unasync.py; do not edit.
 """Runs the Lua scripts of a folder by their digests."""
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 from redis.exceptions import NoScriptError
 
 from datapatterns.errors import InvalidArgument, Unavailable
-from datapatterns.redis._sync.commands import read, write
-from datapatterns.redis._sync.pools import RedisClient
-from datapatterns.redis.script_files import read_scripts
+from datapatterns.redis.wire._sync.commands import read, write
+from datapatterns.redis.wire._sync.pools import RedisClient
+from datapatterns.redis.wire.script_files import read_scripts
 
 
 class Scripts:

@@ -2,7 +2,7 @@
 
 # unasync: by hand
 
-`datapatterns/redis/_async/reader_connection.py` has the same names on asyncio. The connection
+`datapatterns/redis/wire/_async/reader_connection.py` has the same names on asyncio. The connection
 speaks RESP2 and gives bytes, whatever the lent client speaks: so messages are plain arrays in every
 version of redis-py.
 
@@ -24,8 +24,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from datapatterns.errors import TimedOut, Unavailable
-from datapatterns.redis._sync.pools import RedisClient, learn, own_connection
-from datapatterns.redis.errors import DRIVER_ERRORS, redis_errors
+from datapatterns.redis.wire._sync.pools import RedisClient, learn, own_connection
+from datapatterns.redis.wire.errors import DRIVER_ERRORS, redis_errors
 
 _CONNECT = 5.0  # seconds: the longest that connecting may take
 

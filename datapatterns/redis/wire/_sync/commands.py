@@ -1,3 +1,4 @@
+# Generated from datapatterns/redis/wire/_async/commands.py by scripts/unasync.py; do not edit.
 """Commands that change something are sent once; commands that read may be sent again.
 
 A redis-py client sends a command again when it has lost the reply: with its defaults up to three
@@ -22,45 +23,44 @@ what is the same in RESP2 and RESP3: numbers, strings and arrays, which is what 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from functools import partial
 from typing import Any
 
+from redis import RedisCluster
 from redis import exceptions as driver
-from redis.asyncio import RedisCluster
 
 from datapatterns.errors import OutcomeUnknown, TimedOut, Unavailable
-from datapatterns.patterns._async.concurrency import heeding_cancellation
-from datapatterns.redis._async.pools import (
-    AsyncRedisClient,
+from datapatterns.patterns._sync.concurrency import heeding_cancellation
+from datapatterns.redis.wire._sync.pools import (
     Call,
     Pool,
+    RedisClient,
     learn,
     pack,
     pool_at,
     pool_of,
     take,
 )
-from datapatterns.redis.closing import check_open
-from datapatterns.redis.errors import is_closed_transport, redis_errors
+from datapatterns.redis.wire.closing import check_open
+from datapatterns.redis.wire.errors import is_closed_transport, redis_errors
 
 PATIENCE = 10.0  # seconds to wait for a free connection before the client is Unavailable
 REDIRECTIONS = 5  # how often a cluster may redirect one command
 LOSSES = 2  # how often a node may be out of reach meanwhile
 
 
-async def write(client: AsyncRedisClient, *command: bytes | str | int, key: bytes) -> Any:
+def write(client: RedisClient, *command: bytes | str | int, key: bytes) -> Any:
     """Send a command about this key once and return its reply in bytes; raise a DataError."""
     check_open(client)
     with heeding_cancellation():
         if isinstance(client, RedisCluster):
-            return await _write_to_cluster(client, command, key)
-        return await _once(client.connection_pool, command)
+            return _write_to_cluster(client, command, key)
+        return _once(client.connection_pool, command)
 
 
-async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
+def read(client: RedisClient, *command: bytes | str | int) -> Any:
     """Return the reply to a command that changes nothing, in bytes; raise a DataError."""
     untyped: Any = client  # the driver's own types are incomplete
     # When a cluster's client updates its slots, it closes connections that other calls are reading.
@@ -71,14 +71,14 @@ async def read(client: AsyncRedisClient, *command: bytes | str | int) -> Any:
             tries -= 1
             try:
                 # The option is the driver's own, for DUMP.
-                return await when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
+                return when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
             except (driver.ConnectionError, AttributeError, TypeError) as error:
                 lost = isinstance(error, driver.ConnectionError) or is_closed_transport(error)
                 if not lost or not tries:
                     raise
 
 
-async def when_free(call: Call) -> Any:
+def when_free(call: Call) -> Any:
     """Return the result of a call that takes a connection; wait while none is free.
 
     The pools of redis-py raise when they have no free connection, from redis-py 8 on already for a
@@ -87,11 +87,11 @@ async def when_free(call: Call) -> Any:
     ends = time.monotonic() + PATIENCE
     while True:
         try:
-            return await call()
+            return call()
         except driver.ConnectionError as error:
             if not _is_exhausted(error) or time.monotonic() > ends:
                 raise
-        await asyncio.sleep(random.uniform(0.001, 0.02))
+        time.sleep(random.uniform(0.001, 0.02))
 
 
 def _is_exhausted(error: Exception) -> bool:
@@ -99,33 +99,33 @@ def _is_exhausted(error: Exception) -> bool:
     return isinstance(error, driver.MaxConnectionsError) or "Too many connections" in str(error)
 
 
-async def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
+def _once(pool: Pool, command: tuple[Any, ...], *, asking: bool = False) -> Any:
     """Send the command over one of the pool's connections and return its reply."""
     with redis_errors() as errors:
-        connection = await when_free(partial(take, pool))
+        connection = when_free(partial(take, pool))
         try:
             # Sends a PING if the client's `health_check_interval` asks for one. If the PING fails,
             # the command was not sent.
-            await connection.check_health()
+            connection.check_health()
             if asking:
-                await connection.send_command("ASKING")
-                await connection.read_response()
+                connection.send_command("ASKING")
+                connection.read_response()
             errors.sent = True
-            await connection.send_packed_command(pack(connection, command), check_health=False)
-            return await connection.read_response(disable_decoding=True)
+            connection.send_packed_command(pack(connection, command), check_health=False)
+            return connection.read_response(disable_decoding=True)
         finally:
-            await pool.release(connection)
+            pool.release(connection)
 
 
-async def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key: bytes) -> Any:
+def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key: bytes) -> Any:
     """Send the command to the node that has the key, and on to another one when it has moved."""
     asked: Pool | None = None
     lost = 0
     for sent_on in range(REDIRECTIONS + 1):
         try:
             with redis_errors():
-                pool = asked or await pool_of(client, key)
-            return await _once(pool, command, asking=asked is not None)
+                pool = asked or pool_of(client, key)
+            return _once(pool, command, asking=asked is not None)
         except OutcomeUnknown:
             raise
         except (Unavailable, TimedOut) as error:
@@ -133,7 +133,7 @@ async def _write_to_cluster(client: RedisCluster, command: tuple[Any, ...], key:
             lost += isinstance(cause, driver.ConnectionError | driver.TimeoutError)
             if not isinstance(cause, _ELSEWHERE) or lost == LOSSES or sent_on == REDIRECTIONS:
                 raise
-        asked = await _redirected(client, cause)
+        asked = _redirected(client, cause)
     raise AssertionError("unreachable")
 
 
@@ -150,15 +150,15 @@ _ELSEWHERE = (
 )
 
 
-async def _redirected(client: RedisCluster, cause: BaseException | None) -> Pool | None:
+def _redirected(client: RedisCluster, cause: BaseException | None) -> Pool | None:
     """Return the pool of the node that an ASK names, or None after updating the client's slots."""
     if isinstance(cause, driver.TryAgainError):
-        await asyncio.sleep(0.05)
+        time.sleep(0.05)
         return None
     if isinstance(cause, driver.AskError) and not isinstance(cause, driver.MovedError):
-        pool = await pool_at(client, cause)
+        pool = pool_at(client, cause)
         if pool is not None:
             return pool
     with redis_errors():
-        await learn(client)
+        learn(client)
     return None

@@ -1,0 +1,1 @@
+"""Between redis-py and the patterns: connections, commands, scripts."""

@@ -1,0 +1,1 @@
+"""The async wire; `_sync` beside it is generated."""
