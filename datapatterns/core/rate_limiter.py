@@ -1,8 +1,8 @@
 """The arithmetic of rate limits: a policy, a state, a time and a cost determine a decision.
 
 Times are whole microseconds of the store's clock, and a state is a few named whole numbers, so that
-every store decides in the same way. `redis/lua/rate_limiter.lua` computes the same in Lua, and a
-test compares the two.
+every store decides in the same way. `redis/lua/rate_limiter/decide.lua` computes the same in Lua,
+and a test compares the two.
 
 - `sliding`: the window is divided into K sub-windows. At any time it reaches into K+1 of them, and
   the oldest one counts in full although a part of it is over. So never more than `limit` is

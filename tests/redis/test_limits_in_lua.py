@@ -16,7 +16,9 @@ from datapatterns.testing.servers.redis import RedisServer
 
 CLOCK = "local now = clock[1] * 1000000 + clock[2]"
 EXPIRY = "redis.call('PEXPIRE', key, math.ceil(micros / 1000) + 1)"
-SCRIPT = read_scripts(Path(datapatterns.redis.__file__).parent / "lua")["rate_limiter"].decode()
+SCRIPT = read_scripts(Path(datapatterns.redis.__file__).parent / "lua")[
+    "rate_limiter/decide"
+].decode()
 EPOCH = 1_700_000_000_000_000
 
 

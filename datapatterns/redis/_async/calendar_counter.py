@@ -79,7 +79,7 @@ class AsyncCalendarCounter(AsyncBaseCalendarCounter):
             day = key_at(when, "day")
             named = [keys("all"), keys("days", day[:4]), keys("hours", day), *operation]
             said, *reply = await SCRIPTS.write(
-                self.redis, "calendar_add", named, [by, moment, day, *args]
+                self.redis, "calendar_counter/add", named, [by, moment, day, *args]
             )
             if said == b"done":
                 return {reply[i].decode(): int(reply[i + 1]) for i in range(0, len(reply), 2)}
@@ -101,7 +101,7 @@ class AsyncCalendarCounter(AsyncBaseCalendarCounter):
             wanted = [field for _, field in group]
             hashes.append(hash_)
             args += [len(wanted), *wanted]
-        counts = await SCRIPTS.read(self.redis, "calendar_series", hashes, args)
+        counts = await SCRIPTS.read(self.redis, "calendar_counter/series", hashes, args)
         return [stored_count(count) for count in counts]
 
     @override
@@ -113,7 +113,7 @@ class AsyncCalendarCounter(AsyncBaseCalendarCounter):
             named = [keys("all")]
             for note in notes:
                 named += _noted(keys, note)
-            if await SCRIPTS.write(self.redis, "calendar_forget", named, notes):
+            if await SCRIPTS.write(self.redis, "calendar_counter/forget", named, notes):
                 return
         raise Unavailable("new days are counted faster than they can be removed; try again")
 

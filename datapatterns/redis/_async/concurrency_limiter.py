@@ -25,13 +25,17 @@ class AsyncLease(AsyncBaseLease):
 
     @override
     async def release(self) -> bool:
-        reply = await SCRIPTS.write(self.redis, "concurrency_release", [self._key], [self.token])
+        reply = await SCRIPTS.write(
+            self.redis, "concurrency_limiter/release", [self._key], [self.token]
+        )
         return bool(reply)
 
     @override
     async def _extend(self, lease: int) -> bool:
         args: list[str | int] = [self.token, lease]
-        return bool(await SCRIPTS.write(self.redis, "concurrency_extend", [self._key], args))
+        return bool(
+            await SCRIPTS.write(self.redis, "concurrency_limiter/extend", [self._key], args)
+        )
 
 
 class AsyncConcurrencyLimiter(AsyncBaseConcurrencyLimiter):
@@ -66,6 +70,6 @@ class AsyncConcurrencyLimiter(AsyncBaseConcurrencyLimiter):
         key = self._keys.about(subject)("leases")
         token = new_id()
         args: list[str | int] = [token, self._limit, self._lease]
-        if not await SCRIPTS.write(self.redis, "concurrency_acquire", [key], args):
+        if not await SCRIPTS.write(self.redis, "concurrency_limiter/acquire", [key], args):
             return None
         return AsyncLease(self.redis, key, token, self._lease)

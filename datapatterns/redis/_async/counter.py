@@ -43,7 +43,7 @@ class AsyncCounter(AsyncBaseCounter):
         if op_id is None:
             return int(await write(self.redis, "INCRBY", self._key, by, key=self._key))
         keys = [self._key, self._keys("op", op_id)]
-        return int(await SCRIPTS.write(self.redis, "counter_add", keys, [by, self._op_ttl]))
+        return int(await SCRIPTS.write(self.redis, "counter/add", keys, [by, self._op_ttl]))
 
     @override
     async def value(self) -> int:
@@ -51,4 +51,4 @@ class AsyncCounter(AsyncBaseCounter):
 
     @override
     async def reset(self) -> int:
-        return int(await SCRIPTS.write(self.redis, "counter_reset", [self._key]) or 0)
+        return int(await SCRIPTS.write(self.redis, "counter/reset", [self._key]) or 0)

@@ -44,11 +44,11 @@ class AsyncGroups(contracts.AsyncGroups):
 
     @override
     async def add(self, group: str, *members: str) -> int:
-        return await self._change("groups_add", group, members)
+        return await self._change("groups/add", group, members)
 
     @override
     async def remove(self, group: str, *members: str) -> int:
-        return await self._change("groups_remove", group, members)
+        return await self._change("groups/remove", group, members)
 
     async def _change(self, script: str, group: str, members: tuple[str, ...]) -> int:
         keys = [self._members(group), *map(self._groups, members)]
@@ -75,7 +75,7 @@ class AsyncGroups(contracts.AsyncGroups):
         seen: set[bytes] = set()
         cursor = b"0"
         while True:
-            cursor, *found = await SCRIPTS.read(self.redis, "groups_scan", [key], [cursor, _PAGE])
+            cursor, *found = await SCRIPTS.read(self.redis, "groups/scan", [key], [cursor, _PAGE])
             for member in found:
                 if member not in seen:
                     seen.add(member)
@@ -108,7 +108,7 @@ class AsyncGroups(contracts.AsyncGroups):
         keys, most = self._all(groups), check_most(at_most)
         if most == 0:
             return 0  # to the server it would mean "no limit"
-        return int(await SCRIPTS.read(self.redis, "groups_common", keys, [most or 0]))
+        return int(await SCRIPTS.read(self.redis, "groups/common", keys, [most or 0]))
 
     def _members(self, group: str) -> bytes:
         return self._keys("members", check_group(group))

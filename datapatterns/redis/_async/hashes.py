@@ -30,7 +30,7 @@ D = TypeVar("D", bound=Document)
 class AsyncHashes(Generic[D]):
     """The hashes of a collection, and the form in which this repository last saw them.
 
-    A write is one run of `repository_write.lua`, for one document or for several. When an index
+    A write is one run of `repository/write.lua`, for one document or for several. When an index
     must be filled first, the script says so and changes nothing.
     """
 
@@ -66,7 +66,7 @@ class AsyncHashes(Generic[D]):
         wanted = "" if rev is None else check_revision(rev)
         self.remembered.put(id, None)
         args: list[bytes | str] = [wanted, id.encode(), indexes.pack_id(id)]
-        await SCRIPTS.write(self.redis, "repository_destroy", keys, args)
+        await SCRIPTS.write(self.redis, "repository/destroy", keys, args)
 
     async def _send(self, writes: Sequence[Write[D]]) -> list[Any]:
         """Run the script and return its reply; first fill the indexes if it asks for that."""
@@ -80,7 +80,7 @@ class AsyncHashes(Generic[D]):
         mode: bytes | str | int = indexing.mode
         for _ in range(TRIES):
             given: list[bytes | str | int] = [mode, *args]
-            outcomes = await SCRIPTS.write(self.redis, "repository_write", keys, given)
+            outcomes = await SCRIPTS.write(self.redis, "repository/write", keys, given)
             if isinstance(outcomes, list):
                 return outcomes  # pyright: ignore[reportUnknownVariableType] - the driver's
             await indexing.prepare()

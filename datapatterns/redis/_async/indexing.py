@@ -116,14 +116,14 @@ class AsyncIndexing:
         args: list[bytes] = []
         for name in self.names.values():
             args += [name, bytes(IndexState(token_hex(8)))]
-        found = await SCRIPTS.write(self.redis, "repository_declare", [self.states], args)
+        found = await SCRIPTS.write(self.redis, "repository/declare", [self.states], args)
         return {name: IndexState.of(text) for name, text in zip(self.names, found, strict=True)}
 
     async def _forget_undeclared(self) -> None:
         keys = [self.set, self.states]
         for name in await read(self.redis, "HKEYS", self.states):
             if name not in self.names.values():
-                while await SCRIPTS.write(self.redis, "repository_forget", keys, [name, _FORGET]):
+                while await SCRIPTS.write(self.redis, "repository/forget", keys, [name, _FORGET]):
                     pass
 
     async def _fill(self, index: Index, state: IndexState) -> AsyncIterator[int]:
@@ -150,7 +150,7 @@ class AsyncIndexing:
         while True:
             rows = await read(self.redis, "ZRANGEBYLEX", self.set, at, last, "LIMIT", 0, _STEP)
             keys = [self.key(entry_id(row[len(base) :])) for row in rows]
-            await SCRIPTS.write(self.redis, "repository_sweep", [self.set, *keys], rows)
+            await SCRIPTS.write(self.redis, "repository/sweep", [self.set, *keys], rows)
             if len(rows) < _STEP:
                 return
             at = b"(" + rows[-1]
@@ -188,7 +188,7 @@ class AsyncIndexing:
             values = b"" if raw is None else values_of(index, parse(raw))
             args += [id.encode(), pack_id(id), rev, values]
         keys = [self.set, self.states, *map(self.key, ids)]
-        outcome, *rest = await SCRIPTS.write(self.redis, "repository_fill", keys, args)
+        outcome, *rest = await SCRIPTS.write(self.redis, "repository/fill", keys, args)
         if outcome == b"taken":
             message = f"two documents have the same {', '.join(index.fields)}"
             raise Conflict(message, reason="exists", data={"index": index.name})
@@ -204,5 +204,5 @@ class AsyncIndexing:
         found: list[Raw | None] = []
         for at in range(0, len(keys), _STEP):
             part = keys[at : at + _STEP]
-            found += map(raw_of, await SCRIPTS.read(self.redis, "repository_read", part))
+            found += map(raw_of, await SCRIPTS.read(self.redis, "repository/read", part))
         return found

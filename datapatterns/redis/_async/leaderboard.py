@@ -59,7 +59,7 @@ class AsyncLeaderboard(contracts.AsyncLeaderboard):
     async def _write(self, how: str, player: str, number: float) -> float:
         name, text = check_player(player).encode(), repr(check_score(number))
         keys, arguments = self._all_keys, (how, name, text)
-        return float(await SCRIPTS.write(self.redis, "leaderboard_write", keys, arguments))
+        return float(await SCRIPTS.write(self.redis, "leaderboard/write", keys, arguments))
 
     @override
     async def score(self, player: str) -> float | None:
@@ -73,7 +73,7 @@ class AsyncLeaderboard(contracts.AsyncLeaderboard):
 
     async def _find(self, player: str) -> Any:
         name = check_player(player).encode()
-        return await SCRIPTS.read(self.redis, "leaderboard_read", self._keys, [name])
+        return await SCRIPTS.read(self.redis, "leaderboard/read", self._keys, [name])
 
     @override
     async def top(self, n: int, start: int = 0) -> list[Ranked]:
@@ -94,13 +94,13 @@ class AsyncLeaderboard(contracts.AsyncLeaderboard):
         return _ranked(found)
 
     async def _list(self, *arguments: bytes | str | int) -> Any:
-        return await SCRIPTS.read(self.redis, "leaderboard_list", self._keys, arguments)
+        return await SCRIPTS.read(self.redis, "leaderboard/list", self._keys, arguments)
 
     @override
     async def remove(self, player: str) -> bool:
         name = check_player(player).encode()
         keys = self._all_keys
-        return bool(await SCRIPTS.write(self.redis, "leaderboard_remove", keys, [name]))
+        return bool(await SCRIPTS.write(self.redis, "leaderboard/remove", keys, [name]))
 
     @override
     async def size(self) -> int:

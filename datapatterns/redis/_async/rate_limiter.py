@@ -83,13 +83,13 @@ class AsyncRateLimiter(AsyncBaseRateLimiter):
     @override
     async def _hit(self, subject: str, cost: int) -> Decision:
         keys, args = self._call(subject, cost, "hit")
-        reply = await SCRIPTS.write(self.redis, "rate_limiter", keys, args)
+        reply = await SCRIPTS.write(self.redis, "rate_limiter/decide", keys, args)
         return self._decision(_verdicts(reply))
 
     @override
     async def _peek(self, subject: str, cost: int) -> Decision:
         keys, args = self._call(subject, cost, "peek")
-        reply = await SCRIPTS.read(self.redis, "rate_limiter", keys, args)
+        reply = await SCRIPTS.read(self.redis, "rate_limiter/decide", keys, args)
         return self._decision(_verdicts(reply))
 
     @override

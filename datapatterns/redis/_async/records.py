@@ -109,7 +109,7 @@ class AsyncCalendarRecords:
         hours = [("hours", f"{month}-{day:02}") for month in months for day in range(1, 32)]
         parts = [("all",), *days, *hours]
         hashes = [keys(*part) for part in parts]
-        clock, *found = await SCRIPTS.read(self.redis, "transfer_calendar_read", hashes)
+        clock, *found = await SCRIPTS.read(self.redis, "transfer/calendar_read", hashes)
         counts: dict[str, int] = {}
         ends: dict[str, int] = {}
         for part, (lives, fields) in zip(parts, found, strict=True):
@@ -142,7 +142,7 @@ class AsyncCalendarRecords:
             args += [_ends(record, part), 2 * len(fields)]
             args += itertools.chain.from_iterable(fields.items())
         hash_keys = [keys(*part) for part in hashes]
-        return int(await SCRIPTS.write(self.redis, "transfer_calendar_add", hash_keys, args))
+        return int(await SCRIPTS.write(self.redis, "transfer/calendar_add", hash_keys, args))
 
 
 def _calendar_key(part: tuple[str, ...], field: str) -> str | None:
@@ -189,7 +189,7 @@ class AsyncGroupRecords:
                 group, cursor = names_of(key)[1][1], b"0"
                 while True:
                     cursor, *found = await SCRIPTS.read(
-                        self.redis, "groups_scan", [key], [cursor, PAGE]
+                        self.redis, "groups/scan", [key], [cursor, PAGE]
                     )
                     yield Batch([Record((group, text_of(member)), True) for member in found])
                     if cursor == b"0":
@@ -218,7 +218,7 @@ class AsyncGroupRecords:
                 keys = [self._keys("members", group)]
                 keys += [self._keys("groups", member) for member in part]
                 names = [name.encode() for name in (group, *part)]
-                new += int(await SCRIPTS.write(self.redis, "groups_add", keys, names))
+                new += int(await SCRIPTS.write(self.redis, "groups/add", keys, names))
         return new
 
 
@@ -238,7 +238,7 @@ class AsyncLeaderboardRecords:
     async def find(self, ids: Ids) -> list[Record | None]:
         """Return the players' scores, and their numbers in the order of arrival."""
         args = [id[0].encode() for id in ids]
-        rows = await SCRIPTS.read(self.redis, "transfer_players_read", self._keys[:2], args)
+        rows = await SCRIPTS.read(self.redis, "transfer/players_read", self._keys[:2], args)
         return [
             Record(id, [float(row[1]), _HIGHEST_NUMBER - number(row[0])]) if row else None
             for id, row in zip(ids, rows, strict=True)
@@ -250,7 +250,7 @@ class AsyncLeaderboardRecords:
         for record in records:
             score, number = record.data
             args += [record.id[0].encode(), repr(float(score)), number]
-        return int(await SCRIPTS.write(self.redis, "transfer_players_add", self._keys, args))
+        return int(await SCRIPTS.write(self.redis, "transfer/players_add", self._keys, args))
 
 
 class AsyncQueueRecords:
@@ -271,7 +271,7 @@ class AsyncQueueRecords:
     async def find(self, ids: Ids) -> list[Record | None]:
         """Return the items of these ids, None for each one that is missing."""
         args = [id[0].encode() for id in ids]
-        rows = await SCRIPTS.read(self.redis, "transfer_items_read", self._reading, args)
+        rows = await SCRIPTS.read(self.redis, "transfer/items_read", self._reading, args)
         return [_item(id, row) for id, row in zip(ids, rows, strict=True)]
 
     async def add(self, records: Sequence[Record]) -> int:
@@ -279,7 +279,7 @@ class AsyncQueueRecords:
         args: list[Argument] = []
         for record in records:
             args += _item_arguments(record)
-        return int(await SCRIPTS.write(self.redis, "transfer_items_add", self._adding, args))
+        return int(await SCRIPTS.write(self.redis, "transfer/items_add", self._adding, args))
 
 
 def _item(id: tuple[str, ...], row: list[Any]) -> Record | None:

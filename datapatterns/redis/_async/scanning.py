@@ -64,7 +64,7 @@ async def fields_of(
     cursor = b"0"
     while True:
         cursor, *found = await SCRIPTS.read(
-            client, "transfer_scan", [key], [cursor, start + b"*", PAGE]
+            client, "transfer/scan", [key], [cursor, start + b"*", PAGE]
         )
         for at in range(0, len(found), PAGE):
             yield found[at : at + PAGE]

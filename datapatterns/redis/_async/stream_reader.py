@@ -46,7 +46,7 @@ class AsyncStreamReader(AsyncEmitterReader):
         return _number(await self._newest())
 
     async def _newest(self) -> bytes:
-        newest: bytes = await SCRIPTS.read(self.redis, "emitter_newest", [self._key])
+        newest: bytes = await SCRIPTS.read(self.redis, "emitter/newest", [self._key])
         return newest
 
     def follow(self, position: tuple[int, int]) -> None:

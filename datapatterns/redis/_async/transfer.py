@@ -100,7 +100,7 @@ class AsyncTransfer:
 
     async def _count_groups(self, found: Inventory, sets: list[bytes]) -> None:
         for tag, some in groupby(sorted(sets), key=lambda key: key.partition(b"}")[0]):
-            size = int(await SCRIPTS.read(self.redis, "transfer_sizes", list(some)))
+            size = int(await SCRIPTS.read(self.redis, "transfer/sizes", list(some)))
             found.count(Unit("groups", names_of(tag + b"}:")[0][2]), size)
 
     async def _count_named(
@@ -112,7 +112,7 @@ class AsyncTransfer:
         for name in queues:
             keys = Keys.of(self._namespace, "work_queue", name)
             parts = [keys(part) for part in ("jobs", "ready", "delayed", "leases", "dead")]
-            *items, requeued = await SCRIPTS.read(self.redis, "work_queue_stats", parts)
+            *items, requeued = await SCRIPTS.read(self.redis, "work_queue/stats", parts)
             paused = await read(self.redis, "HEXISTS", keys("jobs"), "m:paused")
             found.count(Unit("work_queue", name), sum(items) + bool(requeued or paused))
         for name, count in documents.items():

@@ -154,7 +154,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         request = request or self._seats.request()
         keys = (*keys, self._seat + request.seat.id.encode())
         args = (request.number, _REMEMBERED, *args)
-        reply = await self._insist(f"work_queue_{name}", keys, args)
+        reply = await self._insist(f"work_queue/{name}", keys, args)
         self._seats.free(request)
         return reply
 
@@ -189,12 +189,12 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
     @override
     async def stats(self) -> QueueStats:
         keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead)
-        return QueueStats(*await SCRIPTS.read(self.redis, "work_queue_stats", keys))
+        return QueueStats(*await SCRIPTS.read(self.redis, "work_queue/stats", keys))
 
     @override
     async def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         keys, args = (self._jobs, self._dead), (check_limit(limit),)
-        letters = await SCRIPTS.read(self.redis, "work_queue_dead", keys, args)
+        letters = await SCRIPTS.read(self.redis, "work_queue/dead", keys, args)
         return [self._letter(*letter) for letter in letters]
 
     def _letter(
@@ -257,7 +257,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         asked = self._askers.pop(key, None)
         token = asked or uuid4().hex
         try:
-            return await self._insist("work_queue_once", (part,), (token, milliseconds)) == 1
+            return await self._insist("work_queue/once", (part,), (token, milliseconds)) == 1
         except BaseException as error:
             if asked or not isinstance(error, DataError) or isinstance(error, OutcomeUnknown):
                 self._askers[key] = token

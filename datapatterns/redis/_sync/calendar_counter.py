@@ -78,7 +78,7 @@ class CalendarCounter(BaseCalendarCounter):
             day = key_at(when, "day")
             named = [keys("all"), keys("days", day[:4]), keys("hours", day), *operation]
             said, *reply = SCRIPTS.write(
-                self.redis, "calendar_add", named, [by, moment, day, *args]
+                self.redis, "calendar_counter/add", named, [by, moment, day, *args]
             )
             if said == b"done":
                 return {reply[i].decode(): int(reply[i + 1]) for i in range(0, len(reply), 2)}
@@ -100,7 +100,7 @@ class CalendarCounter(BaseCalendarCounter):
             wanted = [field for _, field in group]
             hashes.append(hash_)
             args += [len(wanted), *wanted]
-        counts = SCRIPTS.read(self.redis, "calendar_series", hashes, args)
+        counts = SCRIPTS.read(self.redis, "calendar_counter/series", hashes, args)
         return [stored_count(count) for count in counts]
 
     @override
@@ -112,7 +112,7 @@ class CalendarCounter(BaseCalendarCounter):
             named = [keys("all")]
             for note in notes:
                 named += _noted(keys, note)
-            if SCRIPTS.write(self.redis, "calendar_forget", named, notes):
+            if SCRIPTS.write(self.redis, "calendar_counter/forget", named, notes):
                 return
         raise Unavailable("new days are counted faster than they can be removed; try again")
 

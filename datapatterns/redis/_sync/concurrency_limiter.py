@@ -26,13 +26,13 @@ class Lease(BaseLease):
 
     @override
     def release(self) -> bool:
-        reply = SCRIPTS.write(self.redis, "concurrency_release", [self._key], [self.token])
+        reply = SCRIPTS.write(self.redis, "concurrency_limiter/release", [self._key], [self.token])
         return bool(reply)
 
     @override
     def _extend(self, lease: int) -> bool:
         args: list[str | int] = [self.token, lease]
-        return bool(SCRIPTS.write(self.redis, "concurrency_extend", [self._key], args))
+        return bool(SCRIPTS.write(self.redis, "concurrency_limiter/extend", [self._key], args))
 
 
 class ConcurrencyLimiter(BaseConcurrencyLimiter):
@@ -67,6 +67,6 @@ class ConcurrencyLimiter(BaseConcurrencyLimiter):
         key = self._keys.about(subject)("leases")
         token = new_id()
         args: list[str | int] = [token, self._limit, self._lease]
-        if not SCRIPTS.write(self.redis, "concurrency_acquire", [key], args):
+        if not SCRIPTS.write(self.redis, "concurrency_limiter/acquire", [key], args):
             return None
         return Lease(self.redis, key, token, self._lease)

@@ -44,7 +44,7 @@ class Counter(BaseCounter):
         if op_id is None:
             return int(write(self.redis, "INCRBY", self._key, by, key=self._key))
         keys = [self._key, self._keys("op", op_id)]
-        return int(SCRIPTS.write(self.redis, "counter_add", keys, [by, self._op_ttl]))
+        return int(SCRIPTS.write(self.redis, "counter/add", keys, [by, self._op_ttl]))
 
     @override
     def value(self) -> int:
@@ -52,4 +52,4 @@ class Counter(BaseCounter):
 
     @override
     def reset(self) -> int:
-        return int(SCRIPTS.write(self.redis, "counter_reset", [self._key]) or 0)
+        return int(SCRIPTS.write(self.redis, "counter/reset", [self._key]) or 0)

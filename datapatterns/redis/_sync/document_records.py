@@ -51,7 +51,7 @@ class DocumentRecords:
         for at in range(0, len(ids), _STEP):
             part = ids[at : at + _STEP]
             keys = [self._keys("doc", *id) for id in part]
-            raws = SCRIPTS.read(self.redis, "repository_read", keys)
+            raws = SCRIPTS.read(self.redis, "repository/read", keys)
             found += [_document(id, raw) for id, raw in zip(part, raws, strict=True)]
         return found
 
@@ -78,7 +78,7 @@ class DocumentRecords:
                 len(sent),
             ]
             args += [*about, *sent]
-        outcomes = SCRIPTS.write(self.redis, "repository_write", keys, args)
+        outcomes = SCRIPTS.write(self.redis, "repository/write", keys, args)
         if any(outcome not in ([b"ok"], [b"exists"]) for outcome in outcomes):
             raise DataCorrupted("a key holds another type than this pattern stores")
         return outcomes.count([b"ok"])

@@ -102,14 +102,14 @@ class Emitter(BaseEmitter):
     def _send(self, event: str, data: bytes) -> None:
         if self._follower is not None:
             arguments = (self._history, self._keep, event.encode(), data)
-            SCRIPTS.write(self.redis, "emitter_append", [self._stream], arguments)
+            SCRIPTS.write(self.redis, "emitter/append", [self._stream], arguments)
             return
         _, channel = self._channels.to_hear(event, sharded=False)
         if self._sharded:
             keys = [channel, self._channels.everything]
             try:
                 SCRIPTS.write(
-                    self.redis, "emitter_publish", keys, [data, self._channels.pack(event, data)]
+                    self.redis, "emitter/publish", keys, [data, self._channels.pack(event, data)]
                 )
                 return
             except Unsupported:

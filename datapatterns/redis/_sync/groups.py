@@ -45,11 +45,11 @@ class Groups(contracts.Groups):
 
     @override
     def add(self, group: str, *members: str) -> int:
-        return self._change("groups_add", group, members)
+        return self._change("groups/add", group, members)
 
     @override
     def remove(self, group: str, *members: str) -> int:
-        return self._change("groups_remove", group, members)
+        return self._change("groups/remove", group, members)
 
     def _change(self, script: str, group: str, members: tuple[str, ...]) -> int:
         keys = [self._members(group), *map(self._groups, members)]
@@ -76,7 +76,7 @@ class Groups(contracts.Groups):
         seen: set[bytes] = set()
         cursor = b"0"
         while True:
-            cursor, *found = SCRIPTS.read(self.redis, "groups_scan", [key], [cursor, _PAGE])
+            cursor, *found = SCRIPTS.read(self.redis, "groups/scan", [key], [cursor, _PAGE])
             for member in found:
                 if member not in seen:
                     seen.add(member)
@@ -109,7 +109,7 @@ class Groups(contracts.Groups):
         keys, most = self._all(groups), check_most(at_most)
         if most == 0:
             return 0  # to the server it would mean "no limit"
-        return int(SCRIPTS.read(self.redis, "groups_common", keys, [most or 0]))
+        return int(SCRIPTS.read(self.redis, "groups/common", keys, [most or 0]))
 
     def _members(self, group: str) -> bytes:
         return self._keys("members", check_group(group))

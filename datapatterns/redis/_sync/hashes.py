@@ -31,7 +31,7 @@ D = TypeVar("D", bound=Document)
 class Hashes(Generic[D]):
     """The hashes of a collection, and the form in which this repository last saw them.
 
-    A write is one run of `repository_write.lua`, for one document or for several. When an index
+    A write is one run of `repository/write.lua`, for one document or for several. When an index
     must be filled first, the script says so and changes nothing.
     """
 
@@ -67,7 +67,7 @@ class Hashes(Generic[D]):
         wanted = "" if rev is None else check_revision(rev)
         self.remembered.put(id, None)
         args: list[bytes | str] = [wanted, id.encode(), indexes.pack_id(id)]
-        SCRIPTS.write(self.redis, "repository_destroy", keys, args)
+        SCRIPTS.write(self.redis, "repository/destroy", keys, args)
 
     def _send(self, writes: Sequence[Write[D]]) -> list[Any]:
         """Run the script and return its reply; first fill the indexes if it asks for that."""
@@ -81,7 +81,7 @@ class Hashes(Generic[D]):
         mode: bytes | str | int = indexing.mode
         for _ in range(TRIES):
             given: list[bytes | str | int] = [mode, *args]
-            outcomes = SCRIPTS.write(self.redis, "repository_write", keys, given)
+            outcomes = SCRIPTS.write(self.redis, "repository/write", keys, given)
             if isinstance(outcomes, list):
                 return outcomes  # pyright: ignore[reportUnknownVariableType] - the driver's
             indexing.prepare()

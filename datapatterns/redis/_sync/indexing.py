@@ -117,14 +117,14 @@ class Indexing:
         args: list[bytes] = []
         for name in self.names.values():
             args += [name, bytes(IndexState(token_hex(8)))]
-        found = SCRIPTS.write(self.redis, "repository_declare", [self.states], args)
+        found = SCRIPTS.write(self.redis, "repository/declare", [self.states], args)
         return {name: IndexState.of(text) for name, text in zip(self.names, found, strict=True)}
 
     def _forget_undeclared(self) -> None:
         keys = [self.set, self.states]
         for name in read(self.redis, "HKEYS", self.states):
             if name not in self.names.values():
-                while SCRIPTS.write(self.redis, "repository_forget", keys, [name, _FORGET]):
+                while SCRIPTS.write(self.redis, "repository/forget", keys, [name, _FORGET]):
                     pass
 
     def _fill(self, index: Index, state: IndexState) -> Iterator[int]:
@@ -151,7 +151,7 @@ class Indexing:
         while True:
             rows = read(self.redis, "ZRANGEBYLEX", self.set, at, last, "LIMIT", 0, _STEP)
             keys = [self.key(entry_id(row[len(base) :])) for row in rows]
-            SCRIPTS.write(self.redis, "repository_sweep", [self.set, *keys], rows)
+            SCRIPTS.write(self.redis, "repository/sweep", [self.set, *keys], rows)
             if len(rows) < _STEP:
                 return
             at = b"(" + rows[-1]
@@ -189,7 +189,7 @@ class Indexing:
             values = b"" if raw is None else values_of(index, parse(raw))
             args += [id.encode(), pack_id(id), rev, values]
         keys = [self.set, self.states, *map(self.key, ids)]
-        outcome, *rest = SCRIPTS.write(self.redis, "repository_fill", keys, args)
+        outcome, *rest = SCRIPTS.write(self.redis, "repository/fill", keys, args)
         if outcome == b"taken":
             message = f"two documents have the same {', '.join(index.fields)}"
             raise Conflict(message, reason="exists", data={"index": index.name})
@@ -205,5 +205,5 @@ class Indexing:
         found: list[Raw | None] = []
         for at in range(0, len(keys), _STEP):
             part = keys[at : at + _STEP]
-            found += map(raw_of, SCRIPTS.read(self.redis, "repository_read", part))
+            found += map(raw_of, SCRIPTS.read(self.redis, "repository/read", part))
         return found

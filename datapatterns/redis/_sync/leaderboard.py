@@ -60,7 +60,7 @@ class Leaderboard(contracts.Leaderboard):
     def _write(self, how: str, player: str, number: float) -> float:
         name, text = check_player(player).encode(), repr(check_score(number))
         keys, arguments = self._all_keys, (how, name, text)
-        return float(SCRIPTS.write(self.redis, "leaderboard_write", keys, arguments))
+        return float(SCRIPTS.write(self.redis, "leaderboard/write", keys, arguments))
 
     @override
     def score(self, player: str) -> float | None:
@@ -74,7 +74,7 @@ class Leaderboard(contracts.Leaderboard):
 
     def _find(self, player: str) -> Any:
         name = check_player(player).encode()
-        return SCRIPTS.read(self.redis, "leaderboard_read", self._keys, [name])
+        return SCRIPTS.read(self.redis, "leaderboard/read", self._keys, [name])
 
     @override
     def top(self, n: int, start: int = 0) -> list[Ranked]:
@@ -95,13 +95,13 @@ class Leaderboard(contracts.Leaderboard):
         return _ranked(found)
 
     def _list(self, *arguments: bytes | str | int) -> Any:
-        return SCRIPTS.read(self.redis, "leaderboard_list", self._keys, arguments)
+        return SCRIPTS.read(self.redis, "leaderboard/list", self._keys, arguments)
 
     @override
     def remove(self, player: str) -> bool:
         name = check_player(player).encode()
         keys = self._all_keys
-        return bool(SCRIPTS.write(self.redis, "leaderboard_remove", keys, [name]))
+        return bool(SCRIPTS.write(self.redis, "leaderboard/remove", keys, [name]))
 
     @override
     def size(self) -> int:

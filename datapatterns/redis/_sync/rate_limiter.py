@@ -84,13 +84,13 @@ class RateLimiter(BaseRateLimiter):
     @override
     def _hit(self, subject: str, cost: int) -> Decision:
         keys, args = self._call(subject, cost, "hit")
-        reply = SCRIPTS.write(self.redis, "rate_limiter", keys, args)
+        reply = SCRIPTS.write(self.redis, "rate_limiter/decide", keys, args)
         return self._decision(_verdicts(reply))
 
     @override
     def _peek(self, subject: str, cost: int) -> Decision:
         keys, args = self._call(subject, cost, "peek")
-        reply = SCRIPTS.read(self.redis, "rate_limiter", keys, args)
+        reply = SCRIPTS.read(self.redis, "rate_limiter/decide", keys, args)
         return self._decision(_verdicts(reply))
 
     @override

@@ -110,7 +110,7 @@ class CalendarRecords:
         hours = [("hours", f"{month}-{day:02}") for month in months for day in range(1, 32)]
         parts = [("all",), *days, *hours]
         hashes = [keys(*part) for part in parts]
-        clock, *found = SCRIPTS.read(self.redis, "transfer_calendar_read", hashes)
+        clock, *found = SCRIPTS.read(self.redis, "transfer/calendar_read", hashes)
         counts: dict[str, int] = {}
         ends: dict[str, int] = {}
         for part, (lives, fields) in zip(parts, found, strict=True):
@@ -143,7 +143,7 @@ class CalendarRecords:
             args += [_ends(record, part), 2 * len(fields)]
             args += itertools.chain.from_iterable(fields.items())
         hash_keys = [keys(*part) for part in hashes]
-        return int(SCRIPTS.write(self.redis, "transfer_calendar_add", hash_keys, args))
+        return int(SCRIPTS.write(self.redis, "transfer/calendar_add", hash_keys, args))
 
 
 def _calendar_key(part: tuple[str, ...], field: str) -> str | None:
@@ -189,7 +189,7 @@ class GroupRecords:
             for key in keys:
                 group, cursor = names_of(key)[1][1], b"0"
                 while True:
-                    cursor, *found = SCRIPTS.read(self.redis, "groups_scan", [key], [cursor, PAGE])
+                    cursor, *found = SCRIPTS.read(self.redis, "groups/scan", [key], [cursor, PAGE])
                     yield Batch([Record((group, text_of(member)), True) for member in found])
                     if cursor == b"0":
                         break
@@ -217,7 +217,7 @@ class GroupRecords:
                 keys = [self._keys("members", group)]
                 keys += [self._keys("groups", member) for member in part]
                 names = [name.encode() for name in (group, *part)]
-                new += int(SCRIPTS.write(self.redis, "groups_add", keys, names))
+                new += int(SCRIPTS.write(self.redis, "groups/add", keys, names))
         return new
 
 
@@ -237,7 +237,7 @@ class LeaderboardRecords:
     def find(self, ids: Ids) -> list[Record | None]:
         """Return the players' scores, and their numbers in the order of arrival."""
         args = [id[0].encode() for id in ids]
-        rows = SCRIPTS.read(self.redis, "transfer_players_read", self._keys[:2], args)
+        rows = SCRIPTS.read(self.redis, "transfer/players_read", self._keys[:2], args)
         return [
             Record(id, [float(row[1]), _HIGHEST_NUMBER - number(row[0])]) if row else None
             for id, row in zip(ids, rows, strict=True)
@@ -249,7 +249,7 @@ class LeaderboardRecords:
         for record in records:
             score, number = record.data
             args += [record.id[0].encode(), repr(float(score)), number]
-        return int(SCRIPTS.write(self.redis, "transfer_players_add", self._keys, args))
+        return int(SCRIPTS.write(self.redis, "transfer/players_add", self._keys, args))
 
 
 class QueueRecords:
@@ -270,7 +270,7 @@ class QueueRecords:
     def find(self, ids: Ids) -> list[Record | None]:
         """Return the items of these ids, None for each one that is missing."""
         args = [id[0].encode() for id in ids]
-        rows = SCRIPTS.read(self.redis, "transfer_items_read", self._reading, args)
+        rows = SCRIPTS.read(self.redis, "transfer/items_read", self._reading, args)
         return [_item(id, row) for id, row in zip(ids, rows, strict=True)]
 
     def add(self, records: Sequence[Record]) -> int:
@@ -278,7 +278,7 @@ class QueueRecords:
         args: list[Argument] = []
         for record in records:
             args += _item_arguments(record)
-        return int(SCRIPTS.write(self.redis, "transfer_items_add", self._adding, args))
+        return int(SCRIPTS.write(self.redis, "transfer/items_add", self._adding, args))
 
 
 def _item(id: tuple[str, ...], row: list[Any]) -> Record | None:

@@ -209,7 +209,7 @@ class Repository(BaseRepository[D, Write[D]]):
         base = b"e" + self._indexing.names[index]
         command = "ZREVRANGEBYLEX" if plan.reverse else "ZRANGEBYLEX"
         [rows] = self._indexing.ask(
-            "repository_rows", index, command, *_bounds(base, plan), plan.limit
+            "repository/rows", index, command, *_bounds(base, plan), plan.limit
         )
         page = plan.page([row[len(base) :] for row in rows], lambda row: row)
         items = self._hashes.of_entries(self._schema.model, self._index(index), page.items)
@@ -223,7 +223,7 @@ class Repository(BaseRepository[D, Write[D]]):
         first, last = self._index(index).bounds(prefix, None, None, descending=False)
         base = b"e" + self._indexing.names[index]
         bounds = (b"[" + base + first, b"(" + base + last)
-        [count] = self._indexing.ask("repository_count", index, *bounds)
+        [count] = self._indexing.ask("repository/count", index, *bounds)
         return int(count)
 
     @override
@@ -231,7 +231,7 @@ class Repository(BaseRepository[D, Write[D]]):
         counted: dict[Any, int] = {}
         at = b"[e" + self._indexing.names[index]
         while at:
-            groups, at = self._indexing.ask("repository_groups", index, at, depth, _GROUPS)
+            groups, at = self._indexing.ask("repository/groups", index, at, depth, _GROUPS)
             for group, count in zip(groups[::2], groups[1::2], strict=True):
                 values, _ = collated(unpack(group), depth)
                 value = values[0] if depth == 1 else values

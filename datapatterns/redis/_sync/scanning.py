@@ -60,7 +60,7 @@ def fields_of(client: RedisClient, key: bytes, start: bytes) -> Iterator[list[by
     """Iterate over the fields of a hash with this start; a field may come twice."""
     cursor = b"0"
     while True:
-        cursor, *found = SCRIPTS.read(client, "transfer_scan", [key], [cursor, start + b"*", PAGE])
+        cursor, *found = SCRIPTS.read(client, "transfer/scan", [key], [cursor, start + b"*", PAGE])
         for at in range(0, len(found), PAGE):
             yield found[at : at + PAGE]
         if cursor == b"0":

@@ -47,7 +47,7 @@ class StreamReader(EmitterReader):
         return _number(self._newest())
 
     def _newest(self) -> bytes:
-        newest: bytes = SCRIPTS.read(self.redis, "emitter_newest", [self._key])
+        newest: bytes = SCRIPTS.read(self.redis, "emitter/newest", [self._key])
         return newest
 
     def follow(self, position: tuple[int, int]) -> None:

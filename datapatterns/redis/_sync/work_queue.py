@@ -155,7 +155,7 @@ class WorkQueue(BaseQueue[M]):
         request = request or self._seats.request()
         keys = (*keys, self._seat + request.seat.id.encode())
         args = (request.number, _REMEMBERED, *args)
-        reply = self._insist(f"work_queue_{name}", keys, args)
+        reply = self._insist(f"work_queue/{name}", keys, args)
         self._seats.free(request)
         return reply
 
@@ -190,12 +190,12 @@ class WorkQueue(BaseQueue[M]):
     @override
     def stats(self) -> QueueStats:
         keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead)
-        return QueueStats(*SCRIPTS.read(self.redis, "work_queue_stats", keys))
+        return QueueStats(*SCRIPTS.read(self.redis, "work_queue/stats", keys))
 
     @override
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         keys, args = (self._jobs, self._dead), (check_limit(limit),)
-        letters = SCRIPTS.read(self.redis, "work_queue_dead", keys, args)
+        letters = SCRIPTS.read(self.redis, "work_queue/dead", keys, args)
         return [self._letter(*letter) for letter in letters]
 
     def _letter(
@@ -258,7 +258,7 @@ class WorkQueue(BaseQueue[M]):
         asked = self._askers.pop(key, None)
         token = asked or uuid4().hex
         try:
-            return self._insist("work_queue_once", (part,), (token, milliseconds)) == 1
+            return self._insist("work_queue/once", (part,), (token, milliseconds)) == 1
         except BaseException as error:
             if asked or not isinstance(error, DataError) or isinstance(error, OutcomeUnknown):
                 self._askers[key] = token

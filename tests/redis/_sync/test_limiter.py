@@ -25,7 +25,7 @@ def hit(client: Any, limiter: RateLimiter) -> tuple[int, int, bool, int]:
     keys, args = limiter._call("ann", 1, "hit")
     pipeline = client.pipeline(transaction=False)
     pipeline.execute_command("TIME")
-    SCRIPTS.queue(pipeline, "rate_limiter", keys, args)
+    SCRIPTS.queue(pipeline, "rate_limiter/decide", keys, args)
     pipeline.execute_command("TIME")
     before, reply, after = pipeline.execute()
     return _micros(before), _micros(after), reply[0] == 1, reply[2]

@@ -1,6 +1,6 @@
 -- Returns how many of the players were added: those who were not on the board yet.
 --
--- KEYS: the scores, the players' orders, the sequence (see leaderboard_write.lua)
+-- KEYS: the scores, the players' orders, the sequence (see leaderboard/write.lua)
 -- ARGV: for each player the name, the score, and the number in the order of arrival.
 local scores, orders, sequence = KEYS[1], KEYS[2], KEYS[3]
 redis.call('ZCARD', scores) -- a key of another type ends the script before the first write

@@ -5,7 +5,7 @@
 -- limit, step and room. Either all limits are charged or none. `datapatterns/core/rate_limiter.py` computes the
 -- same in Python and explains it. The time to live of a key is set when its state begins anew, since
 -- only then its end moves; with gcra the end moves at each hit.
--- include _now.lua
+-- include ../_now.lua
 local cost = tonumber(ARGV[1])
 
 local function live(key, micros)

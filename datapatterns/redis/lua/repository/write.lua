@@ -6,9 +6,9 @@
 -- unique. Then for each document: the mode ('create', 'replace', 'update'), the revision that must be
 -- stored, the new revision, the id, the packed id, the values in each index ('' if the document is
 -- not in it), how many arguments follow, and the names and values of fields.
--- include _repository_index.lua
+-- include _index.lua
 
--- include _repository_taken.lua
+-- include _taken.lua
 
 local strict, at = ARGV[1] == 'strict', 1
 

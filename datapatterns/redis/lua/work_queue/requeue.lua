@@ -1,11 +1,11 @@
 -- Returns how many dead letters were queued again, behind the ready items: those of the ids, or, if
 -- none are given, the oldest ones up to the limit.
 --
--- KEYS: jobs, ready, dead, wake, seat (see work_queue_turn.lua)
+-- KEYS: jobs, ready, dead, wake, seat (see turn.lua)
 -- ARGV: the request's number, for how many milliseconds to remember it, the limit, ids
 local jobs, ready, dead, wake, seat = unpack(KEYS)
 local number, keep, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
--- include _now.lua
+-- include ../_now.lua
 
 -- Use every key before the first write: a key of another type ends the script here.
 local facts = redis.call('HMGET', jobs, 'm:paused', 'm:stamp')
@@ -15,7 +15,7 @@ redis.call('ZCARD', dead)
 redis.call('LLEN', wake)
 local paused, stamp = facts[1], tonumber(facts[2] or 0)
 
--- include _work_queue_repeated.lua
+-- include _repeated.lua
 
 local ids = {}
 for at = 4, #ARGV do table.insert(ids, ARGV[at]) end
@@ -36,7 +36,7 @@ end
 if count > 0 then
   redis.call('HSET', jobs, 'm:stamp', string.format('%.0f', stamp))
   if not paused then
-    -- include _work_queue_wake.lua
+    -- include _wake.lua
   end
 end
 redis.call('SET', seat, cmsgpack.pack(number, count), 'PX', keep)

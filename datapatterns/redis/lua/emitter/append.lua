@@ -5,7 +5,7 @@
 --
 -- Field 'a' of an entry is the id of the entry before it, so that a reader sees when entries are
 -- missing.
--- include _emitter_newest.lua
+-- include _newest.lua
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
   'a', newest, 'e', ARGV[3], 'p', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -1,5 +1,5 @@
 -- Returns the id of the newest entry that the stream ever had, '0-0' if there is no stream.
 --
 -- KEYS: the stream.
--- include _emitter_newest.lua
+-- include _newest.lua
 return newest

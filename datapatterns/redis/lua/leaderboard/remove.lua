@@ -1,6 +1,6 @@
 -- Returns 1 if the player was removed, 0 if there is no such player.
 --
--- KEYS: the scores, the players' orders, the sequence (see leaderboard_write.lua). ARGV: the player.
+-- KEYS: the scores, the players' orders, the sequence (see write.lua). ARGV: the player.
 local order = redis.call('HGET', KEYS[2], ARGV[1])
 redis.call('ZCARD', KEYS[1]) -- here a key of another type ends the script before the first write
 redis.call('GET', KEYS[3])

@@ -11,7 +11,7 @@ redis.call('ZCARD', index) -- a key of another type ends the script before the f
 local state = redis.call('HGET', states, name)
 if not state or string.sub(state, 1, 16) ~= ARGV[3] then return {'gone'} end
 
--- include _repository_taken.lua
+-- include _taken.lua
 
 -- Gives the document this entry of the index ('' for none); its entries of other indexes stay.
 local function move(doc, before, entry)

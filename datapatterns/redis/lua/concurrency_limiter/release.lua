@@ -2,7 +2,7 @@
 --
 -- KEYS: a sorted set of the holders' tokens by the microsecond at which their leases end. ARGV: the
 -- holder's token.
--- include _now.lua
+-- include ../_now.lua
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not ends then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[1])

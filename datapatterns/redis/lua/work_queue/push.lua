@@ -1,11 +1,11 @@
 -- Returns how many of the items were queued: those whose ids were not in the queue yet.
 --
--- KEYS: jobs, ready, delayed, wake, seat (see work_queue_turn.lua)
+-- KEYS: jobs, ready, delayed, wake, seat (see turn.lua)
 -- ARGV: the request's number, for how many milliseconds to remember it; then for each item its id,
 -- JSON, priority (10 digits, reversed) and delay in microseconds.
 local jobs, ready, delayed, wake, seat = unpack(KEYS)
 local number, keep = tonumber(ARGV[1]), ARGV[2]
--- include _now.lua
+-- include ../_now.lua
 
 -- Use every key before the first write: a key of another type ends the script here.
 local facts = redis.call('HMGET', jobs, 'm:paused', 'm:stamp')
@@ -15,7 +15,7 @@ redis.call('ZCARD', delayed)
 redis.call('LLEN', wake)
 local paused, stamp = facts[1], tonumber(facts[2] or 0)
 
--- include _work_queue_repeated.lua
+-- include _repeated.lua
 
 local count = 0
 for at = 3, #ARGV, 4 do
@@ -36,7 +36,7 @@ end
 if count > 0 then
   redis.call('HSET', jobs, 'm:stamp', string.format('%.0f', stamp))
   if not paused then
-    -- include _work_queue_wake.lua
+    -- include _wake.lua
   end
 end
 redis.call('SET', seat, cmsgpack.pack(number, count), 'PX', keep)

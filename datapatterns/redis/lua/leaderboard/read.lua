@@ -1,6 +1,6 @@
 -- Returns the player's rank and score as text, or nil if there is no such player.
 --
--- KEYS: the scores, the players' orders (see leaderboard_write.lua). ARGV: the player.
+-- KEYS: the scores, the players' orders (see write.lua). ARGV: the player.
 local order = redis.call('HGET', KEYS[2], ARGV[1])
 if not order then return false end
 local member = order .. ARGV[1]

@@ -1,8 +1,8 @@
 -- Returns {ready, delayed, leased, dead, requeued}; a delayed item that is due counts as ready.
 --
--- KEYS: jobs, ready, delayed, leases, dead (see work_queue_turn.lua)
+-- KEYS: jobs, ready, delayed, leases, dead (see turn.lua)
 local jobs, ready, delayed, leases, dead = unpack(KEYS)
--- include _now.lua
+-- include ../_now.lua
 local due = redis.call('ZCOUNT', delayed, '-inf', now)
 return {
   redis.call('ZCARD', ready) + due,

@@ -1,6 +1,6 @@
 -- Returns for each player the order and the score as text, or an empty array if unknown.
 --
--- KEYS: the scores, the players' orders (see leaderboard_write.lua). ARGV: the players.
+-- KEYS: the scores, the players' orders (see leaderboard/write.lua). ARGV: the players.
 local found = {}
 for n, player in ipairs(ARGV) do
   local order = redis.call('HGET', KEYS[2], player)

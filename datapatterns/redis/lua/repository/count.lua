@@ -2,7 +2,7 @@
 --
 -- KEYS: the index set, the states of the indexes.
 -- ARGV: the index's name, 'strict' or 'lax' (ignore marks), the lower and the upper bound.
--- include _repository_index.lua
+-- include _index.lua
 
--- include _repository_ready.lua
+-- include _ready.lua
 return {0, redis.call('ZLEXCOUNT', index, ARGV[3], ARGV[4])}

@@ -2,7 +2,7 @@
 -- leased, when it died or 0, 1 if it is ready}, or an empty array if there is no such item. The id ''
 -- stands for the facts of the queue: {1 if it is paused, how many items were taken back}.
 --
--- KEYS: jobs, ready, dead (see work_queue_turn.lua)
+-- KEYS: jobs, ready, dead (see work_queue/turn.lua)
 -- ARGV: the ids
 local jobs, ready, dead = unpack(KEYS)
 local found = {}

@@ -1,7 +1,7 @@
 -- Returns the rank of the first player, then for each player the member and the score as text; or
 -- nil if the player is unknown.
 --
--- KEYS: the scores, the players' orders (see leaderboard_write.lua). ARGV: 'top', how many to skip
+-- KEYS: the scores, the players' orders (see write.lua). ARGV: 'top', how many to skip
 -- and how many to return; or 'bottom' and how many; or 'around', the player and how many on either
 -- side.
 local scores, orders = KEYS[1], KEYS[2]

@@ -1,6 +1,6 @@
 -- Returns how many items were removed: first ready ones, then delayed, then dead, up to the limit.
 --
--- KEYS: jobs, ready, delayed, dead, seat (see work_queue_turn.lua)
+-- KEYS: jobs, ready, delayed, dead, seat (see turn.lua)
 -- ARGV: the request's number, for how many milliseconds to remember it, the limit
 local jobs, ready, delayed, dead, seat = unpack(KEYS)
 local number, keep, limit = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
@@ -10,7 +10,7 @@ redis.call('HLEN', jobs)
 local known = redis.call('GET', seat)
 for _, key in ipairs({ready, delayed, dead}) do redis.call('ZCARD', key) end
 
--- include _work_queue_repeated.lua
+-- include _repeated.lua
 
 local count = 0
 for _, key in ipairs({ready, delayed, dead}) do

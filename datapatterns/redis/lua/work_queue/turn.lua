@@ -19,7 +19,7 @@ local jobs, ready, delayed, leases, dead, wake, seat = unpack(KEYS)
 local number, keep, token = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local lease, most, want = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIRST, LOOKED_UP = 7, 5000
--- include _now.lua
+-- include ../_now.lua
 
 -- Use every key before the first write: a key of another type ends the script here. Most of these
 -- commands are needed anyway.

@@ -1,6 +1,6 @@
 -- Returns how many of the items were added: those whose ids were not in the queue yet.
 --
--- KEYS: jobs, ready, delayed, dead, wake (see work_queue_turn.lua)
+-- KEYS: jobs, ready, delayed, dead, wake (see work_queue/turn.lua)
 -- ARGV: for each item its id, JSON, last error, attempts, most attempts, when it was pushed, order,
 -- the time when it is due or died, and 'ready', 'delayed' or 'dead'. The id '' stands for the facts
 -- of the queue: then the JSON is '1' if the queue is paused, and the error is how many items were
@@ -40,6 +40,6 @@ for at = 1, #ARGV, 9 do
 end
 if highest > stamp then redis.call('HSET', jobs, 'm:stamp', string.format('%.0f', highest)) end
 if hint and not paused then
-  -- include _work_queue_wake.lua
+  -- include ../work_queue/_wake.lua
 end
 return new

@@ -3,7 +3,7 @@
 -- KEYS: the index set, the states of the indexes.
 -- ARGV: the index's name, 'strict' or 'lax' (ignore marks), the command, both bounds in the order of
 -- the command, the limit.
--- include _repository_index.lua
+-- include _index.lua
 
--- include _repository_ready.lua
+-- include _ready.lua
 return {0, redis.call(ARGV[3], index, ARGV[4], ARGV[5], 'LIMIT', 0, ARGV[6])}

@@ -1,6 +1,6 @@
 -- Returns {id, item, attempts, error, pushed, died} for each of the oldest dead letters.
 --
--- KEYS: jobs, dead (see work_queue_turn.lua)
+-- KEYS: jobs, dead (see turn.lua)
 -- ARGV: the limit
 local jobs, dead = unpack(KEYS)
 local letters = {}

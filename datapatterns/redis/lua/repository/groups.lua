@@ -5,9 +5,9 @@
 -- KEYS: the index set, the states of the indexes.
 -- ARGV: the index's name, 'strict' or 'lax' (ignore marks), the lower bound, how many fields make a
 -- group, how many groups at most.
--- include _repository_index.lua
+-- include _index.lua
 
--- include _repository_ready.lua
+-- include _ready.lua
 local depth = tonumber(ARGV[4])
 
 -- Returns where the packed element that begins at this byte ends (see datapatterns/core/tuples.py).
