@@ -9,17 +9,17 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name="httpx2") from None
 
 from datapatterns.couch._async.changes import AsyncChangesFeed
-from datapatterns.couch._async.couch import AsyncCouch
-from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.repository import AsyncRepository
 from datapatterns.couch._async.resolver import AsyncConflictResolver
 from datapatterns.couch._sync.changes import ChangesFeed
-from datapatterns.couch._sync.couch import Couch
-from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.repository import Repository
 from datapatterns.couch._sync.resolver import ConflictResolver
-from datapatterns.couch.designs import DesignDocument, View
-from datapatterns.couch.queries import Query, Row
+from datapatterns.couch.database._async.couch import AsyncCouch
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._sync.couch import Couch
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database.designs import DesignDocument, View
+from datapatterns.couch.database.queries import Query, Row
 
 __all__ = [
     "AsyncChangesFeed",

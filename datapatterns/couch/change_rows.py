@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from datapatterns.core.codecs import loads
-from datapatterns.couch.errors import unexpected_answer
+from datapatterns.couch.http.errors import unexpected_answer
 from datapatterns.errors import BadGateway, DataError, DecodeFailed, Unavailable
 
 ChangeRow = dict[str, Any]

@@ -14,7 +14,7 @@ from datapatterns.core.checks import check_choice, check_name
 from datapatterns.core.codecs import dumps
 from datapatterns.core.documents import Document, load
 from datapatterns.couch.change_rows import ChangeRow
-from datapatterns.couch.raw_documents import fields_in
+from datapatterns.couch.database.raw_documents import fields_in
 from datapatterns.errors import DataError, NotFound
 
 M = TypeVar("M", bound=Document)

@@ -16,8 +16,8 @@ from datapatterns.capabilities import BACKENDS
 from datapatterns.core.checks import escape
 from datapatterns.core.documents import Document
 from datapatterns.core.indexes import Index, as_stored, by_name
-from datapatterns.couch.designs import DesignDocument, View
-from datapatterns.couch.paging import ABSENT, Range
+from datapatterns.couch.database.designs import DesignDocument, View
+from datapatterns.couch.database.paging import ABSENT, Range
 from datapatterns.errors import InvalidArgument, Unsupported
 
 VIEW = "index"

@@ -13,9 +13,9 @@ import pytest
 from datapatterns import Conflict, DataError, InvalidArgument, Unavailable
 from datapatterns.core.codecs import dumps
 from datapatterns.couch import AsyncCouch
-from datapatterns.couch._async.batching import AsyncBatcher
 from datapatterns.couch._async.repository import AsyncRepository
-from datapatterns.couch.bulk import MOST, MOST_BYTES, Sizes, again, parts
+from datapatterns.couch.database._async.batching import AsyncBatcher
+from datapatterns.couch.database.bulk import MOST, MOST_BYTES, Sizes, again, parts
 from datapatterns.errors import TooLarge
 from datapatterns.testing.conformance.samples import Item
 from datapatterns.testing.servers import couch_at_hand

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from datapatterns.core.codecs import dumps
 from datapatterns.core.pages import Page, make_cursor
-from datapatterns.couch.paging import ABSENT, PageReader, Range
+from datapatterns.couch.database.paging import ABSENT, PageReader, Range
 from datapatterns.errors import InvalidArgument
 
 Row = dict[str, Any]

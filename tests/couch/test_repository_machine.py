@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from datapatterns import Store
 from datapatterns.core.tuples import collate
 from datapatterns.couch import Couch
-from datapatterns.couch.paths import database_name
+from datapatterns.couch.http.paths import database_name
 from datapatterns.testing.machines.repository import BY_BOTH, BY_VALUE, RepositoryMachine
 from datapatterns.testing.servers import couch_at_hand
 

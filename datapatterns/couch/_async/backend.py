@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from datapatterns.capabilities import COUCH, Pattern
 from datapatterns.couch._async.changes import AsyncChangesFeed
-from datapatterns.couch._async.couch import AsyncCouch
 from datapatterns.couch._async.repository import AsyncRepository
 from datapatterns.couch._async.transfer import AsyncTransfer
-from datapatterns.couch.paths import database_name
+from datapatterns.couch.database._async.couch import AsyncCouch
+from datapatterns.couch.http.paths import database_name
 
 
 class AsyncBackend:

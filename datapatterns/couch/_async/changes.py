@@ -13,14 +13,14 @@ from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
 from datapatterns.core.pages import check_limit
 from datapatterns.couch._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
-from datapatterns.couch._async.client import AsyncCouchClient, Params
-from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.follower import AsyncCouchFollower
-from datapatterns.couch._async.locator import AsyncLocator
 from datapatterns.couch.change_rows import RowParser, is_design
 from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
-from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.errors import unexpected_answer
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.locator import AsyncLocator
+from datapatterns.couch.http._async.client import AsyncCouchClient, Params
+from datapatterns.couch.http.drivers import AsyncHttpClient
+from datapatterns.couch.http.errors import unexpected_answer
 from datapatterns.errors import Forbidden, NotFound, Unauthorized
 from datapatterns.patterns._async.changes import AsyncBaseFeed
 

@@ -20,11 +20,11 @@ from datapatterns import contracts
 from datapatterns.core.changes import DeadChange
 from datapatterns.core.checks import check_name, escape
 from datapatterns.core.documents import new_id
-from datapatterns.couch._async.client import Params
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.locator import AsyncLocator
 from datapatterns.couch.changes import FeedOptions, Gone, Raw, instance_of
-from datapatterns.couch.replies import rows_of
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.locator import AsyncLocator
+from datapatterns.couch.http._async.client import Params
+from datapatterns.couch.http.replies import rows_of
 from datapatterns.errors import Conflict, DataCorrupted, NotFound
 
 logger = logging.getLogger("datapatterns.couch")

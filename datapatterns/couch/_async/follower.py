@@ -12,10 +12,10 @@ from typing_extensions import override
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, FeedControl, Follower
 from datapatterns.core.documents import Document
-from datapatterns.couch._async.locator import AsyncLocator
-from datapatterns.couch._async.streaming import AsyncConnection
 from datapatterns.couch.change_rows import ChangeRow, RowParser, is_design
 from datapatterns.couch.changes import BEGINNING, FeedOptions, Gone, Raw, instance_of
+from datapatterns.couch.database._async.locator import AsyncLocator
+from datapatterns.couch.http._async.streaming import AsyncConnection
 from datapatterns.errors import (
     BadGateway,
     Closed,

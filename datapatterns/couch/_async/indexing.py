@@ -7,12 +7,12 @@ from typing import Any
 
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.ensure import ensure_database, ensure_designs
-from datapatterns.couch._async.views import AsyncViews
-from datapatterns.couch.designs import DesignDocument
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.ensure import ensure_database, ensure_designs
+from datapatterns.couch.database._async.views import AsyncViews
+from datapatterns.couch.database.designs import DesignDocument
+from datapatterns.couch.database.paging import PageReader, Range
 from datapatterns.couch.indexing import VIEW, design_of
-from datapatterns.couch.paging import PageReader, Range
 from datapatterns.patterns._async.concurrency import AsyncLock
 
 Json = dict[str, Any]

@@ -14,16 +14,12 @@ from datapatterns.core.codecs import loads
 from datapatterns.core.documents import Document, Schema, absent, contention, stale
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
-from datapatterns.couch._async.batching import async_batcher_of
-from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
-from datapatterns.couch._async.database import AsyncDatabase
 from datapatterns.couch._async.indexing import AsyncIndexing
-from datapatterns.couch._async.update_locks import AsyncUpdateLock
-from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.errors import unexpected_answer
-from datapatterns.couch.indexing import counted, key_range, view_indexes
-from datapatterns.couch.paging import PageReader, Range
-from datapatterns.couch.raw_documents import (
+from datapatterns.couch.database._async.batching import async_batcher_of
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.update_locks import AsyncUpdateLock
+from datapatterns.couch.database.paging import PageReader, Range
+from datapatterns.couch.database.raw_documents import (
     Raw,
     Write,
     change,
@@ -34,6 +30,10 @@ from datapatterns.couch.raw_documents import (
     replacement,
     revision_of,
 )
+from datapatterns.couch.http._async.client import AsyncCouchClient, async_client_of
+from datapatterns.couch.http.drivers import AsyncHttpClient
+from datapatterns.couch.http.errors import unexpected_answer
+from datapatterns.couch.indexing import counted, key_range, view_indexes
 from datapatterns.errors import Conflict, DataError
 from datapatterns.patterns._async.repository import AsyncBaseRepository, AsyncTries, Stored
 

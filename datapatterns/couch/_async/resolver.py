@@ -9,13 +9,13 @@ from typing import Any, Generic, TypeVar
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.documents import Document, Schema, contention
 from datapatterns.core.pages import Page
-from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.ensure import ensure_designs
-from datapatterns.couch.designs import DesignDocument, View
-from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.raw_documents import check_document_id, loaded, merged
-from datapatterns.couch.replies import first_leaves
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.ensure import ensure_designs
+from datapatterns.couch.database.designs import DesignDocument, View
+from datapatterns.couch.database.raw_documents import check_document_id, loaded, merged
+from datapatterns.couch.http._async.client import AsyncCouchClient, async_client_of
+from datapatterns.couch.http.drivers import AsyncHttpClient
+from datapatterns.couch.http.replies import first_leaves
 from datapatterns.errors import Conflict, DataError, NotFound
 from datapatterns.patterns._async.repository import AsyncTries
 

@@ -12,11 +12,11 @@ from typing_extensions import override
 from datapatterns.contracts._async import transfer
 from datapatterns.core.codecs import dumps
 from datapatterns.core.records import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
-from datapatterns.couch._async.client import AsyncCouchClient
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.raw_documents import AsyncRawDocuments
-from datapatterns.couch.paths import database_name
-from datapatterns.couch.raw_documents import check_document_id, fields_in
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.raw_documents import AsyncRawDocuments
+from datapatterns.couch.database.raw_documents import check_document_id, fields_in
+from datapatterns.couch.http._async.client import AsyncCouchClient
+from datapatterns.couch.http.paths import database_name
 from datapatterns.errors import Conflict, DataError, InvalidData, NotFound
 
 _PAGE = 200  # documents that are read in one request

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from datapatterns.capabilities import COUCH, Pattern
 from datapatterns.couch._sync.changes import ChangesFeed
-from datapatterns.couch._sync.couch import Couch
 from datapatterns.couch._sync.repository import Repository
 from datapatterns.couch._sync.transfer import Transfer
-from datapatterns.couch.paths import database_name
+from datapatterns.couch.database._sync.couch import Couch
+from datapatterns.couch.http.paths import database_name
 
 
 class Backend:

@@ -14,14 +14,14 @@ from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
 from datapatterns.core.pages import check_limit
 from datapatterns.couch._sync.changes_worker import Checkpoints, Graveyard
-from datapatterns.couch._sync.client import CouchClient, Params
-from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.follower import CouchFollower
-from datapatterns.couch._sync.locator import Locator
 from datapatterns.couch.change_rows import RowParser, is_design
 from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
-from datapatterns.couch.drivers import HttpClient
-from datapatterns.couch.errors import unexpected_answer
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database._sync.locator import Locator
+from datapatterns.couch.http._sync.client import CouchClient, Params
+from datapatterns.couch.http.drivers import HttpClient
+from datapatterns.couch.http.errors import unexpected_answer
 from datapatterns.errors import Forbidden, NotFound, Unauthorized
 from datapatterns.patterns._sync.changes import BaseFeed
 

@@ -21,11 +21,11 @@ from datapatterns import contracts
 from datapatterns.core.changes import DeadChange
 from datapatterns.core.checks import check_name, escape
 from datapatterns.core.documents import new_id
-from datapatterns.couch._sync.client import Params
-from datapatterns.couch._sync.database import Database
-from datapatterns.couch._sync.locator import Locator
 from datapatterns.couch.changes import FeedOptions, Gone, Raw, instance_of
-from datapatterns.couch.replies import rows_of
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database._sync.locator import Locator
+from datapatterns.couch.http._sync.client import Params
+from datapatterns.couch.http.replies import rows_of
 from datapatterns.errors import Conflict, DataCorrupted, NotFound
 
 logger = logging.getLogger("datapatterns.couch")

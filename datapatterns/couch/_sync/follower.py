@@ -13,10 +13,10 @@ from typing_extensions import override
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, FeedControl, Follower
 from datapatterns.core.documents import Document
-from datapatterns.couch._sync.locator import Locator
-from datapatterns.couch._sync.streaming import Connection
 from datapatterns.couch.change_rows import ChangeRow, RowParser, is_design
 from datapatterns.couch.changes import BEGINNING, FeedOptions, Gone, Raw, instance_of
+from datapatterns.couch.database._sync.locator import Locator
+from datapatterns.couch.http._sync.streaming import Connection
 from datapatterns.errors import (
     BadGateway,
     Closed,

@@ -8,12 +8,12 @@ from typing import Any
 
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
-from datapatterns.couch._sync.database import Database
-from datapatterns.couch._sync.ensure import ensure_database, ensure_designs
-from datapatterns.couch._sync.views import Views
-from datapatterns.couch.designs import DesignDocument
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database._sync.ensure import ensure_database, ensure_designs
+from datapatterns.couch.database._sync.views import Views
+from datapatterns.couch.database.designs import DesignDocument
+from datapatterns.couch.database.paging import PageReader, Range
 from datapatterns.couch.indexing import VIEW, design_of
-from datapatterns.couch.paging import PageReader, Range
 from datapatterns.patterns._sync.concurrency import Lock
 
 Json = dict[str, Any]

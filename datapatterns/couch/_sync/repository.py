@@ -15,16 +15,12 @@ from datapatterns.core.codecs import loads
 from datapatterns.core.documents import Document, Schema, absent, contention, stale
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
-from datapatterns.couch._sync.batching import batcher_of
-from datapatterns.couch._sync.client import CouchClient, client_of
-from datapatterns.couch._sync.database import Database
 from datapatterns.couch._sync.indexing import Indexing
-from datapatterns.couch._sync.update_locks import UpdateLock
-from datapatterns.couch.drivers import HttpClient
-from datapatterns.couch.errors import unexpected_answer
-from datapatterns.couch.indexing import counted, key_range, view_indexes
-from datapatterns.couch.paging import PageReader, Range
-from datapatterns.couch.raw_documents import (
+from datapatterns.couch.database._sync.batching import batcher_of
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database._sync.update_locks import UpdateLock
+from datapatterns.couch.database.paging import PageReader, Range
+from datapatterns.couch.database.raw_documents import (
     Raw,
     Write,
     change,
@@ -35,6 +31,10 @@ from datapatterns.couch.raw_documents import (
     replacement,
     revision_of,
 )
+from datapatterns.couch.http._sync.client import CouchClient, client_of
+from datapatterns.couch.http.drivers import HttpClient
+from datapatterns.couch.http.errors import unexpected_answer
+from datapatterns.couch.indexing import counted, key_range, view_indexes
 from datapatterns.errors import Conflict, DataError
 from datapatterns.patterns._sync.repository import BaseRepository, Stored, Tries
 

@@ -13,11 +13,11 @@ from typing_extensions import override
 from datapatterns.contracts._sync import transfer
 from datapatterns.core.codecs import dumps
 from datapatterns.core.records import CHECKPOINTS, Batch, Inventory, Kind, Record, Unit
-from datapatterns.couch._sync.client import CouchClient
-from datapatterns.couch._sync.database import Database
-from datapatterns.couch._sync.raw_documents import RawDocuments
-from datapatterns.couch.paths import database_name
-from datapatterns.couch.raw_documents import check_document_id, fields_in
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database._sync.raw_documents import RawDocuments
+from datapatterns.couch.database.raw_documents import check_document_id, fields_in
+from datapatterns.couch.http._sync.client import CouchClient
+from datapatterns.couch.http.paths import database_name
 from datapatterns.errors import Conflict, DataError, InvalidData, NotFound
 
 _PAGE = 200  # documents that are read in one request

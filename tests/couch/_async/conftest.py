@@ -15,7 +15,7 @@ import pytest
 
 from datapatterns.couch import AsyncCouch, AsyncDatabase
 from datapatterns.couch._async.backend import AsyncBackend
-from datapatterns.couch.paths import database_name
+from datapatterns.couch.http.paths import database_name
 from datapatterns.errors import NotFound
 from datapatterns.testing.conformance.aio import AsyncTarget
 from datapatterns.testing.servers import couch_at_hand

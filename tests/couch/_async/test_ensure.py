@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from datapatterns.couch import AsyncCouch, AsyncDatabase, DesignDocument, Query, View
-from datapatterns.couch._async.ensure import ensure_designs
+from datapatterns.couch.database._async.ensure import ensure_designs
 from datapatterns.errors import Conflict, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
 from datapatterns.testing._async.concurrently import concurrently, meanwhile
 
@@ -264,8 +264,8 @@ async def test_no_end_of_conflicts() -> None:
     """After a hundred conflicts ensure raises Conflict; an unreachable server is Unavailable."""
     couch, _ = scripted(INFO, *[MISSING, CONFLICT] * 100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datapatterns.couch._async.ensure._backoff", lambda attempt: 0.0)
-        patch.setattr("datapatterns.couch._sync.ensure._backoff", lambda attempt: 0.0)
+        patch.setattr("datapatterns.couch.database._async.ensure._backoff", lambda attempt: 0.0)
+        patch.setattr("datapatterns.couch.database._sync.ensure._backoff", lambda attempt: 0.0)
         with pytest.raises(Conflict) as caught:
             await couch.ensure(designs={"db": [design()]})
     assert caught.value.reason == "contention"

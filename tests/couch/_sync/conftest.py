@@ -16,7 +16,7 @@ import pytest
 
 from datapatterns.couch import Couch, Database
 from datapatterns.couch._sync.backend import Backend
-from datapatterns.couch.paths import database_name
+from datapatterns.couch.http.paths import database_name
 from datapatterns.errors import NotFound
 from datapatterns.testing.conformance import Target
 from datapatterns.testing.servers import couch_at_hand

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from datapatterns.couch import Couch, Database, DesignDocument, Query, View
-from datapatterns.couch._sync.ensure import ensure_designs
+from datapatterns.couch.database._sync.ensure import ensure_designs
 from datapatterns.errors import Conflict, InvalidArgument, NotFound, OutcomeUnknown, Unavailable
 from datapatterns.testing._sync.concurrently import concurrently, meanwhile
 
@@ -263,8 +263,8 @@ def test_no_end_of_conflicts() -> None:
     """After a hundred conflicts ensure raises Conflict; an unreachable server is Unavailable."""
     couch, _ = scripted(INFO, *[MISSING, CONFLICT] * 100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("datapatterns.couch._async.ensure._backoff", lambda attempt: 0.0)
-        patch.setattr("datapatterns.couch._sync.ensure._backoff", lambda attempt: 0.0)
+        patch.setattr("datapatterns.couch.database._async.ensure._backoff", lambda attempt: 0.0)
+        patch.setattr("datapatterns.couch.database._sync.ensure._backoff", lambda attempt: 0.0)
         with pytest.raises(Conflict) as caught:
             couch.ensure(designs={"db": [design()]})
     assert caught.value.reason == "contention"

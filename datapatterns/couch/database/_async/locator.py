@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from datapatterns.couch._async.client import AsyncCouchClient, async_client_of
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.streaming import AsyncConnection
-from datapatterns.couch.drivers import AsyncHttpClient
-from datapatterns.couch.paths import check_database, database_path
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.http._async.client import AsyncCouchClient, async_client_of
+from datapatterns.couch.http._async.streaming import AsyncConnection
+from datapatterns.couch.http.drivers import AsyncHttpClient
+from datapatterns.couch.http.paths import check_database, database_path
 from datapatterns.errors import DataError, Unavailable
 
 

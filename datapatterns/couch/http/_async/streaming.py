@@ -2,9 +2,10 @@
 
 # unasync: by hand
 
-`datapatterns/couch/_sync/streaming.py` has the same names on threads. The bytes are passed on as
-the server sends them: without compression, which would delay rows, and without the HTTP libraries'
-splitting into lines, which also happens at U+2028 and other characters that JSON may hold.
+`datapatterns/couch/http/_sync/streaming.py` has the same names on threads. The bytes are passed on
+as the server sends them: without compression, which would delay rows, and without the HTTP
+libraries' splitting into lines, which also happens at U+2028 and other characters that JSON may
+hold.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from datapatterns.core.codecs import loads
-from datapatterns.couch import drivers
-from datapatterns.couch.errors import couch_errors, of_reply, unexpected_answer
+from datapatterns.couch.http import drivers
+from datapatterns.couch.http.errors import couch_errors, of_reply, unexpected_answer
 from datapatterns.errors import DataError, DecodeFailed, TimedOut, Unavailable
 
 T = TypeVar("T")

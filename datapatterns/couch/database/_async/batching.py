@@ -30,10 +30,10 @@ from weakref import WeakKeyDictionary
 
 from typing_extensions import override
 
-from datapatterns.couch._async.client import AsyncCouchClient
-from datapatterns.couch._async.raw_documents import AsyncRawDocuments
-from datapatterns.couch._async.update_locks import AsyncUpdateLock, AsyncUpdateLocks
-from datapatterns.couch.bulk import MOST, MOST_BYTES, REFUSED, again
+from datapatterns.couch.database._async.raw_documents import AsyncRawDocuments
+from datapatterns.couch.database._async.update_locks import AsyncUpdateLock, AsyncUpdateLocks
+from datapatterns.couch.database.bulk import MOST, MOST_BYTES, REFUSED, again
+from datapatterns.couch.http._async.client import AsyncCouchClient
 from datapatterns.errors import DataError
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from datapatterns.couch.errors import unexpected_answer
-from datapatterns.couch.paging import within
+from datapatterns.couch.database.paging import within
+from datapatterns.couch.http.errors import unexpected_answer
 from datapatterns.errors import InvalidArgument
 
 Json = dict[str, Any]

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, cast
 
 from datapatterns.core.codecs import dumps, loads
 from datapatterns.core.pages import Page, check_limit, make_cursor, read_cursor
-from datapatterns.couch.errors import unexpected_answer
+from datapatterns.couch.http.errors import unexpected_answer
 from datapatterns.errors import DecodeFailed, InvalidArgument
 
 Json = dict[str, Any]

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.core.codecs import dumps, loads
-from datapatterns.couch import drivers
-from datapatterns.couch.drivers import AsyncClient, AsyncClients, AsyncHttpClient
-from datapatterns.couch.errors import couch_errors, of_reply, status_of
+from datapatterns.couch.http import drivers
+from datapatterns.couch.http.drivers import AsyncClient, AsyncClients, AsyncHttpClient
+from datapatterns.couch.http.errors import couch_errors, of_reply, status_of
 from datapatterns.errors import BadGateway, Closed, DataError, DecodeFailed, InvalidArgument
 from datapatterns.patterns._async.concurrency import AsyncSemaphore
 

@@ -1,30 +1,31 @@
+# Generated from datapatterns/couch/database/_async/couch.py by scripts/unasync.py; do not edit.
 """A CouchDB server: its databases, and the design documents in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from datapatterns.couch._async.client import AsyncCouchClient
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch._async.ensure import Progress, ensure_database, ensure_designs
-from datapatterns.couch.designs import DesignDocument, check_designs
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database._sync.ensure import Progress, ensure_database, ensure_designs
+from datapatterns.couch.database.designs import DesignDocument, check_designs
+from datapatterns.couch.http._sync.client import CouchClient
 from datapatterns.errors import InvalidArgument
 
 
-class AsyncCouch(AsyncCouchClient):
+class Couch(CouchClient):
     """A CouchDB server, over one HTTP client.
 
-    `AsyncCouch("http://user:password@127.0.0.1:5984")` opens an HTTP client and closes it.
-    `AsyncCouch(client)` uses a lent `httpx2` or `httpx` client, with its `base_url` and `auth`, and
+    `Couch("http://user:password@127.0.0.1:5984")` opens an HTTP client and closes it.
+    `Couch(client)` uses a lent `httpx2` or `httpx` client, with its `base_url` and `auth`, and
     leaves it open. The patterns take either a Couch or a lent client; those that share a Couch
-    share its connections and its batching. See `AsyncCouchClient` for requests and options.
+    share its connections and its batching. See `CouchClient` for requests and options.
     """
 
-    def database(self, name: str, *, partitioned: bool = False) -> AsyncDatabase:
+    def database(self, name: str, *, partitioned: bool = False) -> Database:
         """Return the database of that name, which need not exist yet."""
-        return AsyncDatabase(self, name, partitioned=partitioned)
+        return Database(self, name, partitioned=partitioned)
 
-    async def ensure(
+    def ensure(
         self,
         databases: Iterable[str] = (),
         designs: Mapping[str, Iterable[DesignDocument]] | None = None,
@@ -44,6 +45,6 @@ class AsyncCouch(AsyncCouchClient):
         wanted = {name: check_designs(each) for name, each in (designs or {}).items()}
         found = {name: self.database(name) for name in dict.fromkeys([*databases, *wanted])}
         for database in found.values():
-            await ensure_database(database)
+            ensure_database(database)
         for name, each in wanted.items():
-            await ensure_designs(found[name], each, wait_built=wait_built, progress=progress)
+            ensure_designs(found[name], each, wait_built=wait_built, progress=progress)

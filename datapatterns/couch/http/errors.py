@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from datapatterns.core.documents import stale
-from datapatterns.couch import drivers
+from datapatterns.couch.http import drivers
 from datapatterns.errors import (
     BadGateway,
     Closed,

@@ -20,8 +20,8 @@ from datapatterns.core.documents import (
     revise,
     stale,
 )
-from datapatterns.couch.errors import unexpected_answer
-from datapatterns.couch.paths import check_id
+from datapatterns.couch.http.errors import unexpected_answer
+from datapatterns.couch.http.paths import check_id
 from datapatterns.errors import InvalidArgument, InvalidData
 
 D = TypeVar("D", bound=Document)

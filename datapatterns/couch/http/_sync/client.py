@@ -1,4 +1,4 @@
-# Generated from datapatterns/couch/_async/client.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/couch/http/_async/client.py by scripts/unasync.py; do not edit.
 """Requests to a CouchDB server: reads, which are repeated, and writes, which are sent once."""
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.core.codecs import dumps, loads
-from datapatterns.couch import drivers
-from datapatterns.couch.drivers import Client, Clients, HttpClient
-from datapatterns.couch.errors import couch_errors, of_reply, status_of
+from datapatterns.couch.http import drivers
+from datapatterns.couch.http.drivers import Client, Clients, HttpClient
+from datapatterns.couch.http.errors import couch_errors, of_reply, status_of
 from datapatterns.errors import BadGateway, Closed, DataError, DecodeFailed, InvalidArgument
 from datapatterns.patterns._sync.concurrency import Semaphore
 

@@ -1,4 +1,4 @@
-# Generated from datapatterns/couch/_async/locator.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/couch/database/_async/locator.py by scripts/unasync.py; do not edit.
 """Where a collection's database is, even when its server moves to another URL."""
 
 from __future__ import annotations
@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from datapatterns.couch._sync.client import CouchClient, client_of
-from datapatterns.couch._sync.database import Database
-from datapatterns.couch._sync.streaming import Connection
-from datapatterns.couch.drivers import HttpClient
-from datapatterns.couch.paths import check_database, database_path
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.http._sync.client import CouchClient, client_of
+from datapatterns.couch.http._sync.streaming import Connection
+from datapatterns.couch.http.drivers import HttpClient
+from datapatterns.couch.http.paths import check_database, database_path
 from datapatterns.errors import DataError, Unavailable
 
 

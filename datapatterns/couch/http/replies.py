@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from datapatterns.couch.errors import existing, of_reply, unexpected_answer
+from datapatterns.couch.http.errors import existing, of_reply, unexpected_answer
 from datapatterns.errors import Conflict, DataError, OutcomeUnknown
 
 Json = dict[str, Any]

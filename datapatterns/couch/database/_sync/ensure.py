@@ -1,4 +1,4 @@
-# Generated from datapatterns/couch/_async/ensure.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/couch/database/_async/ensure.py by scripts/unasync.py; do not edit.
 """Creates missing databases and stores design documents; many processes may do so at once."""
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from itertools import count
 from typing import Any
 
 from datapatterns.core.backoff import Backoff
-from datapatterns.couch._sync.database import Database
-from datapatterns.couch.designs import DesignDocument, check_designs
-from datapatterns.couch.errors import reason_of, unexpected_answer
-from datapatterns.couch.paths import document_path, quoted
+from datapatterns.couch.database._sync.database import Database
+from datapatterns.couch.database.designs import DesignDocument, check_designs
+from datapatterns.couch.http.errors import reason_of, unexpected_answer
+from datapatterns.couch.http.paths import document_path, quoted
 from datapatterns.errors import (
     Conflict,
     DataError,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from datapatterns.couch._sync.client import CouchClient
-from datapatterns.couch._sync.raw_documents import RawDocuments
-from datapatterns.couch._sync.update_locks import UpdateLock, UpdateLocks
+from datapatterns.couch.database._sync.raw_documents import RawDocuments
+from datapatterns.couch.database._sync.update_locks import UpdateLock, UpdateLocks
+from datapatterns.couch.http._sync.client import CouchClient
 
 Raw = dict[str, Any] | None
 

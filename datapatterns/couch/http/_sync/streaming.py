@@ -2,7 +2,7 @@
 
 # unasync: by hand
 
-`datapatterns/couch/_async/streaming.py` has the same names on asyncio; read it first. A thread
+`datapatterns/couch/http/_async/streaming.py` has the same names on asyncio; read it first. A thread
 that waits for a server cannot be interrupted. So each request has a thread of its own, which keeps
 what arrives, up to a bound, until the caller takes it; the caller waits for that thread with a
 timeout. Shutting down the socket ends the thread.
@@ -18,8 +18,8 @@ from contextlib import suppress
 from typing import Any
 
 from datapatterns.core.codecs import loads
-from datapatterns.couch import drivers
-from datapatterns.couch.errors import couch_errors, of_reply, unexpected_answer
+from datapatterns.couch.http import drivers
+from datapatterns.couch.http.errors import couch_errors, of_reply, unexpected_answer
 from datapatterns.errors import DataError, DecodeFailed, TimedOut, Unavailable
 
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}

@@ -1,4 +1,3 @@
-# Generated from datapatterns/couch/_async/raw_documents.py by scripts/unasync.py; do not edit.
 """A database's documents as JSON: one by one, and many in one request."""
 
 from __future__ import annotations
@@ -6,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from datapatterns.couch._sync.client import CouchClient
-from datapatterns.couch.bulk import REFUSED, Sizes, again, bulk_body, parts
-from datapatterns.couch.errors import existing, reason_of, unexpected_answer
-from datapatterns.couch.paths import database_path, document_path
-from datapatterns.couch.replies import (
+from datapatterns.couch.database.bulk import REFUSED, Sizes, again, bulk_body, parts
+from datapatterns.couch.http._async.client import AsyncCouchClient
+from datapatterns.couch.http.errors import existing, reason_of, unexpected_answer
+from datapatterns.couch.http.paths import database_path, document_path
+from datapatterns.couch.http.replies import (
     bulk_outcome,
     bulk_rows,
     document_in,
@@ -30,108 +29,110 @@ _ABSENT = {"missing", "deleted"}
 Item = tuple[str, bytes]
 
 
-class RawDocuments:
+class AsyncRawDocuments:
     """Reads and writes documents that no model has validated: JSON in, JSON and revisions out.
 
     `find_some` and `write_some` are one request. `find_many` and `create_many` are as many requests
     as needed, each with at most 500 documents or about 4 MB.
     """
 
-    def __init__(self, couch: CouchClient, database: str) -> None:
+    def __init__(self, couch: AsyncCouchClient, database: str) -> None:
         self.couch = couch
         self.path = database_path(database)
         self.sizes = Sizes()
 
-    def get(self, id: str, **params: str | int | bool) -> Json:
+    async def get(self, id: str, **params: str | int | bool) -> Json:
         """Return the document; raise NotFound if it does not exist."""
         path = document_path(self.path, id)
-        return object_of(self.couch.read("GET", path, params=params or None))
+        return object_of(await self.couch.read("GET", path, params=params or None))
 
-    def find(self, id: str) -> Json | None:
+    async def find(self, id: str) -> Json | None:
         """Return the document, None if it does not exist; raise NotFound without a database."""
         try:
-            return self.get(id)
+            return await self.get(id)
         except NotFound as error:
             if reason_of(error) in _ABSENT:
                 return None
             raise
 
-    def find_some(self, ids: Sequence[str]) -> list[Json | DataError | None]:
+    async def find_some(self, ids: Sequence[str]) -> list[Json | DataError | None]:
         """Return what one request finds, in the order of the ids."""
         path = f"{self.path}/_bulk_get"
-        reply = self.couch.fetch("POST", path, body={"docs": [{"id": id} for id in ids]})
+        reply = await self.couch.fetch("POST", path, body={"docs": [{"id": id} for id in ids]})
         self.sizes.saw(len(reply.content), len(ids))
         return [document_in(one) for one in first_leaves(self.couch.parsed(reply), len(ids))]
 
-    def find_many(self, ids: Sequence[str]) -> list[Json | None]:
+    async def find_many(self, ids: Sequence[str]) -> list[Json | None]:
         """Return the documents in the order of the ids; raise the first error of any of them."""
         found: list[Json | None] = []
         while len(found) < len(ids):
             some = ids[len(found) : len(found) + self.sizes.at_once]
-            found += all_found(self.find_some(some))
+            found += all_found(await self.find_some(some))
         return found
 
-    def all_docs(self, body: Mapping[str, Any], **params: str | int | bool) -> list[Json]:
+    async def all_docs(self, body: Mapping[str, Any], **params: str | int | bool) -> list[Json]:
         """Return rows of `_all_docs`."""
         path = f"{self.path}/_all_docs"
-        return rows_of(self.couch.read("POST", path, params=params, body=body))
+        return rows_of(await self.couch.read("POST", path, params=params, body=body))
 
-    def revisions(self, ids: Sequence[str]) -> list[str | None]:
+    async def revisions(self, ids: Sequence[str]) -> list[str | None]:
         """Return the present revisions in the order of the ids, None for absent documents."""
-        rows = self.all_docs({"keys": list(ids)})
+        rows = await self.all_docs({"keys": list(ids)})
         if len(rows) != len(ids):
             raise unexpected_answer()
         values: list[Json] = [row.get("value") or {} for row in rows]
         return [None if value.get("deleted") else value.get("rev") for value in values]
 
-    def revision(self, id: str) -> str | None:
+    async def revision(self, id: str) -> str | None:
         """Return the document's present revision, None if it does not exist."""
-        [rev] = self.revisions([id])
+        [rev] = await self.revisions([id])
         return rev
 
-    def write(self, id: str, data: bytes, *, new: bool) -> str:
+    async def write(self, id: str, data: bytes, *, new: bool) -> str:
         """Store the document and return its revision.
 
         Raise Conflict for a stale revision; it is `exists` if the document is new.
         """
         path = document_path(self.path, id)
         try:
-            return written_revision(self.couch.write("PUT", path, body=data))
+            return written_revision(await self.couch.write("PUT", path, body=data))
         except Conflict as error:
             if not new:
                 raise
             raise existing(error) from error.__cause__
 
-    def write_some(self, items: Sequence[Item], *, new: Sequence[bool]) -> list[str | DataError]:
+    async def write_some(
+        self, items: Sequence[Item], *, new: Sequence[bool]
+    ) -> list[str | DataError]:
         """Store documents in one request and return each one's revision or error, in order."""
-        rows = bulk_rows(self.write_bulk(data for _, data in items), len(items))
+        rows = bulk_rows(await self.write_bulk(data for _, data in items), len(items))
         return [bulk_outcome(row, new=one) for row, one in zip(rows, new, strict=True)]
 
-    def write_bulk(self, documents: Iterable[bytes], *, new_edits: bool = True) -> Any:
+    async def write_bulk(self, documents: Iterable[bytes], *, new_edits: bool = True) -> Any:
         """Return the server's reply to one `_bulk_docs`."""
         body = bulk_body(documents, new_edits=new_edits)
-        return self.couch.write("POST", f"{self.path}/_bulk_docs", body=body)
+        return await self.couch.write("POST", f"{self.path}/_bulk_docs", body=body)
 
-    def create_many(self, items: Sequence[Item]) -> list[str | DataError]:
+    async def create_many(self, items: Sequence[Item]) -> list[str | DataError]:
         """Store new documents and return each one's revision or error, in order."""
         outcomes: list[str | DataError] = []
         for part in parts(items):
-            outcomes += self._create_some(part)
+            outcomes += await self._create_some(part)
         return outcomes
 
-    def _create_some(self, items: Sequence[Item]) -> list[str | DataError]:
+    async def _create_some(self, items: Sequence[Item]) -> list[str | DataError]:
         """Store new documents in one request, or one by one if the server refuses that request."""
         try:
-            return self.write_some(items, new=[True] * len(items))
+            return await self.write_some(items, new=[True] * len(items))
         except REFUSED:
-            return [self._create_one(item) for item in items]
+            return [await self._create_one(item) for item in items]
         except DataError as error:
             return [again(error) for _ in items]
 
-    def _create_one(self, item: Item) -> str | DataError:
+    async def _create_one(self, item: Item) -> str | DataError:
         """Store a new document and return its revision or error."""
         try:
-            return self.write(*item, new=True)
+            return await self.write(*item, new=True)
         except DataError as error:
             return error
 

@@ -1,4 +1,4 @@
-# Generated from datapatterns/couch/_async/update_locks.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/couch/database/_async/update_locks.py by scripts/unasync.py; do not edit.
 """Lets the updates of one document run one after the other within a process."""
 
 from __future__ import annotations

@@ -9,10 +9,10 @@ from itertools import count
 from typing import Any
 
 from datapatterns.core.backoff import Backoff
-from datapatterns.couch._async.database import AsyncDatabase
-from datapatterns.couch.designs import DesignDocument, check_designs
-from datapatterns.couch.errors import reason_of, unexpected_answer
-from datapatterns.couch.paths import document_path, quoted
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database.designs import DesignDocument, check_designs
+from datapatterns.couch.http.errors import reason_of, unexpected_answer
+from datapatterns.couch.http.paths import document_path, quoted
 from datapatterns.errors import (
     Conflict,
     DataError,

@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from datapatterns.core.codecs import dumps
-from datapatterns.couch._async.client import AsyncCouchClient
-from datapatterns.couch._async.raw_documents import AsyncRawDocuments, all_found
-from datapatterns.couch._async.views import AsyncViews
-from datapatterns.couch.paths import check_id, database_path, document_path
-from datapatterns.couch.replies import bulk_outcome, written_revision
+from datapatterns.couch.database._async.raw_documents import AsyncRawDocuments, all_found
+from datapatterns.couch.database._async.views import AsyncViews
+from datapatterns.couch.http._async.client import AsyncCouchClient
+from datapatterns.couch.http.paths import check_id, database_path, document_path
+from datapatterns.couch.http.replies import bulk_outcome, written_revision
 from datapatterns.errors import Conflict, DataError
 
 

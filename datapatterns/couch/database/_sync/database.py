@@ -1,4 +1,4 @@
-# Generated from datapatterns/couch/_async/database.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/couch/database/_async/database.py by scripts/unasync.py; do not edit.
 """One database: its documents as plain JSON."""
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 from datapatterns.core.codecs import dumps
-from datapatterns.couch._sync.client import CouchClient
-from datapatterns.couch._sync.raw_documents import RawDocuments, all_found
-from datapatterns.couch._sync.views import Views
-from datapatterns.couch.paths import check_id, database_path, document_path
-from datapatterns.couch.replies import bulk_outcome, written_revision
+from datapatterns.couch.database._sync.raw_documents import RawDocuments, all_found
+from datapatterns.couch.database._sync.views import Views
+from datapatterns.couch.http._sync.client import CouchClient
+from datapatterns.couch.http.paths import check_id, database_path, document_path
+from datapatterns.couch.http.replies import bulk_outcome, written_revision
 from datapatterns.errors import Conflict, DataError
 
 

@@ -1,31 +1,30 @@
-# Generated from datapatterns/couch/_async/couch.py by scripts/unasync.py; do not edit.
 """A CouchDB server: its databases, and the design documents in them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from datapatterns.couch._sync.client import CouchClient
-from datapatterns.couch._sync.database import Database
-from datapatterns.couch._sync.ensure import Progress, ensure_database, ensure_designs
-from datapatterns.couch.designs import DesignDocument, check_designs
+from datapatterns.couch.database._async.database import AsyncDatabase
+from datapatterns.couch.database._async.ensure import Progress, ensure_database, ensure_designs
+from datapatterns.couch.database.designs import DesignDocument, check_designs
+from datapatterns.couch.http._async.client import AsyncCouchClient
 from datapatterns.errors import InvalidArgument
 
 
-class Couch(CouchClient):
+class AsyncCouch(AsyncCouchClient):
     """A CouchDB server, over one HTTP client.
 
-    `Couch("http://user:password@127.0.0.1:5984")` opens an HTTP client and closes it.
-    `Couch(client)` uses a lent `httpx2` or `httpx` client, with its `base_url` and `auth`, and
+    `AsyncCouch("http://user:password@127.0.0.1:5984")` opens an HTTP client and closes it.
+    `AsyncCouch(client)` uses a lent `httpx2` or `httpx` client, with its `base_url` and `auth`, and
     leaves it open. The patterns take either a Couch or a lent client; those that share a Couch
-    share its connections and its batching. See `CouchClient` for requests and options.
+    share its connections and its batching. See `AsyncCouchClient` for requests and options.
     """
 
-    def database(self, name: str, *, partitioned: bool = False) -> Database:
+    def database(self, name: str, *, partitioned: bool = False) -> AsyncDatabase:
         """Return the database of that name, which need not exist yet."""
-        return Database(self, name, partitioned=partitioned)
+        return AsyncDatabase(self, name, partitioned=partitioned)
 
-    def ensure(
+    async def ensure(
         self,
         databases: Iterable[str] = (),
         designs: Mapping[str, Iterable[DesignDocument]] | None = None,
@@ -45,6 +44,6 @@ class Couch(CouchClient):
         wanted = {name: check_designs(each) for name, each in (designs or {}).items()}
         found = {name: self.database(name) for name in dict.fromkeys([*databases, *wanted])}
         for database in found.values():
-            ensure_database(database)
+            await ensure_database(database)
         for name, each in wanted.items():
-            ensure_designs(found[name], each, wait_built=wait_built, progress=progress)
+            await ensure_designs(found[name], each, wait_built=wait_built, progress=progress)

@@ -9,12 +9,12 @@ from typing import Any
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_name
 from datapatterns.core.pages import Page
-from datapatterns.couch._async.client import AsyncCouchClient
-from datapatterns.couch.errors import reason_of
-from datapatterns.couch.paging import PageReader, within
-from datapatterns.couch.paths import document_path, quoted
-from datapatterns.couch.queries import Query, Row, Update, freshness, grouping
-from datapatterns.couch.replies import results_of, rows_of
+from datapatterns.couch.database.paging import PageReader, within
+from datapatterns.couch.database.queries import Query, Row, Update, freshness, grouping
+from datapatterns.couch.http._async.client import AsyncCouchClient
+from datapatterns.couch.http.errors import reason_of
+from datapatterns.couch.http.paths import document_path, quoted
+from datapatterns.couch.http.replies import results_of, rows_of
 from datapatterns.errors import DataError, InvalidArgument, NotFound
 
 _ATTEMPTS = 10

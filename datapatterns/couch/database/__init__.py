@@ -1,0 +1,1 @@
+"""A database: its documents, designs and views."""

@@ -1,0 +1,1 @@
+"""The async database; `_sync` beside it is generated."""

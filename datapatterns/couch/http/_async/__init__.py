@@ -1,0 +1,1 @@
+"""The async requests; `_sync` beside it is generated."""
