@@ -1,4 +1,4 @@
-# Generated from tests/redis/_async/test_limiter.py by scripts/unasync.py; do not edit.
+# Generated from tests/redis/_async/test_rate_limiter.py by scripts/unasync.py; do not edit.
 """The rate limiter on Redis: its bounds by the server's clock, `fail_open`, and its cost."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# Generated from tests/workers/_async/memory.py by scripts/unasync.py; do not edit.
+# Generated from tests/patterns/_async/memory.py by scripts/unasync.py; do not edit.
 """A changes feed in memory, and what the tests of workers need around it."""
 
 import hashlib

@@ -1,4 +1,4 @@
-# Generated from tests/workers/_async/test_concurrency.py by scripts/unasync.py; do not edit.
+# Generated from tests/patterns/_async/test_concurrency.py by scripts/unasync.py; do not edit.
 """The primitives under the workers: lanes, beats, flags."""
 
 import functools

@@ -1,4 +1,4 @@
-# Generated from tests/workers/_async/test_changes_worker.py by scripts/unasync.py; do not edit.
+# Generated from tests/patterns/_async/test_changes_worker.py by scripts/unasync.py; do not edit.
 """The changes worker, over a feed in memory: order, watermark, stopping, failures."""
 
 import random
