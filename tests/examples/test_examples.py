@@ -50,7 +50,7 @@ REAL = {
 
 
 def name_of(path: Path) -> str:
-    """Return the name of a program, such as `redis/counting.py`."""
+    """Return the name of a program, such as `redis/counter.py`."""
     return path.relative_to(EXAMPLES).as_posix()
 
 
@@ -193,7 +193,7 @@ def test_without_a_server_it_says_how_to_start_one() -> None:
     environment = {**os.environ, "REDIS_URL": "redis://127.0.0.1:1"}
     environment.pop("STORE_URL", None)
     ended = subprocess.run(
-        [sys.executable, EXAMPLES / "redis" / "counting.py"],
+        [sys.executable, EXAMPLES / "redis" / "counter.py"],
         env=environment,
         capture_output=True,
         text=True,
