@@ -87,7 +87,10 @@ def check_count(what: str, value: object, *, least: int = 1, most: int | None = 
 
 
 def seconds(what: str, value: object, *, least: float = 0.0, most: float = CENTURY) -> float:
-    """Return the duration in seconds; raise InvalidArgument unless it is from `least` to `most`."""
+    """Return the duration in seconds; raise InvalidArgument unless it is from `least` to `most`.
+
+    `most` is 3.1536e+09, a century, if it is not given.
+    """
     if isinstance(value, timedelta):
         value = value.total_seconds()
     if not isinstance(value, int | float) or isinstance(value, bool):
