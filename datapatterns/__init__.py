@@ -3,11 +3,15 @@
 Importing this package imports no driver: `Store.from_url` loads the backend that its URL names.
 """
 
-from datapatterns.capabilities import Capabilities
-from datapatterns.core.changes import Change, DeadChange
+from datapatterns.capabilities import BACKENDS, Capabilities
+from datapatterns.core.backoff import Backoff
+from datapatterns.core.changes import Change, ChangesSummary, DeadChange
+from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
 from datapatterns.core.documents import Document, UtcDatetime
+from datapatterns.core.emitter import Gap
 from datapatterns.core.indexes import Index
+from datapatterns.core.leaderboard import Ranked
 from datapatterns.core.pages import Page
 from datapatterns.core.work_queue import DeadLetter, QueueStats, WorkSummary
 from datapatterns.errors import (
@@ -37,15 +41,19 @@ from datapatterns.patterns._async.changes_worker import AsyncChangesWorker
 from datapatterns.patterns._async.queue_worker import AsyncWorker
 from datapatterns.patterns._sync.changes_worker import ChangesWorker
 from datapatterns.patterns._sync.queue_worker import Worker
+from datapatterns.patterns.processes import Processes
 from datapatterns.store import AsyncStore, Store
 
 __all__ = [
+    "BACKENDS",
     "AsyncChangesWorker",
     "AsyncStore",
     "AsyncWorker",
+    "Backoff",
     "BadGateway",
     "Capabilities",
     "Change",
+    "ChangesSummary",
     "ChangesWorker",
     "Closed",
     "Conflict",
@@ -56,7 +64,9 @@ __all__ = [
     "Decision",
     "DecodeFailed",
     "Document",
+    "Duration",
     "Forbidden",
+    "Gap",
     "HookFailed",
     "Index",
     "InvalidArgument",
@@ -67,7 +77,9 @@ __all__ = [
     "Page",
     "PreconditionFailed",
     "PreconditionRequired",
+    "Processes",
     "QueueStats",
+    "Ranked",
     "Store",
     "TimedOut",
     "TooLarge",

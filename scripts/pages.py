@@ -26,41 +26,9 @@ DOCS = ROOT / "docs"
 INCLUDED = re.compile(r'^--8<-- "(\S+\.md)"$', re.MULTILINE)
 FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
-# Whoever uses the library imports from here. What has `__all__` says itself what is public.
-PUBLIC = (
-    "datapatterns",
-    "datapatterns.store",
-    "datapatterns.contracts",
-    "datapatterns.errors",
-    "datapatterns.core.documents",
-    "datapatterns.core.indexes",
-    "datapatterns.core.pages",
-    "datapatterns.core.changes",
-    "datapatterns.core.work_queue",
-    "datapatterns.core.leaderboard",
-    "datapatterns.core.emitter",
-    "datapatterns.core.decisions",
-    "datapatterns.capabilities",
-    "datapatterns.core.codecs",
-    "datapatterns.core.tuples",
-    "datapatterns.core.backoff",
-    "datapatterns.core.rate_limiter",
-    "datapatterns.core.calendar_counter",
-    "datapatterns.core.signals",
-    "datapatterns.level",
-    "datapatterns.redis",
-    "datapatterns.couch",
-    "datapatterns.migration",
-    "datapatterns.patterns.processes",
-    "datapatterns.web",
-    "datapatterns.web.fastapi",
-    "datapatterns.web.starlette",
-    "datapatterns.web.flask",
-    "datapatterns.web.django",
-    "datapatterns.web.litestar",
-    "datapatterns.testing.servers.redis",
-    "datapatterns.testing.faults.proxy",
-)
+# Where users import from: a package, or a module of these folders, whose `__all__` says what is
+# public.
+PLACES = ("__init__.py", "*/__init__.py", "web/*.py", "testing/*/*.py")
 
 
 @dataclass(frozen=True)
@@ -85,6 +53,16 @@ class Name:
 def twin(name: str) -> str:
     """The sync name of an async one."""
     return name.removeprefix("async_").removeprefix("Async")
+
+
+def public_modules() -> list[str]:
+    """Return the modules that users import from, the package itself first."""
+    files = {path for place in PLACES for path in (ROOT / "datapatterns").glob(place)}
+    public = (
+        path for path in files if re.search("^__all__ = ", path.read_text("utf-8"), re.MULTILINE)
+    )
+    parts = (path.relative_to(ROOT).with_suffix("").parts for path in public)
+    return sorted(".".join(part for part in each if part != "__init__") for each in parts)
 
 
 def public_names(module: str) -> list[Name]:
@@ -117,10 +95,15 @@ def described(module: ModuleType, name: str) -> Name:
 
 
 def alias(name: str) -> Name | None:
-    """The name with the docstring behind it, if it is a type that documents.py makes of others."""
-    source = (ROOT / "datapatterns" / "core" / "documents.py").read_text("utf-8")
-    told = re.search(rf'^{name} = .*?^"""([^\n]*)', source, re.DOTALL | re.MULTILINE)
-    return Name(name, "datapatterns.core.documents", told[1]) if told else None
+    """Return the name with the docstring behind it, if core makes it of other types."""
+    for path in sorted((ROOT / "datapatterns" / "core").glob("*.py")):
+        source = path.read_text("utf-8")
+        told = re.search(
+            rf'^{name} = (?:(?!\n\w).)*?\n"""([^\n]*?)(?:"""|\n)', source, re.DOTALL | re.MULTILINE
+        )
+        if told:
+            return Name(name, f"datapatterns.core.{path.stem}", told[1])
+    return None
 
 
 def names_page() -> str:
@@ -130,7 +113,7 @@ def names_page() -> str:
         " methods of its sync\ntwin, awaited [save a few](../guides/choosing.md#sync-and-async),"
         " and stands with it.\n"
     ]
-    for module in PUBLIC:
+    for module in public_modules():
         if not (names := public_names(module)):
             continue
         parts.append(f"\n## {module}\n\n| name | |\n|---|---|\n")

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
-from datapatterns import ChangesWorker, Conflict, DataError, InvalidData, Store
+from datapatterns import Change, ChangesWorker, Conflict, DataError, InvalidData, Store
 from datapatterns.contracts import Repository
-from datapatterns.core.changes import Change
 from datapatterns.demo.children import STEP
 from datapatterns.demo.packages import COLLECTION, Package, packages, records
 from datapatterns.level import Level

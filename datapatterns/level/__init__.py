@@ -1,5 +1,7 @@
 """LevelDB: the embedded default. Needs the extra `datapatterns[level]`."""
 
+from datapatterns.core.codecs import Codec, NamedCodec
+from datapatterns.core.tuples import pack, unpack
 from datapatterns.level._async.calendar_counter import AsyncCalendarCounter
 from datapatterns.level._async.changes import AsyncChangesFeed
 from datapatterns.level._async.concurrency_limiter import AsyncConcurrencyLimiter
@@ -43,6 +45,7 @@ __all__ = [
     "Batch",
     "CalendarCounter",
     "ChangesFeed",
+    "Codec",
     "ConcurrencyLimiter",
     "Counter",
     "Emitter",
@@ -51,10 +54,13 @@ __all__ = [
     "Hooks",
     "Leaderboard",
     "Level",
+    "NamedCodec",
     "Operation",
     "RateLimiter",
     "Report",
     "Repository",
     "Snapshot",
     "WorkQueue",
+    "pack",
+    "unpack",
 ]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from datapatterns.core.changes import Change
 from datapatterns.core.checks import check_count
 from datapatterns.core.shards import shard_of
 from datapatterns.errors import InvalidArgument, Unavailable
 
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnContext
+    from multiprocessing.process import BaseProcess
+
 _GRACE = 5.0  # seconds for a process to end by itself
-_SPAWN = multiprocessing.get_context("spawn")  # a fork would take LevelDB and event loops along
 
 
 class Processes:
@@ -90,9 +91,9 @@ class _Place:
 
     def start(self) -> _Pipe:
         """Start a process and return the pipe to it."""
-        ours, theirs = _SPAWN.Pipe()
+        ours, theirs = _spawn().Pipe()
         self._pipe = ours
-        self.process = _SPAWN.Process(target=_serve, args=(theirs, self._handler), daemon=True)
+        self.process = _spawn().Process(target=_serve, args=(theirs, self._handler), daemon=True)
         self.process.start()
         theirs.close()  # so that its end is seen here as the end of the pipe
         return ours
@@ -144,3 +145,10 @@ def _serve(pipe: _Pipe, handler: Callable[[Change[Any]], object]) -> None:
             pipe.send(f"{type(error).__name__}: {error}")
         else:
             pipe.send(None)
+
+
+def _spawn() -> SpawnContext:
+    """Return the way to start a process; a fork would take LevelDB and event loops along."""
+    import multiprocessing  # here, since a program without such processes should not wait for it
+
+    return multiprocessing.get_context("spawn")

@@ -23,6 +23,16 @@ from datapatterns.errors import DataError
 from datapatterns.web.limits import Limiter, decide, decide_now
 from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status
 
+__all__ = [
+    "ProblemMiddleware",
+    "handler400",
+    "handler403",
+    "handler404",
+    "handler500",
+    "install",
+    "rate_limit",
+]
+
 V = TypeVar("V", bound=Callable[..., Any])
 
 _MIDDLEWARE = "datapatterns.web.django.ProblemMiddleware"

@@ -15,6 +15,11 @@ from datapatterns.web.limits import Limiter, decide
 from datapatterns.web.problems import PROBLEM_JSON, answer
 from datapatterns.web.starlette import install as _install
 
+__all__ = [
+    "install",
+    "rate_limit",
+]
+
 
 def install(app: FastAPI, *, http_errors: bool = False) -> None:
     """Answer every DataError with its problem document, also one of dependencies and middleware.

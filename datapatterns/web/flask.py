@@ -17,6 +17,11 @@ from datapatterns.web.limits import decide_now
 from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status
 from datapatterns.web.wsgi import ProblemApplication
 
+__all__ = [
+    "install",
+    "rate_limit",
+]
+
 V = TypeVar("V", bound=Callable[..., Any])
 
 

@@ -12,6 +12,10 @@ from litestar.exceptions import HTTPException, ValidationException
 from datapatterns.errors import DataError, FieldError, InvalidData
 from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status
 
+__all__ = [
+    "install",
+]
+
 _Request = Request[Any, Any, Any]
 
 

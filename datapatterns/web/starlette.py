@@ -16,6 +16,10 @@ from datapatterns.errors import DataError
 from datapatterns.web.asgi import ProblemMiddleware
 from datapatterns.web.problems import PROBLEM_JSON, Answer, answer, answer_of_status
 
+__all__ = [
+    "install",
+]
+
 _Connection = Request | WebSocket
 _DENIAL = "websocket.http.response"  # the ASGI extension by which a handshake gets an answer
 

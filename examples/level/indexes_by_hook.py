@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from datapatterns.core.tuples import pack, unpack
-from datapatterns.level import HookBatch, Level, Operation
+from datapatterns.level import HookBatch, Level, Operation, pack, unpack
 
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 

@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from datapatterns.core.tuples import pack, unpack
-from datapatterns.level import AsyncLevel, HookBatch, Operation
+from datapatterns.level import AsyncLevel, HookBatch, Operation, pack, unpack
 
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 

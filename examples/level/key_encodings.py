@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from datapatterns import InvalidArgument
-from datapatterns.core.codecs import NamedCodec
-from datapatterns.level import Level
+from datapatterns.level import Level, NamedCodec
 
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 

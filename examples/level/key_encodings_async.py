@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 
 from datapatterns import InvalidArgument
-from datapatterns.core.codecs import NamedCodec
-from datapatterns.level import AsyncLevel
+from datapatterns.level import AsyncLevel, NamedCodec
 
 PATH = os.environ.get("DB_PATH", Path(__file__).with_suffix(".db"))
 

@@ -9,7 +9,7 @@ import time
 
 import redis
 
-from datapatterns.core.emitter import Gap
+from datapatterns import Gap
 from datapatterns.redis import Emitter
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")

@@ -8,7 +8,7 @@ import os
 
 import redis.asyncio as redis
 
-from datapatterns.core.emitter import Gap
+from datapatterns import Gap
 from datapatterns.redis import AsyncEmitter
 
 URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")

@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from datapatterns import InvalidArgument, Store
-from datapatterns.capabilities import Capabilities
-from datapatterns.core.checks import check_name, positive_seconds
-from datapatterns.core.counter import INT64_MAX, INT64_MIN, check_step
+from datapatterns import Capabilities, InvalidArgument, Store
+from datapatterns.store import INT64_MAX, INT64_MIN, check_name, check_step, positive_seconds
 from datapatterns.testing.conformance import *  # noqa: F403 - every test of the suite
 
 

@@ -19,15 +19,12 @@ INCLUDED = re.compile(r'--8<-- "(examples/[^":]+)')
 PARTS = ("It prints:", "**What can go wrong.**", "**When not to use it.**")
 ALL_RECIPES = 69
 
-# Top-level modules that an application does not import, and why.
+# Packages that users do not import from, and why.
 INTERNAL = {
-    "checks": "what every check of an argument uses",
     "cli": "commands, which describe themselves with --help",
-    "counters": "what the backends' counters share",
+    "core": "what the others are made of; the reference shows it to authors of backends",
     "demo": "an application",
-    "groupings": "what the backends' groups share",
-    "shards": "what the worker is made of",
-    "watermark": "what the worker is made of",
+    "patterns": "bases for backends, and workers, which the package itself exports",
 }
 
 
@@ -106,7 +103,7 @@ def test_what_is_made_from_the_code_is_up_to_date(pages: ModuleType) -> None:
 def test_every_public_name_is_in_the_reference(pages: ModuleType) -> None:
     """Every public name has a docstring, and a page of the reference shows its module."""
     shown = documented()
-    for module in pages.PUBLIC:
+    for module in pages.public_modules():
         for name in pages.public_names(module):
             if name.module:
                 assert name.documented.rpartition(".")[0] in shown, f"{module}.{name.name}"
@@ -114,12 +111,29 @@ def test_every_public_name_is_in_the_reference(pages: ModuleType) -> None:
 
 
 def test_every_module_is_public_or_says_why_not(pages: ModuleType) -> None:
-    """Every module is public, or is listed here with the reason why not."""
+    """A package has `__all__` or a reason here; a module at the top is documented."""
     package = ROOT / "datapatterns"
     modules = {path.stem for path in package.glob("[a-z]*.py")}
     modules |= {path.parent.name for path in package.glob("[a-z]*/__init__.py")}
-    public = {name.split(".")[1] for name in (*pages.PUBLIC, *documented()) if "." in name}
-    assert modules - public - INTERNAL.keys() == set()
+    public = {name.split(".")[1] for name in pages.public_modules() if "." in name}
+    shown = {name for name in documented() if name.count(".") == 1}
+    assert modules - public - INTERNAL.keys() - {name.split(".")[1] for name in shown} == set()
+
+
+def test_examples_import_only_what_is_public(pages: ModuleType) -> None:
+    """Nobody learns from an example or a page to import an internal module."""
+    public = set(pages.public_modules())
+    pages_and_examples = [*DOCS.rglob("*.md"), ROOT / "README.md", *EXAMPLES.rglob("*.py")]
+    imported = {
+        (module, path.name)
+        for path in pages_and_examples
+        for module in re.findall(
+            r"^ *from (datapatterns[\w.]*) import", path.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert {
+        each for each in imported if each[0] not in public and ".testing." not in each[0]
+    } == set()
 
 
 def test_every_page_is_in_the_navigation(pages: ModuleType) -> None:

@@ -15,6 +15,7 @@ from datapatterns.contracts._async.groups import AsyncGroups
 from datapatterns.contracts._async.leaderboard import AsyncLeaderboard
 from datapatterns.contracts._async.rate_limiter import AsyncRateLimiter
 from datapatterns.contracts._async.repository import AsyncRepository
+from datapatterns.contracts._async.transfer import AsyncTransfer
 from datapatterns.contracts._async.work_queue import AsyncDelivery, AsyncWorker, AsyncWorkQueue
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "AsyncLease",
     "AsyncRateLimiter",
     "AsyncRepository",
+    "AsyncTransfer",
     "AsyncWorkQueue",
     "AsyncWorker",
     "AsyncWorkerFeed",

@@ -16,6 +16,7 @@ from datapatterns.contracts._sync.groups import Groups
 from datapatterns.contracts._sync.leaderboard import Leaderboard
 from datapatterns.contracts._sync.rate_limiter import RateLimiter
 from datapatterns.contracts._sync.repository import Repository
+from datapatterns.contracts._sync.transfer import Transfer
 from datapatterns.contracts._sync.work_queue import Delivery, Worker, WorkQueue
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Lease",
     "RateLimiter",
     "Repository",
+    "Transfer",
     "WorkQueue",
     "Worker",
     "WorkerFeed",

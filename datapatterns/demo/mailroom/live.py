@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from pydantic_core import to_json
 
+from datapatterns import Gap
 from datapatterns.contracts import AsyncEmitter
-from datapatterns.core.emitter import Gap
 
 _WAITING = 200  # events queued for a slow page; above that they are dropped for one `gap`
 _BEAT = 15.0  # seconds without an event after which a comment keeps the connection alive

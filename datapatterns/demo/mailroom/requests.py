@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
-from datapatterns import Document, Page
+from datapatterns import Document, Page, Unauthorized
 from datapatterns.demo.mailroom.live import Live
 from datapatterns.demo.mailroom.models import USERNAME
 from datapatterns.demo.mailroom.office import Mailroom
 from datapatterns.demo.mailroom.workers import Crew
-from datapatterns.errors import Unauthorized
 from datapatterns.web import UnsupportedMediaType, client_host
 from datapatterns.web.asgi import Scope, header
 

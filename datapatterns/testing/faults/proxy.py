@@ -23,6 +23,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
+__all__ = [
+    "FaultProxy",
+]
+
 HOST = "127.0.0.1"
 CHUNK = 65_536
 

@@ -26,6 +26,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+__all__ = [
+    "RedisClusterServers",
+    "RedisServer",
+    "SentinelServers",
+    "ServerFailed",
+    "ask",
+    "find_redis",
+    "find_valkey",
+    "free_port",
+    "in_ci_or_skip",
+    "version_of",
+    "wait_until",
+]
+
 HOST = "127.0.0.1"
 START_TIMEOUT = 30.0  # seconds; machines that run tests are busy
 STOP_TIMEOUT = 10.0
