@@ -108,7 +108,7 @@ class TestConcurrencyLimiter:
         short = target.concurrency_limiter("jobs", limit=2, lease=SHORT)
         kept = await acquired(long, "ann")
         await acquired(short, "ann")
-        await acquired(short, "ann")  # the first short one is over
+        await acquired(long, "ann")  # as soon as the short one is over
         assert await short.acquire("ann") is None
         assert await kept.release() is True
 

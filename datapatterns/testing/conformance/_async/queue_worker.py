@@ -209,14 +209,14 @@ class TestQueueWorker:
 
     async def test_a_slow_handler_runs_once(self, target: AsyncStore) -> None:
         """The heartbeat renews the lease while it runs, for several leases' length."""
-        queue = target.work_queue("mail", lease=1.0)
+        queue = target.work_queue("mail", lease=3.0)
         await queue.push("x")
         runs: list[int] = []
         done = AsyncEvent()
 
         async def handle(item: str, delivery: Any) -> None:
             runs.append(delivery.attempt)
-            await asyncio.sleep(3.0)
+            await asyncio.sleep(7.0)
             done.set()
 
         async with working(queue, handle, parallel=2), working(queue, handle) as other:

@@ -151,12 +151,13 @@ class TestRateLimiter:
         again = await until_admitted(api, "ann", 3)
         assert again - begun > window - CLOCKS
         refused = await api.hit("ann")
-        assert window - CLOCKS - 0.2 < refused.retry_after <= 1.1 * window + CLOCKS
+        passed = time.monotonic() - again
+        assert window - CLOCKS - 0.2 - passed < refused.retry_after <= 1.1 * window + CLOCKS
 
     async def test_retry_after_is_kept(self, target: AsyncStore) -> None:
         """After the time that a refusal named, the cost is admitted."""
         for algorithm in ALGORITHMS:
-            api = target.rate_limiter("api", limit=4, window=0.3, algorithm=algorithm)
+            api = target.rate_limiter("api", limit=4, window=1.0, algorithm=algorithm)
             for cost in (1, 2, 1):
                 await api.hit("ann", cost)
             refused = await api.peek("ann", 3)
@@ -188,10 +189,14 @@ class TestRateLimiter:
         """Under steady overload with 10 sub-subwindows at least ten elevenths of it pass."""
         limit, window, windows = 10, 0.3, 6
         api = target.rate_limiter("api", limit=limit, window=window)
-        begun = time.monotonic()
-        admitted = 0
-        while time.monotonic() - begun < windows * window:
+        begun = last = time.monotonic()
+        admitted, idle = 0, 0.0
+        while last - begun < windows * window + idle:
             admitted += (await api.hit("ann")).allowed
+            now = time.monotonic()
+            # While the machine does something else there is no overload; that delays what follows.
+            idle += now - last if now - last > window / 10 else 0.0
+            last = now
         # The last horizon may be under way still.
         assert admitted >= (windows - 1.1) * limit * 10 / 11
 
@@ -205,11 +210,11 @@ class TestRateLimiter:
 
     async def test_gcra_paces(self, target: AsyncStore) -> None:
         """With a burst of 1 each hit waits for window/limit after the one before."""
-        api = target.rate_limiter("api", limit=10, window=2.0, algorithm="gcra", burst=1)
+        api = target.rate_limiter("api", limit=10, window=10.0, algorithm="gcra", burst=1)
         times = [await until_admitted(api, "ann") for _ in range(4)]
-        assert times[3] - times[0] > 3 * 0.2 - 0.2  # `times` are taken after the admissions
+        assert times[3] - times[0] > 3 * 1.0 - 1.0  # `times` are taken after the admissions
         refused = await api.hit("ann")
-        assert 0 < refused.retry_after <= 0.2
+        assert 0 < refused.retry_after <= 1.0
         with pytest.raises(InvalidArgument):
             await api.hit("ann", 2)
 
@@ -223,7 +228,7 @@ class TestRateLimiter:
 
     async def test_wait_waits_until_admitted(self, target: AsyncStore) -> None:
         """It returns the admitted decision, and no sooner than the limit allows."""
-        window = 0.3
+        window = 1.0
         api = target.rate_limiter("api", limit=2, window=window)
         assert (await api.wait("ann", timeout=0)).allowed
         begun = time.monotonic()

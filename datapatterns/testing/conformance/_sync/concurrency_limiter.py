@@ -108,7 +108,7 @@ class TestConcurrencyLimiter:
         short = target.concurrency_limiter("jobs", limit=2, lease=SHORT)
         kept = acquired(long, "ann")
         acquired(short, "ann")
-        acquired(short, "ann")  # the first short one is over
+        acquired(long, "ann")  # as soon as the short one is over
         assert short.acquire("ann") is None
         assert kept.release() is True
 

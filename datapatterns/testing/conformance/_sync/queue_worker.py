@@ -209,14 +209,14 @@ class TestQueueWorker:
 
     def test_a_slow_handler_runs_once(self, target: Store) -> None:
         """The heartbeat renews the lease while it runs, for several leases' length."""
-        queue = target.work_queue("mail", lease=1.0)
+        queue = target.work_queue("mail", lease=3.0)
         queue.push("x")
         runs: list[int] = []
         done = Event()
 
         def handle(item: str, delivery: Any) -> None:
             runs.append(delivery.attempt)
-            time.sleep(3.0)
+            time.sleep(7.0)
             done.set()
 
         with working(queue, handle, parallel=2), working(queue, handle) as other:
