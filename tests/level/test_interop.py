@@ -172,7 +172,9 @@ def test_batches_across_sublevels(tmp_path: Path) -> None:
         users, posts = level.sublevel("users"), level.sublevel("posts")
         batch = level.batch()
         for n in range(10):
-            batch.put(f"u{n}", {"n": n}, users).put(f"p{n}", [n], posts).put(f"r{n}", n)
+            batch.put(f"u{n}", {"n": n}, sublevel=users).put(f"p{n}", [n], sublevel=posts).put(
+                f"r{n}", n
+            )
         batch.write()
     put = {"type": "put", "value": "theirs", "valueEncoding": "json"}
     operations = [
