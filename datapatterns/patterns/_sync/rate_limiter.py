@@ -131,11 +131,15 @@ class BaseRateLimiter(contracts.RateLimiter):
 
         A verdict is `(allowed, remaining, retry_after, reset_after)`, times in microseconds.
         """
-        decisions = [
-            make_decision(policy, bool(allowed), *figures)
-            for policy, (allowed, *figures) in zip(self._policies, verdicts, strict=True)
-        ]
-        return decisions[0] if len(decisions) == 1 else strictest(decisions)
+        if len(verdicts) == 1:  # by far the most usual
+            allowed, *figures = verdicts[0]
+            return make_decision(self._policies[0], bool(allowed), *figures)
+        return strictest(
+            [
+                make_decision(policy, bool(allowed), *figures)
+                for policy, (allowed, *figures) in zip(self._policies, verdicts, strict=True)
+            ]
+        )
 
     def _admitted_without(self, error: Unavailable | TimedOut) -> Decision:
         """Return a degraded decision and log the error with `fail_open`; else raise the error."""

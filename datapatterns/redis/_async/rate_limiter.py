@@ -104,4 +104,6 @@ class AsyncRateLimiter(AsyncBaseRateLimiter):
 
 def _verdicts(reply: list[int]) -> list[list[int]]:
     """Return the script's figures, one list for each limit."""
+    if len(reply) == _FIGURES:  # by far the most usual
+        return [reply]
     return [reply[at : at + _FIGURES] for at in range(0, len(reply), _FIGURES)]
