@@ -20,9 +20,9 @@ from datapatterns.core import records
 
 ROOT = Path(__file__).parents[1]
 
-# Where the parts are: modules and files of the present tree.
+# Where the parts are: modules and files of the tree.
 FACES = ("_async", "_sync")
-CONTRACTS = "datapatterns.{face}.contracts"
+CONTRACTS = "datapatterns.contracts.{face}"
 EXPORTS = "datapatterns.contracts"
 BACKEND = "datapatterns.{backend}.backend"  # with the classes Backend and AsyncBackend
 SUITE = "datapatterns.testing.conformance.{face}"
