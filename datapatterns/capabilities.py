@@ -1,4 +1,4 @@
-"""What each backend can do, as data. The conformance suite proves every yes and every no."""
+"""What each backend can do, as data; the conformance suite proves every yes and every no."""
 
 from __future__ import annotations
 

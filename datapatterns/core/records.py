@@ -1,9 +1,9 @@
-"""What is carried from one store to another, the same on every backend: plain values.
+"""The records that a migration moves from one store to another: plain values, on every backend.
 
-A record is one thing that a store has: a document, a counter, a player. It has an id within its
-unit (a collection, a leaderboard, or all counters of a namespace), and data that is JSON. Two
-stores have the same if the digests of their records are equal. What belongs to one backend only,
-such as a revision or an index entry, is no part of it.
+A record is one thing in a store: a document, a counter, a player. It has an id within its unit (a
+collection, a leaderboard, or all counters of a namespace), and data that is JSON. Two stores hold
+the same data if the digests of their records are equal. What belongs to one backend only, such as
+a revision or an index entry, is not part of a record.
 
 | kind | id | data |
 |---|---|---|
@@ -23,15 +23,16 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
+from datapatterns.checks import check_names
 from datapatterns.errors import InvalidArgument
 
 Kind = Literal["counter", "calendar_counter", "groups", "leaderboard", "work_queue", "repository"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _MODULUS = 2**128
 
-# The id of the record with the facts of a queue itself; no item has it.
+# The id of the record that describes a queue itself; no item has this id.
 FACTS = ("",)
-# What stays behind, in the words in which it is listed.
+# What a migration leaves behind, as the report names it.
 OPERATIONS = "remembered operations (op_id)"
 LIMITS = "rate limiter windows"
 LEASES = "concurrency leases"
@@ -45,7 +46,7 @@ REQUESTS = "remembered requests of queues"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is carried as one: a kind and a name, or all there is of the kind where it has none."""
+    """What a migration moves as a whole: a kind and a name, or all of a kind that has no names."""
 
     kind: Kind
     name: str = ""
@@ -57,21 +58,21 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that a store has. `hints` help to store it and are not compared."""
+    """One thing in a store. `hints` help to store it and are not compared."""
 
     id: tuple[str, ...]
     data: Any
     hints: Any = None
 
     def digest(self) -> int:
-        """A number of 128 bits, the same for the same id and data."""
+        """Return a number of 128 bits, which is equal for an equal id and equal data."""
         text = json.dumps([self.id, self.data], sort_keys=True, separators=(",", ":"))
         return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some records, and where to go on behind them; None where one can only begin again."""
+    """Some records, and the position behind them; None if reading cannot continue there."""
 
     records: list[Record]
     after: str | None = None
@@ -79,31 +80,31 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a namespace has: units with about how many records, and what cannot be carried."""
+    """The content of a namespace: units, each with about how many records, and what is left."""
 
     units: dict[Unit, int] = field(default_factory=dict[Unit, int])
     left: dict[str, int] = field(default_factory=dict[str, int])
 
     def count(self, unit: Unit, by: int = 1) -> None:
-        """Note that the unit has so many more records."""
+        """Add to the number of records of the unit."""
         if by:
             self.units[unit] = self.units.get(unit, 0) + by
 
     def leave(self, what: str, by: int = 1) -> None:
-        """Note that so much of it stays behind."""
+        """Add to the number of things of this name that cannot be moved."""
         if by:
             self.left[what] = self.left.get(what, 0) + by
 
 
 @dataclass(slots=True)
 class Digest:
-    """How many records, and the sum of their digests: the order plays no part."""
+    """The number of records and the sum of their digests, which do not depend on their order."""
 
     count: int = 0
     total: int = 0
 
     def add(self, records: Iterable[Record | None]) -> None:
-        """Take these records in, less those that are not there."""
+        """Add the records; None stands for one that does not exist."""
         for record in records:
             if record is not None:
                 self.count += 1
@@ -115,7 +116,7 @@ class Digest:
 
 @dataclass(slots=True)
 class Comparison:
-    """What verifying one unit found: records missing in the target, others there, and extra."""
+    """The result of verifying one unit: records that the target lacks, has changed, or adds."""
 
     source: Digest = field(default_factory=Digest)
     target: Digest = field(default_factory=Digest)
@@ -124,7 +125,7 @@ class Comparison:
     extra: int = 0
 
     def compare(self, records: list[Record], found: list[Record | None]) -> None:
-        """Take in records of the source, and the target's of the same ids."""
+        """Compare records of the source with those that the target has under the same ids."""
         self.source.add(records)
         self.target.add(found)
         for record, other in zip(records, found, strict=True):
@@ -133,13 +134,13 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether both have the same, by count and by digest."""
+        """Return whether both have the same records, by count and by digest."""
         return self.source == self.target and not self.extra
 
 
 @dataclass(slots=True)
 class MigrationReport:
-    """What a migration found and did. `carried` counts records read, `added` those written."""
+    """What a migration found and did. `carried` counts records read, `added` records written."""
 
     units: dict[Unit, int] = field(default_factory=dict[Unit, int])
     left: dict[str, int] = field(default_factory=dict[str, int])
@@ -151,24 +152,22 @@ class MigrationReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing that was verified is amiss; what a merge left as it was is not."""
+        """Return whether verifying found no fault; records that a merge kept are no fault."""
         if self.merged:
             return not any(found.missing for found in self.compared.values())
         return all(found.equal for found in self.compared.values())
 
 
 def present(records: Iterable[Record | None]) -> list[Record]:
-    """Those records that are there."""
+    """Return the records that exist, which are those that are not None."""
     return [record for record in records if record is not None]
 
 
 def check_kinds(kinds: Iterable[str] | None) -> tuple[Kind, ...]:
-    """The kinds in the order in which they are carried; InvalidArgument for one that is none."""
+    """Return the kinds in the order of a migration; raise InvalidArgument for an unknown one."""
     if kinds is None:
         return KINDS
-    if isinstance(kinds, str):
-        raise InvalidArgument("kinds must be several names, not one string")
-    wanted = set(kinds)
+    wanted = set(check_names("kinds", kinds))
     if not wanted or not wanted <= set(KINDS):
-        raise InvalidArgument(f"kinds must be some of {', '.join(KINDS)}")
+        raise InvalidArgument(f"kinds must be one or more of {', '.join(KINDS)}")
     return tuple(kind for kind in KINDS if kind in wanted)

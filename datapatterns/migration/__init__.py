@@ -1,4 +1,4 @@
-"""From one store to another: `migrate`, in both faces, and what it says of what it did."""
+"""Migration from one store to another: `migrate` in both faces, and its report."""
 
 from datapatterns.core.records import Comparison, MigrationReport, Unit
 from datapatterns.migration._async.migration import AsyncMigration, async_migrate

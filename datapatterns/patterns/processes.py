@@ -1,4 +1,4 @@
-"""One reader feeding several processes: a changes handler on more than one core."""
+"""A changes handler that runs in several processes, which one reader of the feed supplies."""
 
 from __future__ import annotations
 
@@ -21,43 +21,43 @@ _GRACE = 5.0  # seconds for a process to end by itself
 
 
 class Processes:
-    """A changes handler that runs in processes of its own, each document always in the same one.
+    """A changes handler that runs in several processes, each document always in the same one.
 
         with Processes(index_page, 4) as handler:
             ChangesWorker(feed, handler, name="search", parallel=4).run()
 
-    The feed is read once, by this process, which costs a server less than a reader for each share.
-    1. A change goes to process `crc32(id) % processes` and waits there for its turn: one at a time.
-    2. What the handler raises is raised here, as RuntimeError with its text, so the worker tries
-       again, and in the end buries the change. So does the death of a process, as Unavailable; the
-       next change for it starts another.
-    3. The checkpoint stays with the worker: what a process had not finished comes again.
+    This process reads the feed once, which costs a server less than one reader for each process.
+    1. A change goes to process `crc32(id) % processes`, which handles one change at a time.
+    2. An exception of the handler is raised here as RuntimeError with its text, so that the worker
+       tries again and in the end buries the change. The death of a process is raised as
+       Unavailable; the next change for it starts another process.
+    3. The worker keeps the checkpoint, so a change that a process did not finish comes again.
 
-    The handler is a plain function that a new process can import (under `if __name__ ==
-    "__main__"` guard what a script does besides). Changes are handed over by the standard
-    library's multiprocessing. A process ends with its parent, however that ends; SIGINT is left
-    to the parent. Works in both faces. Source: the reader and workers of CouchDB's replicator.
+    The handler is a plain function that a new process can import; a script puts everything else
+    under `if __name__ == "__main__"`. The standard library's multiprocessing passes the changes on.
+    A process ends with its parent, however the parent ends; SIGINT is left to the parent. Works in
+    both faces. Source: the reader and workers of CouchDB's replicator.
     """
 
     def __init__(self, handler: Callable[[Change[Any]], object], processes: int) -> None:
         if not callable(handler):
             raise InvalidArgument("the handler must be callable")
         check_count("processes", processes)
-        self._places = [_Place(handler) for _ in range(processes)]
+        self._children = [_Child(handler) for _ in range(processes)]
 
     def __call__(self, change: Change[Any]) -> None:
-        """Have the change handled; RuntimeError if the handler failed, Unavailable if it died."""
-        self._places[shard_of(change.id, len(self._places))].handle(change)
+        """Handle the change; raise RuntimeError if the handler fails, Unavailable if it dies."""
+        self._children[shard_of(change.id, len(self._children))].handle(change)
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of those that run."""
-        running = (place.process for place in self._places)
+        """Return the ids of the processes that run."""
+        running = (child.process for child in self._children)
         return [process.pid for process in running if process is not None and process.pid]
 
     def __enter__(self) -> Self:
-        for place in self._places:
-            place.start()
+        for child in self._children:
+            child.start()
         return self
 
     def __exit__(
@@ -66,8 +66,8 @@ class Processes:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for place in self._places:
-            place.close()
+        for child in self._children:
+            child.close()
 
 
 class _Pipe(Protocol):
@@ -80,8 +80,8 @@ class _Pipe(Protocol):
     def close(self) -> None: ...
 
 
-class _Place:
-    """One process, or the next one after it died, and the pipe to it."""
+class _Child:
+    """One process and the pipe to it; after its death the next change starts another process."""
 
     def __init__(self, handler: Callable[[Change[Any]], object]) -> None:
         self._handler = handler
@@ -95,11 +95,11 @@ class _Place:
         self._pipe = ours
         self.process = _spawn().Process(target=_serve, args=(theirs, self._handler), daemon=True)
         self.process.start()
-        theirs.close()  # so that its end is seen here as the end of the pipe
+        theirs.close()  # so that the end of the process is seen here as the end of the pipe
         return ours
 
     def handle(self, change: Change[Any]) -> None:
-        """Send the change and wait until it is handled."""
+        """Send the change and wait until it has been handled."""
         with self._turn:
             pipe = self._pipe or self.start()
             try:
@@ -122,17 +122,17 @@ class _Place:
                 process.join()
 
     def close(self) -> None:
-        """End the process, in the middle of a change that was given up on if need be."""
+        """End the process, even in the middle of a change that nobody waits for any more."""
         idle = self._turn.acquire(timeout=_GRACE)
         if not idle and self.process is not None:
-            self.process.kill()  # then who waits for it goes on, and ends it
+            self.process.kill()  # the thread that waits for it then continues and ends it
             return
         self._end()
         self._turn.release()
 
 
 def _serve(pipe: _Pipe, handler: Callable[[Change[Any]], object]) -> None:
-    """Handle what comes until the parent closes the pipe, or is gone."""
+    """Handle changes until the parent closes the pipe or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         try:

@@ -183,7 +183,7 @@ def test_the_same_place_twice(run: Run, place: tuple[str, str]) -> None:
     fill(url, namespace)
     refused = run("migrate", url, url, "-n", namespace, "--merge")
     assert refused.code == 2
-    assert "same place" in refused.err
+    assert "same namespace" in refused.err
 
 
 def test_a_directory_in_use(run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a backend has for `migrate`: reading all there is in a namespace, and adding to it."""
+"""What a backend brings for `migrate`: reading everything in a namespace, and adding to it."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ from datapatterns.core.records import Batch, Inventory, Kind, Record, Unit
 
 
 class AsyncTransfer(Protocol):
-    """Everything in one namespace, as records. `kinds` are those that the backend can hold.
+    """Reads everything in one namespace as records, and adds records to it.
 
-    Reading changes nothing. Memory is bounded: a batch is some hundred records, and of a unit's
-    records nothing is remembered.
+    Reading changes nothing. Memory is bounded: a batch has some hundred records, and no record of
+    an earlier batch is kept.
     """
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """The kinds that this backend can hold."""
+        """Return the kinds that this backend can hold."""
         ...
 
     @property
     def address(self) -> str:
-        """Where the namespace is, without a password: the same after a restart."""
+        """Return where the namespace is, without a password; it is the same after a restart."""
         ...
 
     async def identity(self) -> str:
-        """Return what no other place has, however it is addressed."""
+        """Return a text that identifies the namespace, whichever address was used for it."""
         ...
 
     async def inventory(self) -> Inventory:
-        """Return the units, with about how many records each, and what cannot be carried."""
+        """Return the units, with about how many records each has, and what cannot be moved."""
         ...
 
     def export(self, unit: Unit, after: str | None = None) -> AsyncIterator[Batch]:
-        """Iterate over the unit's records, from behind `after` on, which an earlier batch gave.
+        """Iterate over the unit's records, from the position `after` of an earlier batch on.
 
-        What is there throughout comes at least once. Raises DataCorrupted for what is no record.
+        A record that exists throughout comes at least once. Raises DataCorrupted for stored data
+        that is not a record.
         """
         ...
 
     async def find(self, unit: Unit, ids: Sequence[tuple[str, ...]]) -> list[Record | None]:
-        """Return the records of these ids in their order, None where there is none."""
+        """Return the records in the order of the ids, None for those that do not exist."""
         ...
 
     async def add(self, unit: Unit, records: Sequence[Record]) -> int:
-        """Store those records whose ids are not there, each whole; return how many those were.
+        """Store the records whose ids do not exist, each as a whole; return how many these were.
 
-        What is there is never changed, so that repeating a call does no harm.
+        Existing records are never changed, so repeating a call does no harm.
         """
         ...
 
     async def progress(self) -> dict[str, Any] | None:
-        """Return what `note` has stored, None if nothing."""
+        """Return what `note` has stored, None if nothing is stored."""
         ...
 
     async def note(self, progress: Mapping[str, Any] | None) -> None:
-        """Store how far a migration into this namespace is; None when there is none any more."""
+        """Store the progress of a migration into this namespace; None removes it."""
         ...

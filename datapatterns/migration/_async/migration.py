@@ -1,4 +1,4 @@
-"""From one store to another: everything in a namespace, whatever the two backends are."""
+"""Migration: everything in a namespace of one store is copied into another, on any backend."""
 
 from __future__ import annotations
 
@@ -19,35 +19,37 @@ from datapatterns.store._async.store import AsyncStore, transfer_of
 
 logger = logging.getLogger("datapatterns.migration")
 
-# Called with "carry" or "verify", the unit, how many of its records are through, and about how
-# many there are.
+# Called with "carry" or "verify", the unit, the number of its records that are done, and about the
+# number of all of them.
 Progress = Callable[[str, Unit, int, int], Any]
 
 
 class AsyncMigration:
-    """Carries what the source has into the target, unit by unit, in batches; never overwrites.
+    """Copies what the source has into the target, unit by unit, in batches; never overwrites.
 
-    1. `plan`: look at both. Refuse the same place twice, kinds that the target cannot hold
-       (Unsupported), and a target that has data of these kinds (Conflict, `exists`), unless it is
-       told to merge, or an interrupted migration from this source is found in it.
-    2. `run`: note in the target that a migration is under way. Read a batch, add what the target
-       does not have, note how far it is; again until the last unit is through; remove the note.
+    1. `plan`: read the content of both. Refuse a target that is the source, kinds that the target
+       cannot hold (Unsupported), and a target that has data of these kinds (Conflict, `exists`),
+       except to merge, or to continue an interrupted migration from this source.
+    2. `run`: note in the target that a migration is under way. Read a batch, add the records that
+       the target does not have, note the position; repeat until the last unit is done; remove the
+       note.
     3. `verify`: read everything in the source again and compare it with what the target has under
-       the same ids; then look for what only the target has, unless it was merged.
+       the same ids. Then, except after a merge, look for what only the target has.
 
-    Adding never changes what is there and stores each record whole, so a batch may be added twice:
-    after a kill at any moment the same call goes on. That is also all that merging is: **what the
-    target has stays as it is, what it lacks is added.** A calendar counter's subject is one thing,
-    as is a document, a counter, a player, a membership, an item of a queue.
+    Adding never changes an existing record and stores each record as a whole, so a batch may be
+    added twice, and after a kill at any moment the same call continues. A merge is the same:
+    **existing records of the target stay as they are, and missing ones are added.** A document, a
+    counter, a subject of a calendar counter, a player, a membership and an item of a queue are one
+    record each.
 
-    Documents keep their ids and all their fields; revisions, change logs and indexes are the
+    Documents keep their ids and all their fields. Revisions, change logs and indexes are the
     target's own, and an index is filled when a repository that declares it is first used. Items of
-    a queue keep their place; what is leased becomes ready and counts as tried. Players keep their
-    order among equal scores. Stop what writes to the source, and do not use the target before the
-    end: what is changed meanwhile is carried or not, and `verify` tells.
+    a queue keep their order; a leased item becomes ready, and its attempt counts. Players keep
+    their order among equal scores. Stop the programs that write to the source, and do not use the
+    target before the end: a change made meanwhile may be copied or not, and `verify` shows it.
 
-    Memory: one batch, and the names of units. Costs: a few round trips a batch where several
-    records fit into one, else one or two a record (counters, subjects of calendar counters).
+    Memory: one batch, and the names of units. Costs: a few round trips a batch where one trip can
+    take several records, otherwise one or two a record (counters, subjects of calendar counters).
     """
 
     def __init__(
@@ -65,12 +67,12 @@ class AsyncMigration:
         self.report = MigrationReport(merged=merge)
 
     async def plan(self, *, only_verify: bool = False) -> MigrationReport:
-        """Return what there is to carry and what stays behind; refuse what cannot be.
+        """Return what will be copied and what stays behind; refuse what is not possible.
 
-        To verify alone, later, the target may have what it has.
+        With `only_verify` the target may have data already.
         """
         if await self._source.identity() == await self._target.identity():
-            raise InvalidArgument("the source and the target are the same place")
+            raise InvalidArgument("the source and the target must not be the same namespace")
         found = await self._source.inventory()
         report = self.report
         report.units = {unit: found.units[unit] for unit in self._sorted(found)}
@@ -93,7 +95,7 @@ class AsyncMigration:
         return sorted(chosen, key=lambda unit: (KINDS.index(unit.kind), unit.name))
 
     async def _look_at_target(self) -> None:
-        """Take up an interrupted migration from this source, or insist on an empty target."""
+        """Continue an interrupted migration from this source, or refuse a target with data."""
         noted = await self._target.progress()
         if noted is not None and noted["source"] == self._source.address:
             self.report.resumed = True
@@ -117,7 +119,7 @@ class AsyncMigration:
             )
 
     async def run(self, progress: Progress | None = None) -> MigrationReport:
-        """Carry everything that `plan` found, and return the report; repeat it after a kill."""
+        """Copy everything that `plan` found and return the report; repeat the call after a kill."""
         position: list[Any] | None = self._noted.get("at")
         self._noted = {
             "source": self._source.address,
@@ -177,14 +179,14 @@ async def async_migrate(
     only_verify: bool = False,
     progress: Progress | None = None,
 ) -> MigrationReport:
-    """Carry what the source has into the target, and return what was found and done.
+    """Copy what the source has into the target, and return what was found and done.
 
     `kinds` are some of counter, calendar_counter, groups, leaderboard, work_queue and repository,
-    all by default. `dry_run` only looks. With `verify` the report's `ok` says whether both have the
-    same; `only_verify` does nothing else, whatever the target has. What stays behind is in
-    `report.left`, and in the log before anything is written. `progress("carry" or "verify", unit,
-    done, total)` is called after each batch. Raises InvalidArgument for the same place twice,
-    Unsupported for what the target cannot hold, and Conflict (`exists`) if it has data already. See
+    by default all of them. `dry_run` writes nothing. With `verify` the report's `ok` says whether
+    both have the same records; `only_verify` compares and copies nothing. What stays behind is in
+    `report.left`, and is logged before anything is written. `progress("carry" or "verify", unit,
+    done, total)` is called after each batch. Raises InvalidArgument if source and target are the
+    same, Unsupported for what the target cannot hold, and Conflict (`exists`) if it has data. See
     `AsyncMigration`.
     """
     migration = AsyncMigration(source, target, kinds=kinds, merge=merge)
@@ -201,7 +203,7 @@ async def async_migrate(
 
 
 def _place(unit: Unit) -> list[Any]:
-    """Where the unit is in the order in which they are carried."""
+    """Return the unit's position in the order of the migration, as JSON."""
     return [KINDS.index(unit.kind), unit.name]
 
 

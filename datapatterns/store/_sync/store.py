@@ -1,5 +1,5 @@
 # Generated from datapatterns/store/_async/store.py by scripts/unasync.py; do not edit.
-"""One store over any backend: a URL in, patterns out."""
+"""The store: it opens the backend of a URL and makes patterns over it."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Backend(Protocol):
-    """What a store needs: a client, and a place for the state of its patterns.
+    """What a store needs of a backend: its capabilities, its patterns, and its client's life.
 
-    A backend of your own has these members; `Store(backend)` then builds patterns over it.
+    A backend of your own has these members; `Store(backend)` makes patterns over it.
     """
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the backend can do. The store refuses any other pattern, and any other option."""
+        """Return what the backend can do; the store refuses all other patterns and options."""
         ...
 
     def open(self) -> None:
@@ -80,19 +80,19 @@ class HasTransfer(Protocol):
 
 
 class Store:
-    """Builds patterns over one backend, whose client it opens and closes.
+    """Makes patterns over one backend, whose client it opens and closes.
 
     `Store.from_url("level:./data", namespace="app")`, then `with`. The URL decides:
     `level:PATH`, `redis://`, `rediss://`, `valkey://`, `redis+cluster://h1:p1,h2:p2`,
     `redis+sentinel://h1:p1,h2:p2/service`, `couch+http://`, `couch+https://`. Different namespaces
-    never touch each other's state. A pattern that the backend lacks raises Unsupported, naming
-    those that have it. An option that the backend lacks raises InvalidArgument, which does the
-    same; where an option is `DEFAULT` in a signature, not every backend has it.
+    never touch each other's state. A pattern that the backend lacks raises Unsupported, an option
+    that it lacks InvalidArgument; both name the backends that have it. An option whose default is
+    `DEFAULT` is one that not every backend has.
 
-    A LevelDB is opened, and locked, by `from_url` in the sync face and on entering in the async
-    one; Redis and CouchDB are connected to by the first command. Leaving closes it: from then on
-    it and the patterns made from it raise Closed (503). Entered again it is opened anew, and its
-    patterns are to be made anew, too.
+    A LevelDB is opened and locked by `from_url` in the sync face, and on entering the store in the
+    async one. To Redis and CouchDB the first command connects. Leaving the store closes it: from
+    then on the store and the patterns made from it raise Closed (503). It can be entered again;
+    make its patterns again, too.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -104,15 +104,15 @@ class Store:
     def from_url(cls, url: str, *, namespace: str = "") -> Self:
         """Return the store at the URL; InvalidArgument names the known schemes.
 
-        Without a namespace there is none, and in Redis it is `dp`. A missing driver is an
-        ImportError that names the extra to install.
+        The default namespace is `dp` on Redis; elsewhere names then have no prefix. A missing
+        driver raises ImportError, which names the extra to install.
         """
         scheme = urlsplit(url).scheme if isinstance(url, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         return cls(load(backend_of(scheme)).Backend(url, namespace))
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this backend can do."""
+        """Return what this backend can do."""
         return self._backend.capabilities
 
     def _check_open(self) -> None:
@@ -366,12 +366,12 @@ class Store:
         self._closed = False
 
     def ping(self) -> None:
-        """Return if the backend answers; Unavailable, or what else is wrong, if not."""
+        """Return if the backend answers; raise Unavailable, or another error, if it does not."""
         self._check_open()
         self._backend.ping()
 
     def close(self) -> None:
-        """Close the client; every later use of the patterns made from it is Closed."""
+        """Close the client; every later use of the patterns made from it raises Closed."""
         self._closed = True
         self._backend.close()
 

@@ -67,12 +67,35 @@ class AsyncViews:
         return reader.page.map(Row.of)
 
     async def each_row(
-        self, design: str, view: str, *, limit: int = 1_000, **options: Any
+        self,
+        design: str,
+        view: str,
+        *,
+        start: Any = None,
+        end: Any = None,
+        prefix: Sequence[Any] | None = None,
+        descending: bool = False,
+        limit: int = 1_000,
+        include_docs: bool = False,
+        update: Update = True,
+        stable: bool = False,
     ) -> AsyncIterator[Row]:
         """Iterate over all rows that `view` gives with these options, `limit` rows a request."""
         after: str | None = None
         while True:
-            page = await self.view(design, view, limit=limit, after=after, **options)
+            page = await self.view(
+                design,
+                view,
+                start=start,
+                end=end,
+                prefix=prefix,
+                descending=descending,
+                limit=limit,
+                after=after,
+                include_docs=include_docs,
+                update=update,
+                stable=stable,
+            )
             for row in page:
                 yield row
             if (after := page.next) is None:

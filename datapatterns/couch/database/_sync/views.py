@@ -68,12 +68,35 @@ class Views:
         return reader.page.map(Row.of)
 
     def each_row(
-        self, design: str, view: str, *, limit: int = 1_000, **options: Any
+        self,
+        design: str,
+        view: str,
+        *,
+        start: Any = None,
+        end: Any = None,
+        prefix: Sequence[Any] | None = None,
+        descending: bool = False,
+        limit: int = 1_000,
+        include_docs: bool = False,
+        update: Update = True,
+        stable: bool = False,
     ) -> Iterator[Row]:
         """Iterate over all rows that `view` gives with these options, `limit` rows a request."""
         after: str | None = None
         while True:
-            page = self.view(design, view, limit=limit, after=after, **options)
+            page = self.view(
+                design,
+                view,
+                start=start,
+                end=end,
+                prefix=prefix,
+                descending=descending,
+                limit=limit,
+                after=after,
+                include_docs=include_docs,
+                update=update,
+                stable=stable,
+            )
             for row in page:
                 yield row
             if (after := page.next) is None:
