@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
-from datapatterns.checks import check_names
+from datapatterns.core.checks import check_names
 from datapatterns.errors import InvalidArgument
 
 Kind = Literal["counter", "calendar_counter", "groups", "leaderboard", "work_queue", "repository"]
