@@ -54,15 +54,15 @@ class Capabilities:
         others = [c.backend for c in BACKENDS.values() if c.has(pattern)]
         where = f"it is there on: {', '.join(others)}" if others else "no backend has it yet"
         message = f"{self.backend} has no {pattern.replace('_', ' ')}; {where}"
-        raise Unsupported(message, data={"backends": others})
+        raise Unsupported(message, data={"backends": [*others]})
 
     def require_option(self, pattern: Pattern, option: str) -> None:
         """Raise InvalidArgument if only other backends have the option, naming them."""
-        others = [c.backend for c in BACKENDS.values() if (pattern, option) in c.options]
+        others = _OPTIONS.get((pattern, option))
         if others and (pattern, option) not in self.options:
             where = f"{self.backend}; it is one on: {', '.join(others)}"
             message = f"{option} is no option of a {pattern.replace('_', ' ')} on {where}"
-            raise InvalidArgument(message, data={"backends": others})
+            raise InvalidArgument(message, data={"backends": [*others]})
 
 
 LEVEL = Capabilities(
@@ -138,3 +138,10 @@ COUCH = Capabilities(
 )
 
 BACKENDS: dict[str, Capabilities] = {"level": LEVEL, "redis": REDIS, "couch": COUCH}
+
+# The backends that have an option, for those options that not every backend has.
+_OPTIONS = {
+    each: [other.backend for other in BACKENDS.values() if each in other.options]
+    for capabilities in BACKENDS.values()
+    for each in capabilities.options
+}

@@ -20,12 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from datapatterns.core.checks import Duration, check_choice, check_count, microseconds
 from datapatterns.core.decisions import Decision
+from datapatterns.core.options import Algorithm
 from datapatterns.errors import Conflict, InvalidArgument
 
-ALGORITHMS = ("sliding", "fixed", "gcra")
+ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 MOST = 10**9  # the highest limit: sums of costs stay exact as numbers of Lua
 MOST_SUBWINDOWS = 1_000
 

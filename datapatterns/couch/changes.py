@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final, Generic, Literal, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from typing_extensions import override
 
@@ -13,6 +13,7 @@ from datapatterns.core.changes import Change
 from datapatterns.core.checks import check_choice, check_name
 from datapatterns.core.codecs import dumps
 from datapatterns.core.documents import Document, load
+from datapatterns.core.options import OnRecreated
 from datapatterns.couch.change_rows import ChangeRow
 from datapatterns.couch.database.raw_documents import fields_in
 from datapatterns.errors import DataError, NotFound
@@ -20,7 +21,7 @@ from datapatterns.errors import DataError, NotFound
 M = TypeVar("M", bound=Document)
 
 Raw = Mapping[str, Any]
-Policy = Literal["restart", "fail"]
+
 
 BEGINNING: Final = "0"
 LONGEST_HEARTBEAT = 60.0  # seconds: the server accepts no longer ones
@@ -77,7 +78,7 @@ class FeedOptions(Generic[M]):
     include_docs: bool = True
     heartbeat: float = 30.0
     inactivity: float | None = None
-    on_recreated: Policy = "restart"
+    on_recreated: OnRecreated = "restart"
 
     def __post_init__(self) -> None:
         check_choice("on_recreated", self.on_recreated, ("restart", "fail"))

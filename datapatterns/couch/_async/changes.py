@@ -11,11 +11,12 @@ from typing_extensions import override
 from datapatterns.core.changes import Change, check_feed
 from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
+from datapatterns.core.options import OnRecreated
 from datapatterns.core.pages import check_limit
 from datapatterns.couch._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.couch._async.follower import AsyncCouchFollower
 from datapatterns.couch.change_rows import RowParser, is_design
-from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
+from datapatterns.couch.changes import FeedOptions, position, selector_of
 from datapatterns.couch.database._async.database import AsyncDatabase
 from datapatterns.couch.database._async.locator import AsyncLocator
 from datapatterns.couch.http._async.client import AsyncCouchClient, Params
@@ -73,7 +74,7 @@ class AsyncChangesFeed(AsyncBaseFeed[M]):
         include_docs: bool = True,
         inactivity: Duration | None = None,
         heartbeat: Duration = 30.0,
-        on_recreated: Policy = "restart",
+        on_recreated: OnRecreated = "restart",
         ensure: bool = True,
     ) -> None:
         selector = selector_of(filter)

@@ -12,11 +12,12 @@ from typing_extensions import override
 from datapatterns.core.changes import Change, check_feed
 from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
+from datapatterns.core.options import OnRecreated
 from datapatterns.core.pages import check_limit
 from datapatterns.couch._sync.changes_worker import Checkpoints, Graveyard
 from datapatterns.couch._sync.follower import CouchFollower
 from datapatterns.couch.change_rows import RowParser, is_design
-from datapatterns.couch.changes import FeedOptions, Policy, position, selector_of
+from datapatterns.couch.changes import FeedOptions, position, selector_of
 from datapatterns.couch.database._sync.database import Database
 from datapatterns.couch.database._sync.locator import Locator
 from datapatterns.couch.http._sync.client import CouchClient, Params
@@ -74,7 +75,7 @@ class ChangesFeed(BaseFeed[M]):
         include_docs: bool = True,
         inactivity: Duration | None = None,
         heartbeat: Duration = 30.0,
-        on_recreated: Policy = "restart",
+        on_recreated: OnRecreated = "restart",
         ensure: bool = True,
     ) -> None:
         selector = selector_of(filter)

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.decisions import Decision
+from datapatterns.core.options import Algorithm
 from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.engine.space import AsyncSpace
@@ -41,7 +42,7 @@ class AsyncRateLimiter(AsyncBaseRateLimiter):
         *,
         limit: int,
         window: Duration,
-        algorithm: str = "sliding",
+        algorithm: Algorithm = "sliding",
         subwindows: int = 10,
         burst: int | None = None,
         fail_open: bool = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from datapatterns import contracts
 from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.options import Retry
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
     DeadLetter,
@@ -63,7 +64,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M], contracts.AsyncWorkQueue[M]):
         *,
         lease: Duration = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
-        backoff: Callable[[int], float] | Duration = BACKOFF,
+        backoff: Retry = BACKOFF,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)
         self.name = check_name("a queue's name", name)

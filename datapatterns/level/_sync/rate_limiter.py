@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import Duration, check_name
 from datapatterns.core.decisions import Decision
+from datapatterns.core.options import Algorithm
 from datapatterns.core.rate_limiter import Outcome, Policy
 from datapatterns.level._sync.level import Level
 from datapatterns.level.engine.space import Space
@@ -42,7 +43,7 @@ class RateLimiter(BaseRateLimiter):
         *,
         limit: int,
         window: Duration,
-        algorithm: str = "sliding",
+        algorithm: Algorithm = "sliding",
         subwindows: int = 10,
         burst: int | None = None,
         fail_open: bool = False,

@@ -12,11 +12,12 @@ from typing_extensions import override
 from datapatterns.core.checks import check_choice, check_flag, check_names
 from datapatterns.core.documents import Document, Schema
 from datapatterns.core.indexes import Index, by_name
+from datapatterns.core.options import ChangeLog
 from datapatterns.core.pages import Page
 from datapatterns.errors import DataError
 from datapatterns.level._sync.level import Level
 from datapatterns.level.engine.space import Space
-from datapatterns.level.steps.collection import Collection, Log
+from datapatterns.level.steps.collection import Collection
 from datapatterns.level.steps.repository import NewDocument, RepositorySteps
 from datapatterns.patterns._sync.repository import BaseRepository, Stored
 
@@ -56,7 +57,7 @@ class Repository(BaseRepository[D, NewDocument[D]]):
         immutable: Iterable[str] = (),
         indexes: Iterable[Index] = (),
         update_model: type[BaseModel] | None = None,
-        change_log: Log = "latest",
+        change_log: ChangeLog = "latest",
         ensure: bool = True,
     ) -> None:
         check_choice("change_log", change_log, ("latest", "full", None))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic_core import to_json
 
@@ -26,6 +26,7 @@ from datapatterns.core import indexes
 from datapatterns.core.checks import check_name, escape
 from datapatterns.core.codecs import dumps, loads
 from datapatterns.core.indexes import Index
+from datapatterns.core.options import ChangeLog
 from datapatterns.core.tuples import AFTER
 from datapatterns.errors import (
     Conflict,
@@ -40,8 +41,6 @@ from datapatterns.level.engine.keys import own_prefix, upper_bound
 from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.engine.space import BaseSpace
 from datapatterns.level.engine.transaction import UNREAD, RawWrite
-
-Log = Literal["latest", "full"] | None
 
 REVISION = "_rev"
 _NUMBER = struct.Struct(">Q")
@@ -64,7 +63,7 @@ class Collection:
     def __init__(self, stored: Reader, prefix: bytes, name: str) -> None:
         self._stored = stored
         self.name = name
-        self.log: Log = "latest"
+        self.log: ChangeLog = "latest"
         self.log_chosen = False  # whether a repository has said what the log keeps
         self.indexes: dict[str, Index] = {}
         self.complete = frozenset[str]()  # the names of the indexes known to be filled
@@ -94,7 +93,7 @@ class Collection:
         with space.gate:
             return engine.share((cls, space.prefix, name), make)
 
-    def keep_log(self, log: Log) -> None:
+    def keep_log(self, log: ChangeLog) -> None:
         """Keep this kind of change log; InvalidArgument if another repository keeps another."""
         if self.log_chosen and log != self.log:
             raise InvalidArgument("another repository of this collection has another `change_log`")

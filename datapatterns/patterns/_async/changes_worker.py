@@ -17,6 +17,7 @@ from datapatterns.core import signals
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
 from datapatterns.core.checks import Duration, check_count, check_flag, check_name, seconds
+from datapatterns.core.options import Retry
 from datapatterns.core.shards import check_shard, shard_name, shard_of
 from datapatterns.core.watermark import Watermark
 from datapatterns.core.work_queue import check_backoff
@@ -82,7 +83,7 @@ class AsyncChangesWorker(contracts.AsyncChangesWorker, Generic[M]):
         parallel: int = 1,
         checkpoints: contracts.AsyncCheckpoints | None = None,
         max_attempts: int = 5,
-        backoff: Callable[[int], float] | Duration = BACKOFF,
+        backoff: Retry = BACKOFF,
         shard: tuple[int, int] = (0, 1),
         drain_timeout: Duration = 30.0,
         checkpoint_every: tuple[int, Duration] = (50, 1.0),

@@ -16,6 +16,7 @@ from datapatterns import contracts
 from datapatterns.core import signals
 from datapatterns.core.checks import Duration, check_flag, check_name, seconds
 from datapatterns.core.decisions import Decision
+from datapatterns.core.options import Algorithm
 from datapatterns.core.rate_limiter import (
     Policy,
     check_cost,
@@ -47,7 +48,7 @@ class AsyncBaseRateLimiter(contracts.AsyncRateLimiter):
         *,
         limit: int,
         window: Duration,
-        algorithm: str,
+        algorithm: Algorithm,
         subwindows: int,
         burst: int | None,
         fail_open: bool,

@@ -6,7 +6,7 @@ import logging
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from datapatterns.core import signals
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import INT32_MAX, Duration, check_count, check_name, microseconds
 from datapatterns.core.documents import new_id
+from datapatterns.core.options import Retry
 from datapatterns.core.work_queue import (
     LOST,
     Items,
@@ -90,7 +91,7 @@ class AsyncBaseQueue(contracts.AsyncWorkQueue[M]):
         model: type[M] | None,
         lease: Duration,
         max_attempts: int,
-        backoff: Callable[[int], float] | Duration,
+        backoff: Retry,
     ) -> None:
         self._items = Items(model)
         self.lease = microseconds("lease", lease, positive=True) / 1_000_000

@@ -18,6 +18,7 @@ from datapatterns.core import signals
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
 from datapatterns.core.checks import Duration, check_count, check_flag, check_name, seconds
+from datapatterns.core.options import Retry
 from datapatterns.core.shards import check_shard, shard_name, shard_of
 from datapatterns.core.watermark import Watermark
 from datapatterns.core.work_queue import check_backoff
@@ -83,7 +84,7 @@ class ChangesWorker(contracts.ChangesWorker, Generic[M]):
         parallel: int = 1,
         checkpoints: contracts.Checkpoints | None = None,
         max_attempts: int = 5,
-        backoff: Callable[[int], float] | Duration = BACKOFF,
+        backoff: Retry = BACKOFF,
         shard: tuple[int, int] = (0, 1),
         drain_timeout: Duration = 30.0,
         checkpoint_every: tuple[int, Duration] = (50, 1.0),

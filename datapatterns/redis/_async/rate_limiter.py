@@ -6,6 +6,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
+from datapatterns.core.options import Algorithm
 from datapatterns.core.rate_limiter import Policy
 from datapatterns.patterns._async.rate_limiter import AsyncBaseRateLimiter
 from datapatterns.redis._async.lua import SCRIPTS
@@ -47,7 +48,7 @@ class AsyncRateLimiter(AsyncBaseRateLimiter):
         *,
         limit: int,
         window: Duration,
-        algorithm: str = "sliding",
+        algorithm: Algorithm = "sliding",
         subwindows: int = 10,
         burst: int | None = None,
         fail_open: bool = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -11,6 +11,7 @@ from uuid import uuid4
 from typing_extensions import override
 
 from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.options import Retry
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
     HIGHEST_PRIORITY,
@@ -99,7 +100,7 @@ class AsyncWorkQueue(AsyncBaseQueue[M]):
         *,
         lease: Duration = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
-        backoff: Callable[[int], float] | Duration = BACKOFF,
+        backoff: Retry = BACKOFF,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)

@@ -7,6 +7,7 @@ from typing_extensions import override
 
 from datapatterns.core.checks import Duration
 from datapatterns.core.decisions import Decision
+from datapatterns.core.options import Algorithm
 from datapatterns.core.rate_limiter import Policy
 from datapatterns.patterns._sync.rate_limiter import BaseRateLimiter
 from datapatterns.redis._sync.lua import SCRIPTS
@@ -48,7 +49,7 @@ class RateLimiter(BaseRateLimiter):
         *,
         limit: int,
         window: Duration,
-        algorithm: str = "sliding",
+        algorithm: Algorithm = "sliding",
         subwindows: int = 10,
         burst: int | None = None,
         fail_open: bool = False,

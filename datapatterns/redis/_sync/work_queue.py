@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -12,6 +12,7 @@ from uuid import uuid4
 from typing_extensions import override
 
 from datapatterns.core.checks import Duration, check_name, microseconds
+from datapatterns.core.options import Retry
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
     HIGHEST_PRIORITY,
@@ -100,7 +101,7 @@ class WorkQueue(BaseQueue[M]):
         *,
         lease: Duration = LEASE,
         max_attempts: int = MAX_ATTEMPTS,
-        backoff: Callable[[int], float] | Duration = BACKOFF,
+        backoff: Retry = BACKOFF,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         super().__init__(model, lease, max_attempts, backoff)
