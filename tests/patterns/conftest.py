@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# The tests import each face's `memory.py` as workers._async.memory. Last on the path, so that no
+# The tests import each face's `memory.py` as patterns._async.memory. Last on the path, so that no
 # folder of tests shadows a driver.
 sys.path.append(str(Path(__file__).parent.parent))
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent))
 
-from workers._async.memory import AsyncMemoryFeed
-from workers._sync.memory import MemoryFeed
+from patterns._async.memory import AsyncMemoryFeed
+from patterns._sync.memory import MemoryFeed
 
 from datapatterns.core.changes import Change
 from datapatterns.patterns._async.changes_worker import AsyncChangesWorker  # after the path

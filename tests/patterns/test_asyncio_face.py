@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from workers._async.memory import AsyncMemoryFeed, AsyncRunning
+from patterns._async.memory import AsyncMemoryFeed, AsyncRunning
 
 from datapatterns.core.changes import Change
 from datapatterns.patterns._async.changes_worker import AsyncChangesWorker

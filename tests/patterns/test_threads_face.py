@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from workers._sync.memory import MemoryFeed, Running
+from patterns._sync.memory import MemoryFeed, Running
 
 from datapatterns.core.changes import Change
 from datapatterns.errors import InvalidArgument

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from workers._async.memory import (
+from patterns._async.memory import (
     AsyncMemoryCheckpoints,
     AsyncMemoryFeed,
     AsyncRunning,

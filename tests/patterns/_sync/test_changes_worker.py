@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from workers._sync.memory import (
+from patterns._sync.memory import (
     MemoryCheckpoints,
     MemoryFeed,
     Running,
