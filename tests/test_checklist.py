@@ -1,14 +1,17 @@
-"""Everything that a pattern needs, in one list: what is missing, and where to add it.
+"""Everything that a pattern or a backend needs: what is missing, and where to add it.
 
-The name of a pattern in `capabilities.Pattern` begins the list; the test of that pattern then names
-everything else that is not there yet. The tables below say where the parts are.
+The name of a pattern in `capabilities.Pattern` begins its list; the test of that pattern then names
+everything else that is not there yet. So does the name of a backend in `capabilities.BACKENDS`. The
+tables below say where the parts are.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +20,7 @@ import pytest
 from datapatterns import AsyncStore, Store, contracts
 from datapatterns.capabilities import BACKENDS, Pattern
 from datapatterns.core import records
+from datapatterns.store.registry import MODULES, SCHEMES, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,30 +33,45 @@ SUITE = "datapatterns.testing.conformance.{face}"
 STORE_PAGE = "docs/reference/store.md"
 BACKEND_PAGE = "docs/reference/{backend}.md"
 TABLES = ("README.md", "docs/index.md")
+OPTION_TESTS = "tests/contracts/_async/test_options.py"
+STORE_TESTS = "tests/contracts/_async/test_store.py"
 RECIPES, EXAMPLES = "docs/recipes", "examples"
 
 # A contract is named as its pattern, but for these.
 CONTRACT_NAMES = {"changes": "ChangesFeed"}
-# The modules of what needs no I/O.
-PURE = {
-    "counter": "datapatterns.core.counter",
-    "calendar_counter": "datapatterns.core.calendar_counter",
-    "rate_limiter": "datapatterns.core.rate_limiter",
-    "concurrency_limiter": "datapatterns.core.decisions",
-    "work_queue": "datapatterns.core.work_queue",
-    "emitter": "datapatterns.core.emitter",
-    "groups": "datapatterns.core.groups",
-    "leaderboard": "datapatterns.core.leaderboard",
-    "repository": "datapatterns.core.documents",
-    "changes": "datapatterns.core.changes",
-}
-# What `migrate` leaves behind and lists in the words of this name in `transfers`.
+# The module of core that needs no I/O is named as its pattern, but for these.
+PURE_NAMES = {"concurrency_limiter": "decisions", "repository": "documents"}
+# What `migrate` leaves behind and lists in the words of this name in `core.records`.
 LEFT_BEHIND = {
     "rate_limiter": "LIMITS",
     "concurrency_limiter": "LEASES",
     "emitter": "HISTORY",
     "changes": "LOGS",
 }
+# The folder of the tests that run the suite on a backend is named as it, but for this one.
+SUITES = {"level": "contracts"}
+# Backends that store nothing of the pattern, so that nothing can stay behind: the changes feed of
+# CouchDB is the server's own.
+NOT_STORED = {("level", "emitter"), ("couch", "changes")}
+
+
+def text_of(path: str) -> str:
+    """Return the text of a file of the tree, or "" if it is missing."""
+    file = ROOT / path
+    return file.read_text("utf-8") if file.exists() else ""
+
+
+def transfer_code(backend: str) -> str:
+    """Return the source of what carries the data of a backend to another one."""
+    files = sorted((ROOT / "datapatterns" / backend).rglob("*.py"))
+    return "".join(
+        each.read_text("utf-8") for each in files if each.stem in {"transfer", "records"}
+    )
+
+
+def can_migrate(backend: str) -> bool:
+    """Return whether `migrate` can read and write the backend's data."""
+    return backend in MODULES and hasattr(load(backend).Backend, "transfer")
 
 
 def contract_name(pattern: str, face: str) -> str:
@@ -76,17 +95,14 @@ def missing_contracts(pattern: str) -> Iterator[str]:
 
 def missing_pure_module(pattern: str) -> Iterator[str]:
     """Yield what lacks of the module that needs no I/O."""
-    if pattern not in PURE:
-        yield f"pure module: write one, and name it in PURE of {Path(__file__).name}"
-        return
-    try:
-        import_module(PURE[pattern])
-    except ModuleNotFoundError:
-        yield f"pure module: {PURE[pattern]} is gone; name another in PURE"
+    module = f"datapatterns.core.{PURE_NAMES.get(pattern, pattern)}"
+    if find_spec(module) is None:
+        here = Path(__file__).name
+        yield f"pure module: write {module}, or name another one in PURE_NAMES of {here}"
 
 
 def missing_implementations(pattern: str) -> Iterator[str]:
-    """Yield what lacks on each backend: its class, the contract above it, its reference page."""
+    """Yield what lacks on each backend: its class, the contract above it, its export and page."""
     able = [name for name, capabilities in BACKENDS.items() if capabilities.has(pattern)]
     if not able:
         yield "capability: add the pattern to the capabilities of a backend that has it"
@@ -105,13 +121,16 @@ def missing_implementations(pattern: str) -> Iterator[str]:
             name = contract_name(pattern, face)
             if name not in {base.__name__ for base in found.__mro__[1:]}:
                 yield f"implementation: let {found.__module__}.{found.__name__} inherit {name}"
+            package = import_module(f"datapatterns.{backend}")
+            if found.__name__ not in package.__all__:
+                yield f"export: add {found.__name__} to {package.__name__} and to its __all__"
             page = BACKEND_PAGE.format(backend=backend)
-            if face == "_sync" and found.__module__ not in (ROOT / page).read_text("utf-8"):
+            if face == "_sync" and found.__module__ not in text_of(page):
                 yield f"reference: add `::: {found.__module__}` to {page}"
 
 
 def missing_tests(pattern: str) -> Iterator[str]:
-    """Yield the faces in which the conformance suite has no class of the pattern."""
+    """Yield what lacks of the conformance suite, in each face, and of the tests of all patterns."""
     for face in FACES:
         suite = import_module(SUITE.format(face=face))
         classes = [getattr(suite, name) for name in suite.__all__]
@@ -120,6 +139,10 @@ def missing_tests(pattern: str) -> Iterator[str]:
                 f"conformance: write a class with `pattern = {pattern!r}` in {suite.__name__},"
                 " and list it in the __init__.py there"
             )
+    if f'\n    "{pattern}": {{' not in text_of(OPTION_TESTS):
+        yield f"options: add the pattern, and wrong values, to WRONG in {OPTION_TESTS}"
+    if f".{pattern}(" not in text_of(STORE_TESTS):
+        yield f"closed store: add a call of the pattern to `_calls` in {STORE_TESTS}"
 
 
 def missing_migration(pattern: str) -> Iterator[str]:
@@ -132,14 +155,29 @@ def missing_migration(pattern: str) -> Iterator[str]:
         )
     if left is not None and not hasattr(records, left):
         yield f"migration: datapatterns.core.records has no {left}, which names what stays behind"
+    for backend, capabilities in BACKENDS.items():
+        known = left or f'"{pattern}"'
+        stored = capabilities.has(pattern) and (backend, pattern) not in NOT_STORED
+        if stored and can_migrate(backend) and known not in transfer_code(backend):
+            yield f"migration: the transfer of {backend} does not know {known}"
 
 
 def missing_pages(pattern: str) -> Iterator[str]:
     """Yield what lacks in the reference, in the tables of capabilities and in the recipes."""
-    if f"\n### {pattern}\n" not in (ROOT / STORE_PAGE).read_text("utf-8"):
+    if f"\n### {pattern}\n" not in text_of(STORE_PAGE):
         yield f"reference: add a section `### {pattern}` with the options to {STORE_PAGE}"
+    module = f"datapatterns.contracts._sync.{pattern}"
+    page = f"docs/reference/{pattern.replace('_', '-')}.md"
+    if f"::: {module}\n" not in text_of(page):
+        yield f"reference: write {page} with `::: {module}`"
+    for file in ("mkdocs.yml", "docs/reference/contracts.md", "docs/reference/index.md"):
+        if Path(page).name not in text_of(file):
+            yield f"reference: add {Path(page).name} to {file}"
+    words = rf"\b{pattern.replace('_', '[ _]?')}s?\b"
+    if not re.search(words, text_of("CHANGELOG.md"), re.IGNORECASE):
+        yield "changelog: add a line to CHANGELOG.md"
     for table in TABLES:
-        if f"\n| {pattern.replace('_', ' ')} |" not in (ROOT / table).read_text("utf-8"):
+        if f"\n| {pattern.replace('_', ' ')} |" not in text_of(table):
             yield f"table of capabilities: run scripts/capabilities, which writes {table}"
     recipes = "".join(page.read_text("utf-8") for page in (ROOT / RECIPES).glob("*.md"))
     calls = re.compile(rf"\.{pattern}\(")
@@ -168,6 +206,43 @@ def test_a_pattern_has_everything(pattern: str) -> None:
     assert missing == [], "\n".join(["add what is missing:", *missing])
 
 
+def missing_of_backend(backend: str) -> Iterator[str]:
+    """Yield what lacks of a backend beside its patterns."""
+    extras = tomllib.loads(text_of("pyproject.toml"))["project"]["optional-dependencies"]
+    if backend not in extras:
+        yield "extra: add one of this name to pyproject.toml, and to its `all`"
+    if f'containers = ["datapatterns.{backend}"]' not in text_of("pyproject.toml"):
+        yield "layers: add those within the package to [tool.importlinter] in pyproject.toml"
+    page = BACKEND_PAGE.format(backend=backend)
+    if not text_of(page):
+        yield f"reference: write {page}"
+    if Path(page).name not in text_of("mkdocs.yml"):
+        yield f"reference: add {Path(page).name} to mkdocs.yml"
+    for scheme in (scheme for scheme, of in SCHEMES.items() if of == backend):
+        if f"`{scheme}:" not in text_of(STORE_PAGE):
+            yield f"reference: add the URLs of {scheme}: to the table in {STORE_PAGE}"
+    for face in FACES:
+        suite = f"tests/{SUITES.get(backend, backend)}/{face}/test_conformance.py"
+        if not text_of(suite):
+            yield f"conformance: write {suite}, and a fixture `target` beside it"
+    for tests in (OPTION_TESTS, STORE_TESTS) if can_migrate(backend) else ():
+        if f'"{backend}"' not in text_of(tests):
+            yield f"tests: add a URL of the backend to the fixture of {tests}"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_has_everything(backend: str) -> None:
+    """Each part of the backend is there; the message names those that are missing."""
+    missing = [f"{backend}: {each}" for each in missing_of_backend(backend)]
+    assert missing == [], "\n".join(["add what is missing:", *missing])
+
+
+def test_a_backend_that_lacks_all_is_told_so() -> None:
+    """The list of a backend that nothing was written for has every part but its URLs."""
+    parts = {each.partition(":")[0] for each in missing_of_backend("nosuch")}
+    assert parts == {"extra", "layers", "reference", "conformance"}
+
+
 OMISSIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "contract: write the Protocol AsyncGroups": lambda patch: patch.delattr(
         import_module(CONTRACTS.format(face="_async")), "AsyncGroups"
@@ -183,6 +258,17 @@ OMISSIONS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     ),
     "migration: add the pattern to Kind": lambda patch: patch.setattr(
         records, "KINDS", ("counter",)
+    ),
+    "reference: write docs/reference/groups.md": lambda patch: patch.setitem(
+        globals(), "ROOT", ROOT / "docs"
+    ),
+    "export: add Groups to datapatterns.redis": lambda patch: patch.setattr(
+        import_module("datapatterns.redis"), "__all__", []
+    ),
+    "options: add the pattern": lambda patch: patch.setitem(globals(), "OPTION_TESTS", "README.md"),
+    "closed store: add a call": lambda patch: patch.setitem(globals(), "STORE_TESTS", "README.md"),
+    "migration: the transfer of level does not know": lambda patch: patch.setitem(
+        globals(), "transfer_code", lambda backend: ""
     ),
     "reference: add a section": lambda patch: patch.setitem(globals(), "STORE_PAGE", "README.md"),
     "reference: add `::: datapatterns.redis": lambda patch: patch.setitem(
