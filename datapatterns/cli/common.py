@@ -84,7 +84,7 @@ def show_json(value: Any) -> None:
 
 @contextmanager
 def opened(url: str, namespace: str, *, create: bool = False) -> Generator[Store]:
-    """Yield the store at the URL; NotFound if its directory does not exist, unless `create`."""
+    """Yield the store at the URL; raise NotFound if its directory is missing, unless `create`."""
     if url.startswith("level:") and not create:
         path = level_path(url)
         if not is_level(path):

@@ -69,11 +69,11 @@ class Follower(Protocol):
     """One `follow` under way. Both methods may be called from any thread and signal handler."""
 
     def wake(self) -> None:
-        """Make it look at once whether the feed is paused."""
+        """Make the follower look at once whether the feed is paused."""
         ...
 
     def stop(self) -> None:
-        """Make it end."""
+        """End the follower."""
         ...
 
 
@@ -109,7 +109,7 @@ class FeedControl:
         self._followers.append(follower)
 
     def ended(self, follower: Follower) -> None:
-        """Leave this one alone from now on, and tell that it has stopped."""
+        """Forget this follower, and tell that it has stopped."""
         self._followers.remove(follower)
         self.tell("stopped")
 
@@ -128,7 +128,7 @@ class FeedControl:
             self.tell("resumed")
 
     def stop(self) -> None:
-        """End every `follow` that has begun; later ones are not concerned."""
+        """End every `follow` that has begun; later ones are not affected."""
         for follower in tuple(self._followers):
             follower.stop()
 

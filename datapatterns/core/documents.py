@@ -63,9 +63,9 @@ D = TypeVar("D", bound=Document)
 
 
 def utc_text(moment: datetime) -> str:
-    """The moment in UTC, always as wide, so that texts are in the order of time.
+    """Return the moment in UTC as text of a fixed width, so that texts sort in the order of time.
 
-    Raises ValueError if it has no time zone, or is none of the years 1 to 9999 in UTC.
+    Raise ValueError if it has no time zone, or if its year in UTC is not from 1 to 9999.
     """
     return _in_utc(moment).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
@@ -80,7 +80,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _to_json(value: Any) -> Any:
-    """What was never validated stays as it is: validation comes next, and names its place."""
+    """Return a moment as its text and any other value unchanged, for validation to refuse it."""
     try:
         return utc_text(value) if isinstance(value, datetime) else value
     except ValueError:
@@ -129,7 +129,7 @@ def contention() -> Conflict:
 
 
 def fields_of(document: Document) -> dict[str, Any]:
-    """The JSON object to store; InvalidData if the document does not fit its own model."""
+    """Return the JSON object to store; raise InvalidData if the document cannot be written."""
     try:
         # What does not fit is found by validation; the serializer would print it in a warning.
         return document.model_dump(mode="json", by_alias=True, exclude=_OURS, warnings=False)
@@ -138,7 +138,7 @@ def fields_of(document: Document) -> dict[str, Any]:
 
 
 def load(model: type[D], id: str, rev: str, fields: Mapping[str, Any]) -> D:
-    """The document of stored fields; DecodeFailed, naming the id, if they no longer validate."""
+    """Return the document of the stored fields; raise DecodeFailed if they do not validate."""
     try:
         document = model.model_validate(fields)
     except ValidationError as error:
@@ -157,9 +157,9 @@ def revise(
     update_model: type[BaseModel] | None = None,
     immutable: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The stored fields with the named ones changed, validated; all others stay as they are.
+    """Return the stored fields with the changes applied and validated; keep all others.
 
-    Computed ones follow the change. Raises InvalidData for an unknown or immutable field, and if
+    Computed fields follow the change. Raise InvalidData for an unknown or immutable field, and if
     the result does not validate.
     """
     check_changes(changes, model, immutable)
@@ -177,9 +177,9 @@ def revise(
 def check_changes(
     changes: Mapping[str, Any], model: type[Document], immutable: Collection[str]
 ) -> None:
-    """InvalidData for a change to a field that is unknown, immutable, or the id or revision.
+    """Raise InvalidData for a change to an unknown or immutable field, the id or the revision.
 
-    It lists what is wrong with the values of the others too.
+    The error also lists what is wrong with the values of the other changes.
     """
     errors: list[FieldError] = []
     allowed: dict[str, Any] = {}
@@ -197,7 +197,7 @@ def check_changes(
 
 
 def _wrong_values(named: Mapping[str, Any], model: type[Document]) -> list[FieldError]:
-    """What is wrong with these values, as far as it shows without the rest of the document."""
+    """Return the errors in these values that show without the rest of the document."""
     try:
         model.model_validate(named)
     except ValidationError as error:
@@ -209,7 +209,7 @@ def _wrong_values(named: Mapping[str, Any], model: type[Document]) -> list[Field
 
 
 def _by_alias(changes: Mapping[str, Any], model: type[Document]) -> dict[str, Any]:
-    """The changes under the names that validation reads."""
+    """Return the changes under the names that validation reads."""
     named: dict[str, Any] = {}
     for name, value in changes.items():
         alias = model.model_fields[name].validation_alias
@@ -219,7 +219,7 @@ def _by_alias(changes: Mapping[str, Any], model: type[Document]) -> dict[str, An
 
 
 def field_value(fields: Mapping[str, Any], path: str) -> tuple[bool, Any]:
-    """Whether the stored fields have that field (`a.b` reaches into objects), and its value."""
+    """Return whether the fields have that path (`a.b` reaches into objects), and its value."""
     if "." not in path:
         return path in fields, fields.get(path)
     value: Any = fields
@@ -231,7 +231,7 @@ def field_value(fields: Mapping[str, Any], path: str) -> tuple[bool, Any]:
 
 
 def stored_names(model: type[Document]) -> set[str] | None:
-    """The names that the model's fields are stored under; None where it may store any others."""
+    """Return the names that the fields are stored under; None if the model may store others."""
     serializers = model.__pydantic_decorators__.model_serializers
     if serializers or model.model_config.get("extra") == "allow":
         return None
@@ -253,7 +253,7 @@ def check_model(what: str, model: object, base: type[BaseModel]) -> None:
 
 @dataclass(frozen=True)
 class Schema(Generic[D]):
-    """What a repository was told of its documents."""
+    """The options of a repository that concern its documents."""
 
     model: type[D]
     id_from: str | None = None
@@ -278,7 +278,10 @@ class Schema(Generic[D]):
             raise InvalidArgument(f"{what}, not {', '.join(sorted(unknown))}")
 
     def checked(self, document: object) -> tuple[D, dict[str, Any]]:
-        """The document as it would be read back, and the fields to store; InvalidData if not."""
+        """Return the document as it would be read back, and the fields to store.
+
+        Raise InvalidArgument if it is not of the model, InvalidData if it does not validate.
+        """
         if not isinstance(document, self.model):
             raise InvalidArgument(f"expected a {self.model.__name__}")
         fields = fields_of(document)

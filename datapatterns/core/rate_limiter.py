@@ -198,7 +198,7 @@ def lease_lost() -> Conflict:
 
 
 def strictest(decisions: Sequence[Decision]) -> Decision:
-    """Return the refusal with the longest wait or, if there is none, the least that remains."""
+    """Return the refusal with the longest wait; if all admit, the decision that leaves least."""
     refused = [decision for decision in decisions if not decision.allowed]
     if refused:
         return max(refused, key=lambda decision: decision.retry_after)

@@ -39,7 +39,7 @@ class Proofs:
         self._failed: set[Cell] = set()
 
     def note(self, claim: str, passed: bool) -> None:
-        """Take in one test: `backend face pattern has`, or `... refuses`."""
+        """Take in the result of one test: `backend face pattern has`, or `... refuses`."""
         backend, face, pattern, kind = claim.split(" ")
         cell = pattern, backend
         if not passed:
@@ -48,14 +48,14 @@ class Proofs:
             (self._passed if kind == "has" else self._refused)[cell].add(face)
 
     def cells(self) -> dict[Cell, str]:
-        """What is proven: yes and no."""
+        """Return the proven cells, as yes or no."""
         yes = {cell: "yes" for cell, faces in self._passed.items() if faces >= FACES}
         no = {cell: "no" for cell, faces in self._refused.items() if faces >= FACES}
         return {cell: word for cell, word in (no | yes).items() if cell not in self._failed}
 
 
 def table(cells: Mapping[Cell, str]) -> str:
-    """The table in Markdown; a cell that nothing is known of is a question mark."""
+    """Return the table in Markdown, with a question mark in each unknown cell."""
     lines = ["| pattern | " + " | ".join(BACKENDS) + " |", "|---" * (len(BACKENDS) + 1) + "|"]
     for pattern in get_args(Pattern):
         words = [cells.get((pattern, backend), "?") for backend in BACKENDS]
@@ -64,7 +64,7 @@ def table(cells: Mapping[Cell, str]) -> str:
 
 
 def read(text: str) -> dict[Cell, str]:
-    """The cells of the table in a file."""
+    """Return the cells of the table in a file."""
     found = text.partition(BEGIN)[2].partition(END)[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found]
     if len(rows) < 2:
@@ -78,14 +78,14 @@ def read(text: str) -> dict[Cell, str]:
 
 
 def written(text: str, proven: Mapping[Cell, str]) -> str:
-    """The file with its table as the run proves it; what the run did not touch stays."""
+    """Return the file with the proven cells in its table; keep all other cells."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + table({**read(text), **proven}) + END + after
 
 
 def differences(proven: Mapping[Cell, str], written: Mapping[Cell, str], whole: bool) -> list[str]:
-    """What the file says otherwise than the run; of a whole run also what the run did not prove."""
+    """Return the cells in which file and run differ; of a whole run also the unproven ones."""
     tested = {backend for _, backend in proven}
     return [
         f"{pattern} on {backend}: the run says {said}, the file {written.get((pattern, backend))}"
@@ -112,7 +112,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say in the report of a conformance test what it proves."""
+    """Put into the report of a conformance test what it proves."""
     if call.when == "call" and isinstance(item, pytest.Function) and (claim := _claim(item)):
         item.user_properties.append((_PROPERTY, claim))
     return (yield)
@@ -137,7 +137,7 @@ def _claim(item: pytest.Function) -> str | None:
 
 
 def _proofs(config: pytest.Config) -> dict[Cell, str]:
-    """What the reports say; those of other processes bring their properties along."""
+    """Return what the reports prove, including those of other processes."""
     proofs = Proofs()
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     for report in (report for reports in reporter.stats.values() for report in reports):
@@ -150,7 +150,7 @@ def _proofs(config: pytest.Config) -> dict[Cell, str]:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    """Whether all tests were asked for; marks leave out slow ones, which prove nothing more."""
+    """Return whether all tests were asked for (marks only leave out slow ones)."""
     named = [str(argument) for argument in config.invocation_params.args]
     chosen = any(argument.startswith(("-k", "--lf", "--ff", "--deselect")) for argument in named)
     return not chosen and config.args == config.getini("testpaths")

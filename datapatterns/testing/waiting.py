@@ -19,7 +19,7 @@ _PAUSE = 0.01  # seconds between two looks
 def eventually(
     check: Callable[[], Any], what: str = "the condition", *, seconds: float = PATIENCE
 ) -> Any:
-    """Return the first true result of `check`; raise AssertionError if there is none in time.
+    """Return the first true result of `check`; raise AssertionError if it takes too long.
 
     By default it waits PATIENCE `seconds`, 120. `what` names the condition in the error.
     """

@@ -90,7 +90,7 @@ def too_large(limit: int) -> TooLarge:
 def read_json(body: bytes | str, model: type[M], *, content_type: str | None = None) -> M:
     """Return the model in the body, for frameworks that do not validate bodies themselves.
 
-    Raises UnsupportedMediaType if the content type is given and is not JSON. Raises InvalidData if
+    Raise UnsupportedMediaType if the content type is given and is not JSON. Raise InvalidData if
     the body is not JSON or does not validate; it lists every error, without the input.
     """
     if content_type is not None:

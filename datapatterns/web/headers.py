@@ -51,7 +51,7 @@ def etag(document: Document) -> str:
 def if_match(source: HasHeaders | str | None, *, required: bool = True) -> IfMatch:
     """Return the revisions in the header If-Match; `source` is a request, or the header's value.
 
-    Raises PreconditionRequired if the header is absent, unless `required=False`, and
+    Raise PreconditionRequired if the header is absent, unless `required=False`, and
     InvalidArgument if its value is not a list of entity tags.
     """
     value = source if source is None or isinstance(source, str) else _if_match_of(source.headers)

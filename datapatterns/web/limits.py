@@ -78,7 +78,7 @@ async def decide(
 ) -> Decision | None:
     """Charge the request's subject and return the decision, or None without a subject.
 
-    Raises TooManyRequests when the request is refused.
+    Raise TooManyRequests when the request is refused.
     """
     name = subject(request)
     if name is None:

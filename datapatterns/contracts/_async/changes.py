@@ -64,7 +64,7 @@ class AsyncCheckpoints(Protocol):
     """Stores the positions of changes workers."""
 
     async def load(self, name: str) -> str | None:
-        """Return the position saved under the name, None if there is none."""
+        """Return the position saved under the name, or None."""
         ...
 
     async def save(self, name: str, seq: str) -> None:

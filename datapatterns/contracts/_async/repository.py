@@ -58,7 +58,7 @@ class AsyncRepository(Protocol[D]):
     async def replace(self, document: D) -> D:
         """Store the whole document in place of the revision that it carries.
 
-        Raise Conflict (`stale_revision`) if the stored revision is another, or there is none.
+        Raise Conflict (`stale_revision`) if the document is gone or has another revision.
         """
         ...
 

@@ -65,7 +65,7 @@ class Checkpoints(Protocol):
     """Stores the positions of changes workers."""
 
     def load(self, name: str) -> str | None:
-        """Return the position saved under the name, None if there is none."""
+        """Return the position saved under the name, or None."""
         ...
 
     def save(self, name: str, seq: str) -> None:

@@ -111,7 +111,7 @@ class ChangesFeed(BaseFeed[M]):
     def read(self, since: str | None = None, limit: int = 100) -> list[Change[M]]:
         """Return up to `limit` changes after `since`, without waiting.
 
-        Changes that the filter rejects are passed over. Raises InvalidArgument for a position that
+        Changes that the filter rejects are passed over. Raise InvalidArgument for a position that
         the server does not know, and every error that prevents the reading.
         """
         at, wanted = position(since), list[Change[M]]()

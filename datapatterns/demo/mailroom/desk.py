@@ -45,7 +45,7 @@ async def calendar(
     mailroom: Office,
     bucket: Literal["hour", "day", "month"] = "day",
 ) -> dict[str, Any]:
-    """A series for a chart, and the counts of today, this month, this year, and ever."""
+    """Return a series for a chart, and the counts of today, this month, this year, and ever."""
     end = datetime.now(UTC)
     keys = {"today": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y", "total": "total"}
     figures = await asyncio.gather(

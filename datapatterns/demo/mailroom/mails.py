@@ -56,7 +56,7 @@ def _mail(id: str, to: str, subject: str, text: str) -> EmailMessage:
 class Post:
     """A mail server: `smtp://host:port`, `smtp+starttls://user:password@host`, `smtps://…`.
 
-    Raises InvalidArgument for a URL of another kind.
+    Raise InvalidArgument for a URL of another kind.
     """
 
     def __init__(self, url: str) -> None:

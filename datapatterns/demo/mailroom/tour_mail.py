@@ -141,7 +141,7 @@ def writers(stage: Stage) -> dict[str, Any]:
 
 
 def letters(stage: Stage) -> dict[str, Any]:
-    """A letter is refused three times and becomes a dead letter; requeued, it is sent."""
+    """Let a letter fail three times and become a dead letter; requeue it and see it sent."""
     welcomed = {f"<welcome.{name}@{DOMAIN}>" for name in ("ada", "grace", "edsger", "barbara")}
     stage.until("the letters are sent", lambda: welcomed <= set(_mails(stage)))
     stage.register(["charles"], "bounce.example")

@@ -64,7 +64,7 @@ class AsyncChangesFeed(AsyncBaseFeed[M]):
     ) -> AsyncIterator[Change[M]]:
         """Iterate over every change after `since`, waiting for the next, until stopped.
 
-        `passed(seq)` is called for changes that the filter rejects. Raises TimedOut after
+        `passed(seq)` is called for changes that the filter rejects. Raise TimedOut after
         `inactivity` seconds without a change, and Closed when the level is closed.
         """
         # At once, so that whatever is written after this call is heard.
@@ -159,11 +159,11 @@ class _Follow:
         self.woken = AsyncEvent()
 
     def wake(self) -> None:
-        """Have it look around now."""
+        """Make the follower look for changes now."""
         self.woken.set()
 
     def stop(self) -> None:
-        """End it."""
+        """End the follower."""
         self.stopped = True
         self.wake()
 
@@ -184,7 +184,7 @@ class _Pace:
         self._last_change = self._last_beat = time.monotonic()
 
     def idle(self, *, paused: bool) -> float:
-        """Report what is due and return how long to wait; TimedOut after the inactivity."""
+        """Report what is due and return how long to wait; raise TimedOut after the inactivity."""
         now = time.monotonic()
         if paused:
             self.changed()

@@ -163,11 +163,11 @@ class AsyncLevel:
         return Opening(opens, hooks)
 
     async def get(self, key: Any, default: Any = None, *, snapshot: Snapshot | None = None) -> Any:
-        """Return the value, or the default if there is none."""
+        """Return the value, or the default if the key is absent."""
         return self._level.get(key, default, snapshot=snapshot)
 
     async def get_or_raise(self, key: Any, *, snapshot: Snapshot | None = None) -> Any:
-        """Return the value; NotFound if there is none."""
+        """Return the value; raise NotFound if the key is absent."""
         return self._level.get_or_raise(key, snapshot=snapshot)
 
     async def has(self, key: Any, *, snapshot: Snapshot | None = None) -> bool:
@@ -175,7 +175,7 @@ class AsyncLevel:
         return self._level.has(key, snapshot=snapshot)
 
     async def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
-        """Return the values in the order of the keys, None where there is none."""
+        """Return the values in the order of the keys, with None for an absent key."""
         get_many = partial(self._level.get_many, key_list(keys), snapshot=snapshot)
         return await self._lane.call(get_many, self._gate)
 

@@ -70,5 +70,5 @@ class AsyncTransfer(transfer.AsyncTransfer):
 
     @override
     async def note(self, progress: Mapping[str, Any] | None) -> None:
-        """Note how far the migration is, once all before it is on the disk."""
+        """Store the progress of the migration, once all before it is on the disk."""
         await self._space.write(self._steps.note, progress, sync=True)

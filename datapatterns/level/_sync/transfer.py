@@ -71,5 +71,5 @@ class Transfer(transfer.Transfer):
 
     @override
     def note(self, progress: Mapping[str, Any] | None) -> None:
-        """Note how far the migration is, once all before it is on the disk."""
+        """Store the progress of the migration, once all before it is on the disk."""
         self._space.write(self._steps.note, progress, sync=True)

@@ -81,7 +81,10 @@ def _unfit(what: str, codec: Codec, value: object) -> InvalidArgument:
 
 
 def decoder(codec: Codec, what: str, skip: int = 0) -> Decode:
-    """Return a function from bytes on disk, less their prefix, to a key or value; DecodeFailed."""
+    """Return a function from bytes on disk, less their prefix, to a key or value.
+
+    The function raises DecodeFailed.
+    """
     if codec is BINARY:
         return (lambda data: data[skip:]) if skip else bytes
     if codec is UTF8:

@@ -73,7 +73,7 @@ class Handle:
         hooks.prewrite._attach(self)  # pyright: ignore[reportPrivateUsage] - users do not call it
 
     def beside(self, other: Handle) -> Handle:
-        """Return this handle; InvalidArgument unless the other one is of the same directory."""
+        """Return this handle; raise InvalidArgument unless the other has the same directory."""
         if self.engine is not other.engine:
             raise InvalidArgument("the sublevel belongs to another LevelDB")
         return self
@@ -126,7 +126,7 @@ class Handle:
         return self.engine.view if snapshot is None else View(reader_of(snapshot, self.space))
 
     def range(self, options: RangeOptions) -> Range:
-        """Return the range; InvalidArgument for options that it does not have."""
+        """Return the range; raise InvalidArgument for options that it does not have."""
         try:
             return make_range(self.space.prefix, self.encode_bound, **options)
         except TypeError as error:

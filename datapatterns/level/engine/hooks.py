@@ -122,7 +122,7 @@ def target(handle: Handle, sublevel: Level | AsyncLevel | None) -> Handle:
 def unpack_operation(
     operation: Mapping[str, Any],
 ) -> tuple[Level | None, Literal["put", "delete"], Any, Any]:
-    """Return the parts of a batch's operation; InvalidArgument if it has another shape."""
+    """Return the parts of a batch's operation; raise InvalidArgument for another shape."""
     try:
         kind, key = operation["type"], operation["key"]
         value = operation["value"] if kind == "put" else None

@@ -58,7 +58,7 @@ def make_range(
     reverse: bool = False,
     limit: int | None = None,
 ) -> Range:
-    """Return the range; InvalidArgument for two bounds on one side, or a wrong limit."""
+    """Return the range; raise InvalidArgument for two bounds on one side, or a wrong limit."""
     if gt is not None and gte is not None:
         raise InvalidArgument("a range takes gt or gte, not both")
     if lt is not None and lte is not None:
@@ -87,7 +87,10 @@ class Snapshot:
             self._gate.open.add(snapshot)
 
     def _reader(self, space: BaseSpace) -> DriverReader:
-        """Return what to read from; InvalidArgument for another handle's, Closed when closed."""
+        """Return what to read from.
+
+        Raise InvalidArgument for a snapshot of another handle, Closed for a closed one.
+        """
         # Another handle of this directory would not wait when this one closes and ends the view.
         if space.gate is not self._gate:
             raise InvalidArgument("the snapshot is of another LevelDB, or another handle of it")
@@ -117,7 +120,10 @@ class Snapshot:
 
 
 def reader_of(snapshot: Snapshot, space: BaseSpace) -> DriverReader:
-    """Return what to read from; InvalidArgument for another handle's, Closed when closed."""
+    """Return what to read from.
+
+    Raise InvalidArgument for a snapshot of another handle, Closed for a closed one.
+    """
     return snapshot._reader(space)  # pyright: ignore[reportPrivateUsage] - hidden from users only
 
 

@@ -14,7 +14,10 @@ SEPARATOR = 0x21
 
 
 def sublevel_prefix(name: object) -> bytes:
-    """Return the prefix of a user's sublevel; InvalidArgument for bytes not from 0x23 to 0x7e."""
+    """Return the prefix of a user's sublevel.
+
+    Raise InvalidArgument if the name has a byte that is not from 0x23 to 0x7e.
+    """
     encoded = check_name("a sublevel's name", name).encode()
     if not all(0x22 < byte < 0x7F for byte in encoded):
         raise InvalidArgument("a sublevel's name has only the characters from # to ~")

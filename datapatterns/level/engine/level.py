@@ -73,7 +73,7 @@ class Level:
         `sync` is whether every write waits for the disk; None leaves that to each pattern.
         `recover=True` first saves what can be saved of a damaged directory, beside a copy of it.
         `options` go to LevelDB: write_buffer_size, lru_cache_size, max_open_files, block_size,
-        compression. Raises Locked (423), DataCorrupted, NotFound, Conflict or InvalidArgument.
+        compression. Raise Locked (423), DataCorrupted, NotFound, Conflict or InvalidArgument.
         """
         handle = open_handle(
             path,
@@ -92,7 +92,7 @@ class Level:
     # --- one key
 
     def get(self, key: Any, default: Any = None, *, snapshot: Snapshot | None = None) -> Any:
-        """Return the value, or the default if there is none."""
+        """Return the value, or the default if the key is absent."""
         raw = self._encode_key(key)
         get = self._get if snapshot is None else self._handle.reader(snapshot).get
         busy = self._busy
@@ -110,7 +110,7 @@ class Level:
         return data if self._as_it_is else self._decode_value(data)
 
     def get_or_raise(self, key: Any, *, snapshot: Snapshot | None = None) -> Any:
-        """Return the value; NotFound if there is none."""
+        """Return the value; raise NotFound if the key is absent."""
         value = self.get(key, _MISSING, snapshot=snapshot)
         if value is _MISSING:
             raise NotFound("there is no such key")
@@ -121,7 +121,7 @@ class Level:
         return self._get_raw([self._encode_key(key)], snapshot)[0] is not None
 
     def get_many(self, keys: Iterable[Any], *, snapshot: Snapshot | None = None) -> list[Any]:
-        """Return the values in the order of the keys, None where there is none."""
+        """Return the values in the order of the keys, with None for an absent key."""
         found = self._get_raw(map(self._encode_key, key_list(keys)), snapshot)
         return [None if data is None else self._decode_value(data) for data in found]
 

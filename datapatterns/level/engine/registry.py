@@ -74,7 +74,10 @@ def release(engine: Engine) -> None:
 
 @contextmanager
 def reserved(path: Path) -> Generator[Path]:
-    """Keep this process from opening the directory meanwhile, and give its real path; Locked."""
+    """Keep this process from opening the directory in the block; yield its real path.
+
+    Raise Locked if it is open here.
+    """
     path = _real(path)
     _begin_use()
     with _opening:
@@ -187,7 +190,7 @@ def _holder(path: Path) -> int | None:
 
 
 def _forget_after_fork() -> None:
-    """In a forked child: refuse every use, and never run the driver's destructors."""
+    """Refuse every use in a forked child, and never run the driver's destructors there."""
     global _opening, _forked
     _opening = threading.Lock()
     _forked = _used

@@ -40,7 +40,7 @@ class BaseSpace:
 
     @classmethod
     def of(cls, client: object) -> Self:
-        """Return the space of a Level or an AsyncLevel; InvalidArgument for anything else."""
+        """Return the space of a Level or AsyncLevel; raise InvalidArgument for anything else."""
         space = getattr(client, "_space", None)
         if not isinstance(space, BaseSpace):
             raise InvalidArgument("a pattern in LevelDB takes a Level or an AsyncLevel")

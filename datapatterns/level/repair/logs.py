@@ -176,5 +176,5 @@ def _crc32c(data: bytes) -> int:
 
 
 def _masked(crc: int) -> int:
-    """Checksums are stored like this, since logs may hold data that has checksums itself."""
+    """Return the checksum as logs store it, since their data may hold checksums itself."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -80,12 +80,12 @@ def rows(reader: DriverReader) -> Iterator[Row]:
 def recover(path: Path) -> None:
     """Make a damaged directory readable, keeping a copy of it as `<path>.damaged-<UTC time>`.
 
-    Nothing happens to a directory that can be read to its end, or that is none yet. Else what is
-    damaged is cut out of its log; only if that does not do, LevelDB rebuilds its tables, which can
-    bring back what was overwritten or deleted. Then the change logs of collections are put right,
-    and repositories fill their indexes afresh. LevelDB is always strict in this: if it is not, it
-    merges damaged blocks into new tables, whose checksums are right. Raises Locked, also if this
-    process has it open, and DataCorrupted if in vain.
+    A directory that can be read to its end, or that has no database yet, stays as it is. In any
+    other, recovery cuts the damage out of the log; only if that does not suffice, LevelDB rebuilds
+    its tables, which can bring back what was overwritten or deleted. Then recovery corrects the
+    change logs of collections, and repositories fill their indexes again. LevelDB is always strict
+    in this: if it is not, it merges damaged blocks into new tables, whose checksums are right.
+    Raise Locked, also if this process has the directory open, and DataCorrupted if all this fails.
     """
     with registry.reserved(path) as real:
         if not manifest.is_database(real):
@@ -115,8 +115,10 @@ def _recover(path: Path, before: Path) -> None:
 
 @contextmanager
 def _alone(path: Path) -> Generator[None]:
-    """Keep other processes from recovering the directory too: LevelDB's own lock is free between
-    the steps. The system ends this one with the process."""
+    """Keep other processes from recovering the directory too, with a lock of its own.
+
+    LevelDB's own lock is free between the steps. The system ends this one with the process.
+    """
     if sys.platform == "win32":
         yield
     else:

@@ -24,7 +24,7 @@ class ChangesSteps(Generic[M]):
         self._collection, self._model, self._include_docs = collection, model, include_docs
 
     def position(self, reader: Reader, since: str | None) -> int:
-        """Return the number that `since` stands for; InvalidArgument if it is no position."""
+        """Return the number that `since` stands for; raise InvalidArgument for another value."""
         if since is None:
             return 0
         if since == "now":

@@ -73,7 +73,10 @@ class LeaderboardSteps:
         return [Ranked(size - at, *row) for at, row in enumerate(rows)]
 
     def around(self, reader: Reader, player: str, radius: int) -> list[Ranked]:
-        """Return the player with up to `radius` neighbours on either side; NotFound if unknown."""
+        """Return the player with up to `radius` neighbours on either side.
+
+        Raise NotFound if the player is unknown.
+        """
         rank = self.rank(reader, player)
         if rank is None:
             raise NotFound("there is no such player")

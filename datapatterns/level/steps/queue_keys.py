@@ -42,7 +42,7 @@ class StoredItem:
 
     @classmethod
     def unpack(cls, data: bytes) -> StoredItem:
-        """Return what `pack` packed; DataCorrupted for anything else."""
+        """Return what `pack` packed; raise DataCorrupted for anything else."""
         if len(data) < _HEAD.size:
             raise DataCorrupted("a queue holds something that is no job")
         attempts, most, pushed, rank, available, seq, token = _HEAD.unpack_from(data)

@@ -109,7 +109,7 @@ class RepositorySteps(Generic[D]):
         return None if data is None else parse(data)
 
     def _existing(self, reader: Reader, id: str, rev: str | None) -> dict[str, Any]:
-        """Return what is stored; NotFound if nothing is, Conflict if it has another revision."""
+        """Return what is stored; raise NotFound if nothing is, Conflict for another revision."""
         before = self._stored(reader, id)
         if before is None:
             raise absent()
@@ -162,7 +162,10 @@ class RepositorySteps(Generic[D]):
         limit: int,
         after: str | None,
     ) -> Scan:
-        """Return what to read for a page by id, or by an index; InvalidArgument for bad bounds."""
+        """Return what to read for a page by id or by an index.
+
+        Raise InvalidArgument for bad bounds.
+        """
         bounds = b"", AFTER
         if index is not None:
             bounds = self._index(index).bounds(prefix, start, end, descending=descending)

@@ -173,12 +173,12 @@ class TransferSteps:
         return sum(records.add(writer, record) for record in new)
 
     def progress(self, reader: Reader) -> dict[str, Any] | None:
-        """Return what was noted, or None if nothing is."""
+        """Return the stored progress, or None."""
         stored = reader.get(self._progress)
         return None if stored is None else loads(stored)
 
     def note(self, writer: Writer, progress: Mapping[str, Any] | None) -> None:
-        """Note how far the migration is, or that none is under way."""
+        """Store the progress of the migration; None removes it."""
         writer.store(self._progress, None if progress is None else dumps(progress))
 
     def _records(self, unit: Unit) -> Records:

@@ -67,7 +67,7 @@ class WorkQueueSteps:
         self._run(writer, QueueStep.restore, record)
 
     def _run(self, writer: Writer, step: Callable[[QueueStep, *Ts], T], *args: *Ts) -> T:
-        """Run a step of the queue; after one that fails, its memory is read anew."""
+        """Run a step of the queue; after a step that fails, the next one reads the memory again."""
         memory = self._shared.pop(self.keys.ready, None) or QueueMemory.load(self.keys, writer)
         result = step(QueueStep(self.keys, writer, memory, now()), *args)
         self._shared[self.keys.ready] = memory

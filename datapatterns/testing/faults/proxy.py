@@ -35,7 +35,7 @@ _End = Literal["reset", "silence", "close"]
 
 @dataclass
 class _Loss:
-    """The reply to the next request that holds these bytes, after `skip` others, gets lost."""
+    """The loss of the reply to the next request with these bytes, after `skip` others."""
 
     to: bytes
     skip: int
@@ -44,7 +44,7 @@ class _Loss:
 
 
 class _Link:
-    """One client's connection and the one to the server behind it."""
+    """The connection of one client, and the connection to the server behind it."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class _Link:
         self.dead = False  # the client still believes in it, but nothing arrives any more
 
     async def run(self) -> None:
-        """Carry both ways until either side ends."""
+        """Carry bytes both ways until either side ends."""
         pumps = [asyncio.ensure_future(self.upwards()), asyncio.ensure_future(self.downwards())]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -73,7 +73,7 @@ class _Link:
             self.to_client.close()
 
     async def upwards(self) -> None:
-        """From the client to the server."""
+        """Carry bytes from the client to the server."""
         while data := await self.from_client.read(CHUNK):
             if self.dead or self.proxy.black_holed:
                 continue
@@ -83,7 +83,7 @@ class _Link:
             await self.to_server.drain()
 
     async def downwards(self) -> None:
-        """From the server to the client."""
+        """Carry bytes from the server to the client."""
         while data := await self.from_server.read(CHUNK):
             if self.dead or self.proxy.black_holed:
                 continue
@@ -96,7 +96,7 @@ class _Link:
             await self._deliver(data)
 
     async def _lose(self, loss: _Loss, data: bytes) -> bool:
-        """Deliver what still arrives, then lose the rest; whether the connection stays open."""
+        """Deliver the part that still arrives and lose the rest; return whether to stay open."""
         self.proxy.lost += 1
         self.loss = None
         if loss.after:
@@ -122,7 +122,7 @@ class _Link:
                 await asyncio.sleep(pause)
 
     def reset(self) -> None:
-        """End both with RST, as a dying host or a firewall does."""
+        """End both connections with RST, as a dying host or a firewall does."""
         for writer in (self.to_client, self.to_server):
             sock: socket.socket | None = writer.get_extra_info("socket")
             if sock is not None:
@@ -133,7 +133,7 @@ class _Link:
 
 
 class FaultProxy:
-    """Passes on to a server, and on demand loses, delays, cuts or redirects what passes.
+    """Passes bytes on to a server; on demand it loses, delays, cuts or redirects them.
 
     `delay` (seconds a reply) and `drip` (bytes a piece, seconds between) hold until set back to 0
     and (0, 0.0). `swallow` is left out of all replies, until set back to b"": a heartbeat of
@@ -163,18 +163,18 @@ class FaultProxy:
     def lose_reply(self, to: bytes = b"", *, skip: int = 0, silent: bool = False) -> None:
         """Lose the reply to the next request with `to` in it, after `skip` such requests.
 
-        The server gets the request and answers; then the connection is reset, or, if `silent`, left
-        open without ever another byte.
+        The server gets the request and answers; then the connection is reset or, if `silent`, left
+        open without another byte.
         """
         self.cut_reply(to, skip=skip, how="silence" if silent else "reset")
 
     def cut_reply(
         self, to: bytes = b"", *, after: int = 0, skip: int = 0, how: _End = "reset"
     ) -> None:
-        """Cut the reply to the next request with `to` in it once `after` bytes of it have passed.
+        """Cut the reply to the next request with `to` in it after `after` bytes of it.
 
         Then the connection is reset, or closed as by a process that ends ("close"), or left open
-        without ever another byte ("silence"). A stream is cut in mid-line so.
+        without another byte ("silence"). This can cut a stream in the middle of a line.
         """
         self._losses.append(_Loss(to, skip, after, how))
 
@@ -183,7 +183,7 @@ class FaultProxy:
         self._losses.clear()
 
     def loss_of(self, data: bytes) -> _Loss | None:
-        """Say whether, and how, the reply to this request is to be lost."""
+        """Return the loss that is due for the reply to this request, or None."""
         for loss in list(self._losses):
             if loss.to in data:
                 if loss.skip == 0:
@@ -201,16 +201,16 @@ class FaultProxy:
             link.reset()
 
     def half_open(self) -> None:
-        """Let every open connection die without telling the client; new ones are well."""
+        """Let every open connection die without telling the client; new ones work."""
         for link in list(self._links):
             link.dead = True
 
     def black_hole(self, on: bool = True) -> None:
-        """Take connections and bytes and answer nothing, until switched off."""
+        """Accept connections and bytes but answer nothing, until switched off."""
         self.black_holed = on
 
     def refuse(self) -> None:
-        """Stop listening and cut what is open: the port refuses connections."""
+        """Stop listening and cut all open connections: the port refuses new ones."""
         self._call(self._refuse())
 
     def listen(self) -> None:
@@ -218,7 +218,7 @@ class FaultProxy:
         self._call(self._listen())
 
     def move(self, host: str, port: int) -> None:
-        """Send what connects from now on to another server, and cut what is open."""
+        """Send new connections to another server, and cut the open ones."""
         self.target = (host, port)
         self.reset()
 
@@ -267,7 +267,7 @@ class FaultProxy:
         return self
 
     def close(self) -> None:
-        """Cut everything and end the thread."""
+        """Cut all connections and end the thread."""
         self._call(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

@@ -47,21 +47,21 @@ class Thing(Document):
 
 
 class RepositoryMachine(RuleBasedStateMachine):
-    """Creates, replaces, updates, destroys and reads, and compares with a dictionary."""
+    """Creates, replaces, updates, destroys and reads documents beside a dictionary."""
 
     indexes: ClassVar[Sequence[Index]] = (BY_VALUE, BY_BOTH, SOME, BY_CODE)
 
     def store(self) -> AbstractContextManager[Store]:
-        """Override: open a store on a namespace that nothing has been written to."""
+        """Open a store on a namespace that nothing has been written to; override this."""
         raise NotImplementedError("say which store to test")
 
     def collated(self, value: Any) -> Any:
-        """The value as the store's indexes order it."""
+        """Return the value as the store's indexes order it."""
         return collate(value)
 
     @initialize(some=st.dictionaries(IDS, st.tuples(VALUES, GROUPS), max_size=7))
     def begin(self, some: dict[str, tuple[Any, str | None]]) -> None:
-        """Open the store and put a few documents into it: short series should have full pages."""
+        """Open the store and put a few documents into it, so that short series have full pages."""
         self._opened = self.store()
         store = self._opened.__enter__()
         # Two repositories over one collection: what one of them writes the other one reads.
@@ -88,7 +88,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(id=IDS, value=VALUES, group=GROUPS, code=st.none() | st.integers(0, 2))
     def create(self, id: str, value: Any, group: str | None, code: int | None) -> None:
-        """A new document is stored unless its id or its code is taken."""
+        """Create a document; expect a Conflict if its id or its code is taken."""
         thing = Thing(id=id, value=value, group=group, code=code)
         if id in self.model or self._taken(id, code):
             self._conflict("exists", lambda: self.things.create(thing))
@@ -97,7 +97,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(id=IDS, value=VALUES, code=st.none() | st.integers(0, 2), fresh=st.booleans())
     def replace(self, id: str, value: Any, code: int | None, fresh: bool) -> None:
-        """A whole document is stored over its present revision only."""
+        """Replace a document; expect a Conflict unless the revision is the present one."""
         old = self.model.get(id)
         rev = old.rev if old is not None and fresh else "0-stale"
         thing = Thing(id=id, rev=rev, value=value, code=code)
@@ -116,7 +116,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         one=st.booleans(),
     )
     def update(self, id: str, changes: dict[str, Any], one: bool) -> None:
-        """The named fields change, through either repository."""
+        """Change the named fields through either repository."""
         repository = self.things if one else self.others
         if id not in self.model:
             with pytest.raises(NotFound):
@@ -133,7 +133,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(id=IDS)
     def destroy(self, id: str) -> None:
-        """A document is removed, once."""
+        """Remove a document; expect NotFound if it does not exist."""
         if id in self.model:
             self.others.destroy(id)
             del self.model[id]
@@ -143,11 +143,11 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule()
     def reindex(self) -> None:
-        """Filling the indexes afresh changes nothing."""
+        """Fill the indexes again; expect each to count the documents it has."""
         assert self.things.reindex() == len(self.indexes) * len(self.model)
 
     def _ordered(self, index: Index, things: list[Thing]) -> list[str]:
-        """The ids in the order of the index, as the model has it."""
+        """Return the ids in the order of the index, according to the model."""
 
         def key(thing: Thing) -> tuple[bytes, bytes]:
             fields = thing.model_dump()
@@ -163,7 +163,7 @@ class RepositoryMachine(RuleBasedStateMachine):
         descending=st.booleans(),
     )
     def pages(self, which: int, limit: int, descending: bool) -> None:
-        """Pages give everything once, in order, and the same on the way back."""
+        """Read all pages forth and back; expect every document once, in order."""
         index = self.indexes[which % len(self.indexes)]
 
         def fetch(after: str | None) -> Page[Thing]:
@@ -175,7 +175,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @rule(value=VALUES, group=GROUPS)
     def prefixes(self, value: Any, group: str | None) -> None:
-        """A prefix finds what has these values, whether whole numbers or fractions."""
+        """Query by a prefix; expect equal values, whether whole numbers or fractions."""
         wanted = self.collated(value)
         same = [t for t in self.model.values() if self.collated(t.value) == wanted]
         assert [t.id for t in self.things.query("by_value", value)] == self._ordered(BY_VALUE, same)
@@ -187,7 +187,7 @@ class RepositoryMachine(RuleBasedStateMachine):
 
     @invariant()
     def same(self) -> None:
-        """Documents, their order and their numbers agree."""
+        """Compare the documents, their order and their counts with the model."""
         if not hasattr(self, "model"):
             return
         ids = sorted(self.model, key=str.encode)

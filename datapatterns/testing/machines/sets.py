@@ -29,10 +29,10 @@ PLACES = st.integers(0, 6)
 
 
 class _Machine(RuleBasedStateMachine):
-    """What both have in common."""
+    """What the two machines have in common: a store that is opened and closed."""
 
     def store(self) -> AbstractContextManager[Store]:
-        """Override: open a store on a namespace that nothing has been written to."""
+        """Open a store on a namespace that nothing has been written to; override this."""
         raise NotImplementedError("say which store to test")
 
     _opened: AbstractContextManager[Store]
@@ -43,7 +43,7 @@ class _Machine(RuleBasedStateMachine):
 
 
 class GroupsMachine(_Machine):
-    """Adds, removes and compares, and looks at both sides."""
+    """Adds and removes members, and compares groups and members with plain sets."""
 
     @initialize()
     def begin(self) -> None:
@@ -54,21 +54,21 @@ class GroupsMachine(_Machine):
 
     @rule(group=NAMES, members=st.lists(NAMES, max_size=4))
     def add(self, group: str, members: list[str]) -> None:
-        """Members, some of them new."""
+        """Add members, some of them new."""
         there = self.model.setdefault(group, set())
         assert self.groups.add(group, *members) == len(set(members) - there)
         there.update(members)
 
     @rule(group=NAMES, members=st.lists(NAMES, max_size=4))
     def remove(self, group: str, members: list[str]) -> None:
-        """Members, some of them there."""
+        """Remove members, some of them present."""
         there = self.model.setdefault(group, set())
         assert self.groups.remove(group, *members) == len(set(members) & there)
         there.difference_update(members)
 
     @rule(groups=st.lists(NAMES, min_size=1, max_size=4), at_most=st.integers(0, 4))
     def compare(self, groups: list[str], at_most: int) -> None:
-        """Any of the groups, in any order, some of them twice."""
+        """Combine any of the groups, in any order, some of them twice."""
         first, *others = sets = [self.model.get(group, set()) for group in groups]
         common = set.intersection(*sets)
         assert self.groups.intersection(*groups) == common
@@ -79,14 +79,14 @@ class GroupsMachine(_Machine):
 
     @rule(group=NAMES, member=NAMES)
     def look(self, group: str, member: str) -> None:
-        """One member, from both sides."""
+        """Look up one member in a group, and the groups of the member."""
         assert self.groups.contains(group, member) == (member in self.model.get(group, set()))
         holding = {group for group, members in self.model.items() if member in members}
         assert self.groups.groups_of(member) == holding
 
     @invariant()
     def agrees(self) -> None:
-        """Sizes and members are those of the sets."""
+        """Compare the sizes and members with those of the sets."""
         for group, members in self.model.items():
             found = list(self.groups.members(group))
             assert len(found) == len(members) == self.groups.size(group)
@@ -94,7 +94,7 @@ class GroupsMachine(_Machine):
 
 
 class LeaderboardMachine(_Machine):
-    """Sets, adds, removes and ranks."""
+    """Sets scores, adds points and removes players beside a plain dictionary."""
 
     @initialize()
     def begin(self) -> None:
@@ -104,45 +104,45 @@ class LeaderboardMachine(_Machine):
         self.scores: dict[str, float] = {}  # in the order in which the scores were reached
 
     def reached(self, player: str, score: float) -> None:
-        """Note the score, behind all others unless it is the same one."""
+        """Note the score; put the player behind all others unless the score is unchanged."""
         if self.scores.get(player) != score:
             self.scores.pop(player, None)
             self.scores[player] = score
 
     def ranking(self) -> list[Ranked]:
-        """What the board should say: sorting keeps the order of equal scores."""
+        """Return the expected ranking: sorting keeps the order of equal scores."""
         best = sorted(self.scores.items(), key=lambda each: -each[1])
         return [Ranked(rank, *each) for rank, each in enumerate(best, 1)]
 
     @rule(player=NAMES, score=SCORES)
     def set(self, player: str, score: float) -> None:
-        """A score, perhaps the same."""
+        """Set a score, perhaps the same one."""
         self.board.set(player, score)
         self.reached(player, score)
 
     @rule(player=NAMES, points=POINTS)
     def add(self, player: str, points: float) -> None:
-        """Points, perhaps none."""
+        """Add points, perhaps none."""
         score = self.scores.get(player, 0.0) + points
         assert self.board.add(player, points) == score
         self.reached(player, score)
 
     @rule(player=NAMES)
     def remove(self, player: str) -> None:
-        """A player, perhaps absent."""
+        """Remove a player, perhaps an absent one."""
         assert self.board.remove(player) == (player in self.scores)
         self.scores.pop(player, None)
 
     @rule(n=PLACES, start=PLACES)
     def lists(self, n: int, start: int) -> None:
-        """Parts of the ranking."""
+        """Read parts of the ranking."""
         ranking = self.ranking()
         assert self.board.top(n, start) == ranking[start : start + n]
         assert self.board.bottom(n) == ranking[::-1][:n]
 
     @rule(player=NAMES, radius=PLACES)
     def look(self, player: str, radius: int) -> None:
-        """One player, and those around."""
+        """Look up one player and the neighbours."""
         assert self.board.score(player) == self.scores.get(player)
         if player not in self.scores:
             assert self.board.rank(player) is None
@@ -154,6 +154,6 @@ class LeaderboardMachine(_Machine):
 
     @invariant()
     def agrees(self) -> None:
-        """The whole ranking is the list's."""
+        """Compare the whole ranking with the expected one."""
         assert self.board.top(100) == self.ranking()
         assert self.board.size() == len(self.scores)

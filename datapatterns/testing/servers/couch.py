@@ -71,7 +71,7 @@ SETTINGS: Mapping[str, Mapping[str, str]] = {
 
 
 def find_couchdb() -> Path | None:
-    """The command of an installed CouchDB 3: on the PATH, or where its packages put it."""
+    """Return the command of an installed CouchDB 3, from the PATH or where packages put it."""
     for found in (shutil.which("couchdb"), INSTALLED):
         if found and os.access(found, os.X_OK):
             binary = Path(found).resolve()
@@ -81,7 +81,7 @@ def find_couchdb() -> Path | None:
 
 
 def version_of_couchdb(binary: Path) -> str:
-    """`couchdb 3.5.0`: the command itself tells no version, but its installation does."""
+    """Return `couchdb 3.5.0` or alike; its installation tells the version, not the command."""
     for folder in sorted((binary.parent.parent / "lib").glob("couch-*")):
         if found := re.fullmatch(r"couch-(\d+\.\d+\.\d+.*)", folder.name):
             return f"couchdb {found[1]}"
@@ -89,14 +89,14 @@ def version_of_couchdb(binary: Path) -> str:
 
 
 def find_standin(folder: Path) -> Path | None:
-    """The stand-in's program in a folder where `npm ci --ignore-scripts` has run, with a node."""
+    """Return the stand-in's program; None unless Node and its packages are installed."""
     program = folder / "server.mjs"
     ready = program.exists() and (folder / "node_modules" / "express-pouchdb").is_dir()
     return program if ready and shutil.which("node") else None
 
 
 def version_of_standin(program: Path) -> str:
-    """`express-pouchdb 4.2.0`."""
+    """Return `express-pouchdb 4.2.0` or alike."""
     package = program.parent / "node_modules" / "express-pouchdb" / "package.json"
     return f"express-pouchdb {json.loads(package.read_bytes())['version']}"
 
@@ -109,7 +109,7 @@ def request(
     body: Any = None,
     timeout: float = 5.0,
 ) -> Any:
-    """The JSON that a server answers to one request; OSError if it does not, or says no."""
+    """Return the JSON of the server's reply; raise OSError if it fails or is no JSON."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -129,7 +129,7 @@ def request(
 
 
 def _memory() -> str | None:
-    """A folder in memory where there is room: a process that is killed loses nothing there either.
+    """Return a folder in memory if it has room; data there survive the kill of a process.
 
     CouchDB waits for the disk at each write, and tests make many small ones.
     """
@@ -139,7 +139,7 @@ def _memory() -> str | None:
 
 
 class _ChildServer:
-    """A server as a child process in the foreground; its kinds say which command and settings."""
+    """A server as a child process; subclasses give its command and settings."""
 
     real: ClassVar[bool]
     version: str
@@ -152,16 +152,16 @@ class _ChildServer:
 
     @property
     def url(self) -> str:
-        """Where clients find it, with the name and password of its admin."""
+        """The URL for clients, with the name and password of its admin."""
         return f"http://{USER}:{PASSWORD}@{HOST}:{self.port}"
 
     @property
     def pid(self) -> int | None:
-        """The pid of its process, None when it does not run."""
+        """The pid of its process; None if it does not run."""
         return self._process.pid if self._process else None
 
     def start(self) -> Self:
-        """Start it and wait until it answers; the first time, another port if this one is taken."""
+        """Start it and wait until it answers; at first, try another port if this one is taken."""
         for attempt in range(3):
             try:
                 self._launch()
@@ -205,7 +205,7 @@ class _ChildServer:
             return False
 
     def log(self) -> str:
-        """What it has written so far, over all its starts."""
+        """Return what it has written so far, over all its starts."""
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -223,7 +223,7 @@ class _ChildServer:
         self._process = None
 
     def kill(self) -> None:
-        """SIGKILL, as when a machine dies."""
+        """Send SIGKILL, as when a machine dies."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT)
@@ -236,14 +236,14 @@ class _ChildServer:
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: its connections stay open and nothing answers."""
+        """Send SIGSTOP: its connections stay open and nothing answers."""
         if sys.platform == "win32":
             raise NotImplementedError("Windows has no SIGSTOP: run this test on Linux or macOS")
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         if self._process is not None and sys.platform != "win32":
             self._process.send_signal(signal.SIGCONT)
 
@@ -299,7 +299,7 @@ class CouchServer(_ChildServer):
         return [self.binary, "-couch_ini", defaults, ini]
 
     def _ini(self) -> str:
-        """The settings that differ from the server's own."""
+        """Return the settings that differ from the server's own."""
         data = str(self.folder / "data")
         own = {
             "couchdb": {
@@ -331,7 +331,7 @@ class CouchServer(_ChildServer):
         }
 
     def _answers(self) -> bool:
-        """Whether it answers and has made its own databases, which it does after it listens."""
+        """Return whether it answers and has made its own databases, which it does last."""
         try:
             request(self.url, "/_users", timeout=1.0)
             request(self.url, "/_replicator", timeout=1.0)

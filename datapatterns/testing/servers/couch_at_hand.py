@@ -25,7 +25,7 @@ COUCHDB_CONTAINER = "DATAPATTERNS_COUCHDB_CONTAINER"  # an image's name, as couc
 
 
 class GivenCouch:
-    """A server that somebody else runs, at a URL with its admin's name and password."""
+    """A server that runs already, at a URL with its admin's name and password."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
@@ -39,11 +39,11 @@ class GivenCouch:
         self.version = f"{name} {welcome.get('version', 'of an unknown version')}"
 
     def start(self) -> Self:
-        """It runs already."""
+        """Do nothing: it runs already."""
         return self
 
     def stop(self) -> None:
-        """Refuse: it is not ours."""
+        """Refuse: this process did not start it."""
         raise ServerFailed("this server was started by somebody else")
 
     kill = stop
@@ -57,7 +57,7 @@ class Couch(Protocol):
 
     @property
     def url(self) -> str:
-        """Where clients find it, with the name and password of its admin."""
+        """The URL for clients, with the name and password of its admin."""
         ...
 
     @property
@@ -89,7 +89,7 @@ class Couch(Protocol):
 
 @dataclass(frozen=True)
 class CouchAtHand:
-    """Which CouchDB, or what in its place, can be had here; nothing is started to know it."""
+    """The CouchDB, or its replacement, that is available here; making this starts nothing."""
 
     version: str
     real: bool
@@ -98,10 +98,10 @@ class CouchAtHand:
 
     @classmethod
     def look(cls, standin: Path) -> Self | None:
-        """The first of: the URL, the container asked for, an installed one, the stand-in.
+        """Return the first of: the URL, the container asked for, an installed one, the stand-in.
 
-        `standin` is the folder with the stand-in's program. ServerFailed if nobody answers at the
-        URL.
+        `standin` is the folder with the stand-in's program. Raise ServerFailed if no server answers
+        at the URL.
         """
         url, image = os.environ.get(COUCHDB_URL), os.environ.get(COUCHDB_CONTAINER)
         binary, program = find_couchdb(), find_standin(standin)

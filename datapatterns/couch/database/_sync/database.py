@@ -54,7 +54,10 @@ class Database(Views):
             self.info()
 
     def info(self) -> dict[str, Any]:
-        """Return the server's description: doc_count, update_seq, sizes; NotFound if absent."""
+        """Return the server's description: doc_count, update_seq, sizes.
+
+        Raise NotFound if the database is absent.
+        """
         return self.couch.read("GET", self.path)
 
     def get(self, id: str, **params: str | int | bool) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Stricter(Document):
 
 
 async def first(changes: AsyncIterator[Change[Any]], n: int) -> list[Change[Any]]:
-    """The first `n` changes, and the feed is left."""
+    """Read the first `n` changes and leave the feed."""
     found: list[Change[Any]] = []
     async with ending(changes) as open_changes:
         async for change in open_changes:

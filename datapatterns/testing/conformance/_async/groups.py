@@ -16,7 +16,7 @@ MANY = 2_500  # members: several pages, on any backend
 
 
 async def listed(groups: AsyncGroups, group: str) -> list[str]:
-    """The members in the order in which they come."""
+    """Return the members in the order of the iteration."""
     found: list[str] = []
     async for member in groups.members(group):
         found += [member]

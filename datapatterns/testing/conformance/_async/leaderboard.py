@@ -16,7 +16,7 @@ from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
 
 async def filled(target: AsyncStore, scores: dict[str, float]) -> AsyncLeaderboard:
-    """A board with these scores, set in this order."""
+    """Return a board with these scores, set in this order."""
     board = target.leaderboard("game")
     for player, score in scores.items():
         await board.set(player, score)
@@ -24,7 +24,7 @@ async def filled(target: AsyncStore, scores: dict[str, float]) -> AsyncLeaderboa
 
 
 async def order(board: AsyncLeaderboard) -> list[str]:
-    """All players, the best first."""
+    """Return all players, the best first."""
     return [ranked.player for ranked in await board.top(1_000)]
 
 

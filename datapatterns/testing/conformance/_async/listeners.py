@@ -29,7 +29,7 @@ each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "dur
 async def emitter(
     target: AsyncStore, name: str = "events", **options: Any
 ) -> AsyncGenerator[AsyncEmitter, None]:
-    """An emitter that is closed at the end of the block."""
+    """Yield an emitter; close it at the end of the block."""
     made = target.emitter(name, **options)
     try:
         yield made
@@ -38,7 +38,7 @@ async def emitter(
 
 
 def reached(heard: list[Any], n: int) -> bool:
-    """Whether so many were heard."""
+    """Return whether at least `n` messages were heard."""
     return len(heard) >= n
 
 

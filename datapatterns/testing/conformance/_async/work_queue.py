@@ -35,21 +35,21 @@ ITEMS: list[Any] = [
 
 
 class Mail(BaseModel):
-    """An item."""
+    """An item of the queues under test."""
 
     to: str = Field(min_length=1)
     size: int = 0
 
 
 async def take(queue: Any) -> Any:
-    """Return the next delivery, which must come."""
+    """Return the next delivery; fail if the queue gives none in time."""
     delivery = await queue.take(timeout=PATIENCE)
     assert delivery is not None
     return delivery
 
 
 async def drained(queue: Any) -> list[Any]:
-    """Take and ack all that is ready, and return the items in the order they came."""
+    """Take and ack all ready items; return them in the order of the deliveries."""
     items: list[Any] = []
     while (delivery := await queue.take()) is not None:
         items.append(delivery.item)
@@ -58,7 +58,7 @@ async def drained(queue: Any) -> list[Any]:
 
 
 async def assert_lost(call: Callable[..., Any], *arguments: Any) -> None:
-    """The call raises Conflict with the reason lease_lost."""
+    """Assert that the call raises Conflict with the reason lease_lost."""
     with pytest.raises(Conflict) as raised:
         await call(*arguments)
     assert raised.value.reason == "lease_lost"

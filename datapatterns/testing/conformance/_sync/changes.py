@@ -35,7 +35,7 @@ class Stricter(Document):
 
 
 def first(changes: Iterator[Change[Any]], n: int) -> list[Change[Any]]:
-    """The first `n` changes, and the feed is left."""
+    """Read the first `n` changes and leave the feed."""
     found: list[Change[Any]] = []
     with ending(changes) as open_changes:
         for change in open_changes:

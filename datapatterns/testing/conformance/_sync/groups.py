@@ -17,7 +17,7 @@ MANY = 2_500  # members: several pages, on any backend
 
 
 def listed(groups: Groups, group: str) -> list[str]:
-    """The members in the order in which they come."""
+    """Return the members in the order of the iteration."""
     found: list[str] = []
     for member in groups.members(group):
         found += [member]

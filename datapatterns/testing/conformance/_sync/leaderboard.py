@@ -17,7 +17,7 @@ from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
 
 
 def filled(target: Store, scores: dict[str, float]) -> Leaderboard:
-    """A board with these scores, set in this order."""
+    """Return a board with these scores, set in this order."""
     board = target.leaderboard("game")
     for player, score in scores.items():
         board.set(player, score)
@@ -25,7 +25,7 @@ def filled(target: Store, scores: dict[str, float]) -> Leaderboard:
 
 
 def order(board: Leaderboard) -> list[str]:
-    """All players, the best first."""
+    """Return all players, the best first."""
     return [ranked.player for ranked in board.top(1_000)]
 
 

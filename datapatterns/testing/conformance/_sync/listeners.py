@@ -27,7 +27,7 @@ each_kind = pytest.mark.parametrize("durable", [False, True], ids=["plain", "dur
 
 @contextmanager
 def emitter(target: Store, name: str = "events", **options: Any) -> Generator[Emitter, None]:
-    """An emitter that is closed at the end of the block."""
+    """Yield an emitter; close it at the end of the block."""
     made = target.emitter(name, **options)
     try:
         yield made
@@ -36,7 +36,7 @@ def emitter(target: Store, name: str = "events", **options: Any) -> Generator[Em
 
 
 def reached(heard: list[Any], n: int) -> bool:
-    """Whether so many were heard."""
+    """Return whether at least `n` messages were heard."""
     return len(heard) >= n
 
 
