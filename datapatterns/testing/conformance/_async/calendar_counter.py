@@ -1,4 +1,4 @@
-"""What every calendar counter promises."""
+"""The tests of what every calendar counter promises."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = ["total", "2014", "2014-01", "2014-01-15", "2014-01-15T09", "01"]
 
 
 class TestCalendarCounter:
-    """`target.calendar_counter` on a backend that declares `calendar_counter`."""
+    """Tests `target.calendar_counter` on a backend that declares `calendar_counter`."""
 
     pattern: ClassVar[str] = "calendar_counter"
 
@@ -34,7 +34,7 @@ class TestCalendarCounter:
         assert third == {"total": 4, "2015": -2, "2015-01": -2, "2015-01-01": -2}
 
     async def test_it_counts_the_buckets_it_is_given(self, target: AsyncStore) -> None:
-        """Hours and months of the year too, in the order in which they were named."""
+        """It counts hours and months of the year too, in the order in which they were named."""
         visits = target.calendar_counter("visits", buckets=BUCKETS)
         counted = await visits.add("ann", at=MOMENT)
         assert list(counted.items()) == [(key, 1) for key in KEYS]
@@ -77,7 +77,7 @@ class TestCalendarCounter:
         assert [await visits.read("ann", key) for key in counted] == [3] * 6
 
     async def test_without_a_moment_it_is_now(self, target: AsyncStore) -> None:
-        """`at` defaults to the clock."""
+        """`at` defaults to the present time."""
         visits = target.calendar_counter("visits", buckets=BUCKETS)
         before = datetime.now(UTC)
         counted = await visits.add("ann")
@@ -88,7 +88,7 @@ class TestCalendarCounter:
         assert set(counted.values()) == {1}
 
     async def test_what_was_not_counted_is_zero(self, target: AsyncStore) -> None:
-        """Nothing is missing, everything just starts at 0."""
+        """Every key that was not counted reads 0."""
         visits = target.calendar_counter("visits", buckets=BUCKETS)
         assert [await visits.read("ann", key) for key in KEYS] == [0] * 6
         await visits.add("bob", at=MOMENT)
@@ -96,7 +96,7 @@ class TestCalendarCounter:
         assert await visits.read("bob", "2014-01-16") == 0
 
     async def test_a_series_has_no_gaps(self, target: AsyncStore) -> None:
-        """Every key from start to end, both included, with zeros where nothing was counted."""
+        """A series has every key from start to end, both included, with zeros for no counts."""
         visits = target.calendar_counter("visits", buckets=BUCKETS)
         for day in (28, 29):
             await visits.add("ann", day, at=datetime(2024, 2, day, 23, tzinfo=UTC))
@@ -134,7 +134,7 @@ class TestCalendarCounter:
         assert sum(count for _, count in days) == 3
 
     async def test_forget_removes_a_subject(self, target: AsyncStore) -> None:
-        """All its counts are 0 then, other subjects keep theirs, and it can start again."""
+        """All counts of the subject become 0; others keep theirs, and it can start again."""
         visits = target.calendar_counter("visits", buckets=BUCKETS)
         moments = [MOMENT, MOMENT + timedelta(days=40), MOMENT + timedelta(days=4000)]
         for moment in moments:
@@ -186,7 +186,7 @@ class TestCalendarCounter:
         assert (await visits.add("ann", at=later, op_id="a"))["total"] == HIGHEST - 2
 
     async def test_what_is_kept_is_bounded(self, target: AsyncStore) -> None:
-        """A bucket whose time is long over is not stored; the others count on."""
+        """A bucket whose time is over is not stored; the others still count."""
         keep: dict[str, Duration] = {"day": timedelta(days=30), "month": 300 * 86_400}
         visits = target.calendar_counter("visits", keep=keep)
         now = datetime.now(UTC)
@@ -200,7 +200,7 @@ class TestCalendarCounter:
         assert await visits.read("ann", "total") == 5
 
     async def test_names_stay_apart(self, target: AsyncStore) -> None:
-        """No subject and no counter, however odd its name, reaches another's counts."""
+        """No subject or counter, whatever its name, changes the counts of another."""
         visits = target.calendar_counter("visits")
         for number, name in enumerate(HOSTILE, start=1):
             assert (await visits.add("x" + name, number, at=MOMENT))["total"] == number
@@ -210,7 +210,7 @@ class TestCalendarCounter:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
-        """A name, a subject or an op_id that is no name is InvalidArgument."""
+        """InvalidArgument refuses a name, subject or op_id that is not a valid name."""
         with pytest.raises(InvalidArgument):
             target.calendar_counter(name)
         visits = target.calendar_counter("visits")
@@ -229,7 +229,7 @@ class TestCalendarCounter:
 
     @pytest.mark.parametrize("by", [None, "1", 1.5, True, 2**63, -(2**64)])
     async def test_bad_steps_are_refused(self, target: AsyncStore, by: Any) -> None:
-        """A step that is no whole number of 64 bits is InvalidArgument."""
+        """InvalidArgument refuses a step that is not a whole number of 64 bits."""
         visits = target.calendar_counter("visits")
         with pytest.raises(InvalidArgument):
             await visits.add("ann", by)
@@ -237,7 +237,7 @@ class TestCalendarCounter:
 
     @pytest.mark.parametrize("at", ["2014-01-15", 1_389_778_200, MOMENT.date()])
     async def test_bad_moments_are_refused(self, target: AsyncStore, at: Any) -> None:
-        """A moment is a datetime."""
+        """InvalidArgument refuses a moment that is not a datetime."""
         visits = target.calendar_counter("visits")
         with pytest.raises(InvalidArgument):
             await visits.add("ann", at=at)
@@ -252,7 +252,7 @@ class TestCalendarCounter:
          "\u0662\u0660\u0661\u0664", None, 2014],
     )  # fmt: skip
     async def test_bad_keys_are_refused(self, target: AsyncStore, key: Any) -> None:
-        """What is no key of a bucket is InvalidArgument, not 0."""
+        """A key of no bucket raises InvalidArgument instead of reading 0."""
         visits = target.calendar_counter("visits", buckets=BUCKETS)
         with pytest.raises(InvalidArgument):
             await visits.read("ann", key)
@@ -284,7 +284,7 @@ class TestCalendarCounter:
         ],
     )  # fmt: skip
     async def test_bad_options_are_refused(self, target: AsyncStore, options: Any) -> None:
-        """Buckets are known and named once; only what ends can be bounded."""
+        """Buckets must be known and named once; only buckets that end can have a time to keep."""
         with pytest.raises(InvalidArgument):
             target.calendar_counter("visits", **options)
 

@@ -1,4 +1,4 @@
-"""A pattern that a backend lacks is refused with 501."""
+"""The tests that a store refuses with 501 every pattern that its backend lacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datapatterns.testing.conformance.refusals import OPTIONS, check_refused
 
 
 class TestCapabilities:
-    """What `target.capabilities` says is so."""
+    """Tests that `target.capabilities` tells the truth."""
 
     @pytest.mark.parametrize("pattern", get_args(Pattern))
     async def test_a_pattern_is_there_or_refused(
@@ -48,7 +48,7 @@ class TestCapabilities:
     async def test_an_unknown_option_is_a_type_error(
         self, target: AsyncStore, pattern: Pattern
     ) -> None:
-        """Nobody has it, so the factory's signature refuses it by its name."""
+        """No backend has the option, so the factory's signature refuses it by its name."""
         for unknown in ("colour", "namespace", "client"):
             with pytest.raises(TypeError, match=unknown):
                 getattr(target, pattern)("name", **OPTIONS.get(pattern, {}), **{unknown: "red"})

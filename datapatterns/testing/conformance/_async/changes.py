@@ -1,4 +1,4 @@
-"""What every changes feed and changes worker promises."""
+"""The tests of what every changes feed and changes worker promises."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ async def write(target: AsyncStore, ids: list[str], text: str = "") -> None:
 
 
 class TestChangesFeed:
-    """`target.changes` on a backend that declares `changes`."""
+    """Tests `target.changes` on a backend that declares `changes`."""
 
     pattern: ClassVar[str] = "changes"
 
     async def test_read_gives_every_change_in_order(self, target: AsyncStore) -> None:
-        """From the beginning on, each document's change comes with its rev and the document."""
+        """From the beginning, each document's change comes with its rev and the document."""
         await write(target, ["a", "b", "c"], "hello")
         changes = await target.changes("notes", Note).read()
         assert [change.id for change in changes] == ["a", "b", "c"]
@@ -69,7 +69,7 @@ class TestChangesFeed:
             assert isinstance(change.seq, str)
 
     async def test_read_goes_on_behind_a_position(self, target: AsyncStore) -> None:
-        """`since` is excluded, `limit` holds, and at the end there is nothing."""
+        """`read` excludes `since`, obeys `limit`, and returns nothing at the end."""
         await write(target, ["a", "b", "c"])
         feed = target.changes("notes", Note)
         begin = await feed.read(limit=2)
@@ -89,7 +89,7 @@ class TestChangesFeed:
         assert last.text == "new"
 
     async def test_a_deletion_is_a_change(self, target: AsyncStore) -> None:
-        """It has no document; and a document created again is no deletion any more."""
+        """A deletion has no document; a document created again is a change with a document."""
         await write(target, ["a", "b"])
         await target.repository("notes", Note).destroy("a")
         feed = target.changes("notes", Note)
@@ -99,7 +99,7 @@ class TestChangesFeed:
         assert [(c.id, c.deleted) for c in await feed.read()] == [("b", False), ("a", False)]
 
     async def test_follow_gives_what_is_there_and_then_what_comes(self, target: AsyncStore) -> None:
-        """Nothing is left out between the two."""
+        """`follow` leaves out no change between the stored ones and the new ones."""
         await write(target, ["a", "b"])
         feed = target.changes("notes", Note)
         async with meanwhile(write, target, [str(n) for n in range(20)]):
@@ -107,7 +107,7 @@ class TestChangesFeed:
         assert [change.id for change in found] == ["a", "b", *(str(n) for n in range(20))]
 
     async def test_follow_resumes_behind_a_position(self, target: AsyncStore) -> None:
-        """Followed in parts, each change comes exactly once."""
+        """A feed followed in parts gives each change exactly once."""
         await write(target, [str(n) for n in range(10)])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -129,7 +129,7 @@ class TestChangesFeed:
         assert await concurrently(follow, [(), ()]) == [["a", "b", "c"], ["a", "b", "c"]]
 
     async def test_what_is_written_after_confirm_is_heard(self, target: AsyncStore) -> None:
-        """`now` is resolved to a position before the listening starts."""
+        """The feed resolves `now` to a position before it begins to listen."""
         await write(target, ["before"])
         feed = target.changes("notes", Note)
         confirmed = AsyncEvent()
@@ -144,7 +144,7 @@ class TestChangesFeed:
         assert [change.id for change in found] == ["after"]
 
     async def test_a_filter_lets_through_what_it_accepts(self, target: AsyncStore) -> None:
-        """Rejected changes are passed over and move the position all the same."""
+        """The feed passes over rejected changes, and moves its position past them."""
         await write(target, [str(n) for n in range(10)])
         feed = target.changes("notes", Note, filter=lambda change: int(change.id) % 3 == 0)
         assert [change.id for change in await feed.read(limit=2)] == ["0", "3"]
@@ -154,7 +154,7 @@ class TestChangesFeed:
         assert len(passed) == 6
 
     async def test_without_documents(self, target: AsyncStore) -> None:
-        """`include_docs=False` gives ids and revisions only."""
+        """With `include_docs=False` changes have ids and revisions only."""
         await write(target, ["a"])
         (change,) = await target.changes("notes", Note, include_docs=False).read()
         assert change.id == "a"
@@ -162,14 +162,14 @@ class TestChangesFeed:
         assert not change.deleted
 
     async def test_without_a_model_documents_are_mappings(self, target: AsyncStore) -> None:
-        """They carry id and rev beside the stored fields."""
+        """The mappings have id and rev beside the stored fields."""
         await write(target, ["a"], "hello")
         (change,) = await target.changes("notes").read()
         assert change.document is not None
         assert change.document.items() >= {"text": "hello", "id": "a", "rev": change.rev}.items()
 
     async def test_a_document_that_does_not_fit_stops_nobody(self, target: AsyncStore) -> None:
-        """Looking at it raises DecodeFailed; the feed itself goes on."""
+        """Reading the document raises DecodeFailed; the feed itself goes on."""
         await write(target, ["a", "b"], "not a number")
         found = await first(target.changes("notes", Stricter).follow(), 2)
         assert [change.id for change in found] == ["a", "b"]
@@ -177,7 +177,7 @@ class TestChangesFeed:
             assert found[0].document
 
     async def test_stop_in_the_loop_hands_over_nothing_more(self, target: AsyncStore) -> None:
-        """After `stop()` the iteration ends, though more is there; a new `follow` begins afresh."""
+        """After `stop()` the iteration ends although more is there; a new `follow` begins again."""
         await write(target, ["a", "b", "c"])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -188,13 +188,13 @@ class TestChangesFeed:
         assert len(await first(feed.follow(), 3)) == 3
 
     async def test_stop_ends_a_waiting_follow(self, target: AsyncStore) -> None:
-        """One that has nothing to hand out ends as well."""
+        """`stop()` also ends a `follow` that has nothing to hand out."""
         feed = target.changes("notes", Note)
         feed.on_event(lambda name, _: feed.stop() if name == "caught_up" else None)
         assert [change async for change in feed.follow()] == []
 
     async def test_pause_and_resume_keep_order_and_lose_nothing(self, target: AsyncStore) -> None:
-        """What comes during the pause is handed out behind what was there before."""
+        """Changes during the pause are handed out behind those from before it."""
         await write(target, ["a", "b"])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -215,7 +215,7 @@ class TestChangesFeed:
         assert seen == ["a", "b", "c", "d"]
 
     async def test_a_paused_feed_hands_out_nothing(self, target: AsyncStore) -> None:
-        """Until it is resumed from elsewhere."""
+        """A paused feed hands out no change until another task resumes it."""
         await write(target, ["a", "b"])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -236,7 +236,7 @@ class TestChangesFeed:
         assert seen == ["a", "b"]
 
     async def test_events_tell_what_the_feed_does(self, target: AsyncStore) -> None:
-        """confirm, connected, caught_up once and behind its change, paused, resumed, stopped."""
+        """Each event comes in its turn: `caught_up` once, behind the change, and `stopped` last."""
         await write(target, ["a"])
         feed = target.changes("notes", Note)
         told: list[str] = []
@@ -254,7 +254,7 @@ class TestChangesFeed:
         assert told == ["confirm", "connected", "a", "caught_up", "paused", "resumed", "stopped"]
 
     async def test_a_failing_listener_harms_nobody(self, target: AsyncStore) -> None:
-        """What it raises goes to the log."""
+        """The feed logs what a listener raises, and goes on."""
         await write(target, ["a"])
         feed = target.changes("notes", Note)
 
@@ -265,7 +265,7 @@ class TestChangesFeed:
         assert len(await first(feed.follow(), 1)) == 1
 
     async def test_inactivity_raises_timed_out(self, target: AsyncStore) -> None:
-        """After so many seconds without a change; changes before it are handed out."""
+        """`follow` gives the changes, and raises TimedOut after `inactivity` without another."""
         await write(target, ["a"])
         for inactivity in (0.2, 2.0, 20.0):  # a busy server may take longer for the first change
             feed = target.changes("notes", Note, inactivity=inactivity)
@@ -278,7 +278,7 @@ class TestChangesFeed:
         assert seen == ["a"]
 
     async def test_heartbeats_come_while_it_waits(self, target: AsyncStore) -> None:
-        """Every `heartbeat` seconds without a change."""
+        """A heartbeat comes after every `heartbeat` seconds without a change."""
         feed = target.changes("notes", Note, heartbeat=0.1)
         beats: list[str] = []
 
@@ -294,7 +294,7 @@ class TestChangesFeed:
 
     @pytest.mark.parametrize("since", ["", "no position", "-1", "1.5", "\ud800", "9" * 40, 7, b"1"])
     async def test_a_bad_position_is_refused(self, target: AsyncStore, since: Any) -> None:
-        """Anything but a position, `now` or None is InvalidArgument, at once."""
+        """A value other than a position, `now` or None raises InvalidArgument at once."""
         feed = target.changes("notes", Note)
         with pytest.raises(InvalidArgument):
             await feed.read(since)
@@ -320,7 +320,7 @@ class TestChangesFeed:
         assert await feed.lag("now") == 0
 
     async def test_collections_do_not_mix(self, target: AsyncStore) -> None:
-        """A feed tells of its own collection only."""
+        """A feed has the changes of its own collection only."""
         await write(target, ["a"])
         await target.repository("other", Note).create(Note(id="x"))
         assert [change.id for change in await target.changes("notes", Note).read()] == ["a"]
@@ -328,7 +328,7 @@ class TestChangesFeed:
 
 
 class TestChangesWorker:
-    """`AsyncChangesWorker` over the feed, checkpoints and dead letters of a backend."""
+    """Tests `AsyncChangesWorker` over the feed, checkpoints and dead letters of a backend."""
 
     pattern: ClassVar[str] = "changes"
 
@@ -343,7 +343,7 @@ class TestChangesWorker:
         return worker
 
     async def test_it_handles_each_change_and_goes_on_from_there(self, target: AsyncStore) -> None:
-        """The next run begins behind the checkpoint."""
+        """The next run begins after the checkpoint of the last one."""
         handled: list[str] = []
         await write(target, ["a", "b"])
         worker = await self._run(target, "w", lambda change: handled.append(change.id))
@@ -356,7 +356,7 @@ class TestChangesWorker:
     async def test_workers_of_other_names_have_positions_of_their_own(
         self, target: AsyncStore
     ) -> None:
-        """Each name handles everything."""
+        """Workers of different names each handle every change."""
         handled: list[tuple[str, str]] = []
         await write(target, ["a"])
         for name in ("one", "two!", "two%21", "one.1"):
@@ -366,7 +366,7 @@ class TestChangesWorker:
     async def test_a_change_that_keeps_failing_becomes_a_dead_letter(
         self, target: AsyncStore
     ) -> None:
-        """The worker goes on, and the letter tells which change, how often and why."""
+        """The worker goes on; the dead letter has the change, its attempts and the last error."""
         handled: list[str] = []
         feed = target.changes("notes", Note)
 
@@ -387,7 +387,7 @@ class TestChangesWorker:
         assert await worker.lag() == 0
 
     async def test_order_is_kept_for_each_document(self, target: AsyncStore) -> None:
-        """However many run at once, a document's later change is handled after its earlier one."""
+        """Whatever runs at once, a document's later change is handled after its earlier one."""
         texts: dict[str, list[str]] = {}
 
         def handle(change: Change[Note]) -> None:
@@ -404,7 +404,7 @@ class TestChangesWorker:
         assert texts == {id: ["0", "1", "2", "3"] for id in ids}
 
     async def test_shards_handle_each_change_once_between_them(self, target: AsyncStore) -> None:
-        """The shards of all numbers cover the ids, and none is in two."""
+        """All shards together handle every id, and no two handle the same one."""
         handled: list[str] = []
         await write(target, [str(n) for n in range(30)])
         for shard in range(3):
@@ -412,7 +412,7 @@ class TestChangesWorker:
         assert sorted(handled) == sorted(str(n) for n in range(30))
 
     async def test_checkpoints_can_be_kept_elsewhere(self, target: AsyncStore) -> None:
-        """Any object with `load` and `save` will do."""
+        """A worker accepts any object with `load` and `save` for its checkpoints."""
         saved: dict[str, str] = {}
 
         class Elsewhere:

@@ -1,4 +1,4 @@
-"""What every concurrency limiter promises."""
+"""The tests of what every concurrency limiter promises."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def refused(lease: AsyncLease) -> None:
 
 
 async def acquired(limiter: AsyncConcurrencyLimiter, subject: str) -> AsyncLease:
-    """Return a lease, as soon as there is one."""
+    """Wait until a lease is free, and return it."""
     return await async_eventually(lambda: limiter.acquire(subject), "a free seat")
 
 
@@ -36,7 +36,7 @@ async def _release(lease: AsyncLease) -> bool:
 
 
 class TestConcurrencyLimiter:
-    """`target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
+    """Tests `target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
 
     pattern: ClassVar[str] = "concurrency_limiter"
 
@@ -62,7 +62,7 @@ class TestConcurrencyLimiter:
         assert await jobs.acquire("ann") is None
 
     async def test_a_dead_holders_place_comes_back(self, target: AsyncStore) -> None:
-        """A lease that nobody releases ends by itself, and not before its time."""
+        """A lease that is never released ends by itself, and not before its time."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
         begun = time.monotonic()
         gone = await acquired(jobs, "ann")
@@ -72,7 +72,7 @@ class TestConcurrencyLimiter:
         assert await gone.release() is False
 
     async def test_the_late_release_of_a_lost_place_frees_nothing(self, target: AsyncStore) -> None:
-        """It is another holder's by now."""
+        """The late release leaves the place to the holder that has it by then."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
         lost = await acquired(jobs, "ann")
         kept = await acquired(target.concurrency_limiter("jobs", limit=1, lease=LONG), "ann")
@@ -103,7 +103,7 @@ class TestConcurrencyLimiter:
         await refused(lease)
 
     async def test_a_short_lease_does_not_end_a_long_one(self, target: AsyncStore) -> None:
-        """Each place has its own time, whatever is acquired and released beside it."""
+        """Each lease ends at its own time, whatever other leases are acquired and released."""
         long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
         short = target.concurrency_limiter("jobs", limit=2, lease=SHORT)
         kept = await acquired(long, "ann")
@@ -113,7 +113,7 @@ class TestConcurrencyLimiter:
         assert await kept.release() is True
 
     async def test_a_lease_that_has_ended_stays_ended(self, target: AsyncStore) -> None:
-        """Extending too late is Conflict (`lease_lost`), also when nobody else has come."""
+        """Extending too late raises Conflict (`lease_lost`), even if no other holder has come."""
         long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
         kept = await acquired(long, "ann")
         late = await acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
@@ -124,7 +124,7 @@ class TestConcurrencyLimiter:
         await kept.extend()
 
     async def test_a_lease_is_a_context(self, target: AsyncStore) -> None:
-        """Leaving the block gives the place back, also by an error."""
+        """Leaving the block releases the lease, also after an error."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
         async with await acquired(jobs, "ann"):
             assert await jobs.acquire("ann") is None
@@ -135,7 +135,7 @@ class TestConcurrencyLimiter:
         assert await jobs.acquire("ann") is not None
 
     async def test_many_callers_share_the_places(self, target: AsyncStore) -> None:
-        """Of forty at once exactly `limit` hold a place."""
+        """Of forty callers at once exactly `limit` get a lease."""
         jobs = target.concurrency_limiter("jobs", limit=3, lease=LONG)
         leases = await concurrently(jobs.acquire, [("ann",) for _ in range(40)])
         held = [lease for lease in leases if lease is not None]
@@ -143,7 +143,7 @@ class TestConcurrencyLimiter:
         assert await concurrently(_release, [(lease,) for lease in held]) == [True] * 3
 
     async def test_subjects_and_names_stay_apart(self, target: AsyncStore) -> None:
-        """No subject and no limiter, however odd its name, holds another's place."""
+        """No subject or limiter, whatever its name, uses the places of another."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
         for name in HOSTILE:
             assert await jobs.acquire("x" + name) is not None
@@ -153,7 +153,7 @@ class TestConcurrencyLimiter:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
-        """A name or a subject that is no name is InvalidArgument."""
+        """InvalidArgument refuses a name or a subject that is not a valid name."""
         with pytest.raises(InvalidArgument):
             target.concurrency_limiter(name, limit=1, lease=LONG)
         with pytest.raises(InvalidArgument):
@@ -161,12 +161,12 @@ class TestConcurrencyLimiter:
 
     @pytest.mark.parametrize("limit", [0, -1, 1.0, True, "1", None])
     async def test_bad_limits_are_refused(self, target: AsyncStore, limit: Any) -> None:
-        """A limit is a whole number above 0."""
+        """A limit must be a whole number above 0."""
         with pytest.raises(InvalidArgument):
             target.concurrency_limiter("jobs", limit=limit, lease=LONG)
 
     @pytest.mark.parametrize("lease", [0, -1.0, float("nan"), float("inf"), True, "1", None])
     async def test_bad_leases_are_refused(self, target: AsyncStore, lease: Any) -> None:
-        """A lease is a time above 0."""
+        """A lease must be a time above 0."""
         with pytest.raises(InvalidArgument):
             target.concurrency_limiter("jobs", limit=1, lease=lease)

@@ -1,4 +1,4 @@
-"""Whether a repository's indexes are what its documents say."""
+"""A check that a repository's indexes agree with its documents."""
 
 from __future__ import annotations
 

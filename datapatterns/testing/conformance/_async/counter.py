@@ -1,4 +1,4 @@
-"""What every counter promises."""
+"""The tests of what every counter promises."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 
 
 class TestCounter:
-    """`target.counter` on a backend that declares `counter`."""
+    """Tests `target.counter` on a backend that declares `counter`."""
 
     pattern: ClassVar[str] = "counter"
 
     async def test_it_starts_at_zero(self, target: AsyncStore) -> None:
-        """A counter that nobody touched reads 0."""
+        """A counter that was never changed reads 0."""
         assert await target.counter("hits").value() == 0
 
     async def test_it_counts_both_ways(self, target: AsyncStore) -> None:
@@ -38,7 +38,7 @@ class TestCounter:
         assert await hits.value() == -10
 
     async def test_two_objects_share_one_counter(self, target: AsyncStore) -> None:
-        """The name decides, not the object."""
+        """Two objects of the same name change the same counter."""
         await target.counter("hits").increment(2)
         assert await target.counter("hits").increment(3) == 5
 
@@ -50,7 +50,7 @@ class TestCounter:
         assert await hits.value() == 200
 
     async def test_an_operation_counts_once(self, target: AsyncStore) -> None:
-        """Repeating an op_id returns the first result and adds nothing, whatever came between."""
+        """Repeating an op_id returns the first result and adds nothing, also after other steps."""
         hits = target.counter("hits")
         assert await hits.increment(5, op_id="a") == 5
         assert await hits.increment(1) == 6
@@ -60,7 +60,7 @@ class TestCounter:
         assert await hits.value() == 4
 
     async def test_an_operation_at_the_same_time_counts_once(self, target: AsyncStore) -> None:
-        """Twenty callers with one op_id add once, and all hear the same result."""
+        """Twenty callers with one op_id add once, and all get the same result."""
         hits = target.counter("hits")
 
         async def add() -> int:
@@ -89,7 +89,7 @@ class TestCounter:
         assert await hits.value() == 2
 
     async def test_it_has_64_bits(self, target: AsyncStore) -> None:
-        """Both ends can be reached; going past them is refused and changes nothing."""
+        """Both ends can be reached; a step beyond them is refused and changes nothing."""
         hits = target.counter("hits")
         assert await hits.increment(HIGHEST) == HIGHEST
         with pytest.raises(InvalidArgument):
@@ -125,7 +125,7 @@ class TestCounter:
         assert await hits.reset() == 2**53 + 3
 
     async def test_reset_returns_what_was_there(self, target: AsyncStore) -> None:
-        """It is 0 afterwards, and goes on from there."""
+        """`reset` returns the value and sets it to 0, from where the counter goes on."""
         hits = target.counter("hits")
         assert await hits.reset() == 0
         await hits.increment(7)
@@ -134,7 +134,7 @@ class TestCounter:
         assert await hits.increment() == 1
 
     async def test_reset_loses_nothing(self, target: AsyncStore) -> None:
-        """Whatever is added while others reset is in one of the resets or still there."""
+        """Each step added during resets is in the result of one of them or still there."""
         hits = target.counter("hits")
 
         async def step(turn: int) -> int:
@@ -147,7 +147,7 @@ class TestCounter:
         assert sum(taken) + await hits.value() == 80
 
     async def test_names_stay_apart(self, target: AsyncStore) -> None:
-        """No name, however odd or long, reaches another's counter."""
+        """No counter, however odd or long its name, changes another one."""
         names = [*HOSTILE, "\N{SLICE OF PIZZA}" * 300]
         for number, name in enumerate(names, start=1):
             assert await target.counter(name).increment(number) == number
@@ -156,7 +156,7 @@ class TestCounter:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
-        """A name or an op_id that is no name is InvalidArgument, and nothing is counted."""
+        """A name or op_id that is not valid raises InvalidArgument, and nothing is counted."""
         with pytest.raises(InvalidArgument):
             target.counter(name)
         hits = target.counter("hits")
@@ -167,7 +167,7 @@ class TestCounter:
 
     @pytest.mark.parametrize("by", [None, "1", 1.0, 1.5, True, 2**63, 2**64, -(2**64)])
     async def test_bad_steps_are_refused(self, target: AsyncStore, by: Any) -> None:
-        """A step that is no whole number of 64 bits is InvalidArgument, and nothing is counted."""
+        """A step that is no whole number of 64 bits raises InvalidArgument and counts nothing."""
         hits = target.counter("hits")
         for add in (hits.increment, hits.decrement):
             with pytest.raises(InvalidArgument):
@@ -179,6 +179,6 @@ class TestCounter:
 
     @pytest.mark.parametrize("op_ttl", [0, -1.0, float("nan"), float("inf"), "1", None])
     async def test_bad_options_are_refused(self, target: AsyncStore, op_ttl: Any) -> None:
-        """A time to live that is no time is InvalidArgument."""
+        """A time to live that is not a valid duration raises InvalidArgument."""
         with pytest.raises(InvalidArgument):
             target.counter("hits", op_ttl=op_ttl)

@@ -1,4 +1,4 @@
-"""What groups promise, on every backend that has them."""
+"""The tests of what groups promise."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ async def listed(groups: AsyncGroups, group: str) -> list[str]:
 
 
 class TestGroups:
-    """`target.groups` on a backend that declares `groups`."""
+    """Tests `target.groups` on a backend that declares `groups`."""
 
     pattern: ClassVar[str] = "groups"
 
     async def test_what_is_not_there_is_empty(self, target: AsyncStore) -> None:
-        """A group that nothing was added to has no members, and its size is 0."""
+        """A group without members reads as empty, and its size is 0."""
         groups = target.groups("teams")
         assert await listed(groups, "red") == []
         assert await groups.size("red") == 0
@@ -39,7 +39,7 @@ class TestGroups:
         assert await groups.intersection_size("red") == 0
 
     async def test_add_counts_the_new_ones(self, target: AsyncStore) -> None:
-        """Those there already, and those given twice, count once."""
+        """`add` counts each new member once, and present members not at all."""
         groups = target.groups("teams")
         assert await groups.add("red", "ann", "bob") == 2
         assert await groups.add("red", "bob", "cid", "cid") == 1
@@ -48,7 +48,7 @@ class TestGroups:
         assert sorted(await listed(groups, "red")) == ["ann", "bob", "cid"]
 
     async def test_remove_counts_those_that_were_there(self, target: AsyncStore) -> None:
-        """A removed member is in the group no more, nor the group among its groups."""
+        """A removed member is not in the group, and the group is not among its groups."""
         groups = target.groups("teams")
         await groups.add("red", "ann", "bob", "cid")
         assert await groups.remove("red", "ann", "bob", "bob", "dan") == 2
@@ -60,7 +60,7 @@ class TestGroups:
         assert await groups.size("red") == 1
 
     async def test_contains(self, target: AsyncStore) -> None:
-        """True for a member of that group, and for nothing else."""
+        """`contains` is True for a member of that group, and False for anything else."""
         groups = target.groups("teams")
         await groups.add("red", "ann")
         assert await groups.contains("red", "ann") is True
@@ -69,7 +69,7 @@ class TestGroups:
         assert await groups.contains("ann", "red") is False
 
     async def test_groups_of_a_member(self, target: AsyncStore) -> None:
-        """All groups that it was added to, as long as it is in them."""
+        """`groups_of` returns the groups that the member is in at the time."""
         groups = target.groups("teams")
         for group in ("red", "blue", "green"):
             await groups.add(group, "ann", group)
@@ -78,7 +78,7 @@ class TestGroups:
         assert await groups.groups_of("blue") == {"blue"}
 
     async def test_sets_of_groups(self, target: AsyncStore) -> None:
-        """Intersection, union and difference are those of sets, of one group too."""
+        """Intersection, union and difference equal those of Python's sets, of one group too."""
         groups = target.groups("teams")
         await groups.add("red", "a", "b", "c", "d")
         await groups.add("blue", "b", "c", "x")
@@ -99,7 +99,7 @@ class TestGroups:
         assert await groups.difference("red", "red") == set()
 
     async def test_intersection_size(self, target: AsyncStore) -> None:
-        """How many there are, and no more than `at_most`."""
+        """`intersection_size` counts the common members, and stops at `at_most`."""
         groups = target.groups("teams")
         await groups.add("red", *"abcdef")
         await groups.add("blue", *"bcdefg")
@@ -110,7 +110,7 @@ class TestGroups:
         assert await groups.intersection_size("red") == 6
 
     async def test_members_come_once_each(self, target: AsyncStore) -> None:
-        """All members of a large group, each exactly once."""
+        """The iteration gives all members of a large group, each exactly once."""
         groups = target.groups("teams")
         names = [f"member-{n}" for n in range(MANY)]
         assert await groups.add("red", *names) == MANY
@@ -120,7 +120,7 @@ class TestGroups:
         assert await groups.size("red") == MANY
 
     async def test_members_there_throughout_come_once(self, target: AsyncStore) -> None:
-        """While others come and go in the middle of the iteration, nobody is lost or repeated."""
+        """Members that stay come once each while others come and go during the iteration."""
         groups = target.groups("teams")
         stay = {f"stay-{n}" for n in range(MANY)}
         await groups.add("red", *stay, *(f"go-{n}" for n in range(MANY)))
@@ -138,7 +138,7 @@ class TestGroups:
         assert len(set(found)) == len(found)
 
     async def test_hostile_names(self, target: AsyncStore) -> None:
-        """Any string is a name, and reaches only what belongs to it."""
+        """Any non-empty string is a name, and does not reach the data of other names."""
         groups = target.groups("teams")
         await groups.add("all", *HOSTILE)
         for name in HOSTILE:
@@ -151,7 +151,7 @@ class TestGroups:
         assert await groups.groups_of("one") == set(HOSTILE)
 
     async def test_names_of_groups_do_not_meet(self, target: AsyncStore) -> None:
-        """Structures of different names have nothing in common, however the names look."""
+        """Structures of different names share nothing, whatever the names look like."""
         names = ["teams", *HOSTILE]
         for name in names:
             await target.groups(name).add("red", name)
@@ -161,13 +161,13 @@ class TestGroups:
             assert await groups.groups_of(name) == {"red"}
 
     async def test_two_objects_of_one_name(self, target: AsyncStore) -> None:
-        """What one wrote the other reads."""
+        """An object reads what another object of the same name wrote."""
         await target.groups("teams").add("red", "ann")
         assert await target.groups("teams").contains("red", "ann")
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_no_names(self, target: AsyncStore, name: Any) -> None:
-        """What is no name is InvalidArgument, and nothing is written."""
+        """A value that is not a valid name raises InvalidArgument and writes nothing."""
         groups = target.groups("teams")
         calls: list[Callable[[], Any]] = [
             lambda: groups.add(name, "ann"),
@@ -193,7 +193,7 @@ class TestGroups:
         assert await groups.groups_of("ann") == set()
 
     async def test_bad_arguments(self, target: AsyncStore) -> None:
-        """No groups at all, and a bound that is no whole number from 0 on, are refused."""
+        """An empty list of groups, and a bound that is not a whole number >= 0, are refused."""
         groups = target.groups("teams")
         for of_none in (groups.intersection, groups.union, groups.difference):
             with pytest.raises(InvalidArgument):
@@ -205,7 +205,7 @@ class TestGroups:
                 await groups.intersection_size("red", at_most=at_most)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what an untyped caller may do
 
     async def test_added_at_once_counted_once(self, target: AsyncStore) -> None:
-        """Of many callers that add the same member, one is told that it was new."""
+        """Of many callers that add the same member, exactly one counts it as new."""
 
         async def add(caller: int) -> int:
             return await target.groups("teams").add("red", "ann", f"own-{caller}")
@@ -215,7 +215,7 @@ class TestGroups:
         assert await target.groups("teams").size("red") == 9
 
     async def test_both_sides_agree_under_contention(self, target: AsyncStore) -> None:
-        """After members were added and removed at once, groups and members agree."""
+        """After concurrent adds and removals, groups and members agree."""
         names = [f"m{n}" for n in range(10)]
 
         async def churn(caller: int) -> None:

@@ -1,4 +1,4 @@
-"""What a leaderboard promises, on every backend that has one."""
+"""The tests of what every leaderboard promises."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ async def order(board: AsyncLeaderboard) -> list[str]:
 
 
 class TestLeaderboard:
-    """`target.leaderboard` on a backend that declares `leaderboard`."""
+    """Tests `target.leaderboard` on a backend that declares `leaderboard`."""
 
     pattern: ClassVar[str] = "leaderboard"
 
     async def test_an_empty_board(self, target: AsyncStore) -> None:
-        """Nobody has a score or a rank, and the lists are empty."""
+        """No player has a score or a rank, and the lists are empty."""
         board = target.leaderboard("game")
         assert await board.score("ann") is None
         assert await board.rank("ann") is None
@@ -59,7 +59,7 @@ class TestLeaderboard:
         assert await board.size() == 4
 
     async def test_add_returns_the_new_score(self, target: AsyncStore) -> None:
-        """A new player begins at 0; points may be negative, fractions, or nothing."""
+        """A new player begins at 0; points may be negative, fractions, or 0."""
         board = target.leaderboard("game")
         assert await board.add("ann", 10) == 10
         assert await board.add("ann", 2.5) == 12.5
@@ -70,14 +70,14 @@ class TestLeaderboard:
         assert await order(board) == ["bob", "ann"]
 
     async def test_set_replaces(self, target: AsyncStore) -> None:
-        """A set score counts, whatever was there; the player is on the board once."""
+        """`set` replaces the score; the player is on the board once."""
         board = await filled(target, {"ann": 10, "bob": 20})
         await board.set("ann", 30)
         await board.set("bob", 5)
         assert await board.top(5) == [Ranked(1, "ann", 30.0), Ranked(2, "bob", 5.0)]
 
     async def test_ties_by_arrival(self, target: AsyncStore) -> None:
-        """Of equal scores the one reached first ranks higher, whatever the names."""
+        """Of equal scores the one reached first ranks higher, whatever the names are."""
         players = ["mia", "zoe", "abe", "bob", "Zed", "10", "9"]
         board = await filled(target, dict.fromkeys(players, 7.0))
         assert await order(board) == players
@@ -85,7 +85,7 @@ class TestLeaderboard:
         assert [ranked.player for ranked in await board.bottom(7)] == players[::-1]
 
     async def test_reaching_a_score_anew_ranks_last(self, target: AsyncStore) -> None:
-        """Who left a score and comes back to it stands behind those who were there meanwhile."""
+        """A player who returns to a score ranks behind those who kept it meanwhile."""
         board = await filled(target, {"ann": 10, "bob": 10, "cid": 10})
         await board.add("ann", 1)
         assert await order(board) == ["ann", "bob", "cid"]
@@ -96,7 +96,7 @@ class TestLeaderboard:
         assert await order(board) == ["cid", "ann", "bob"]
 
     async def test_the_same_score_again_does_not_move(self, target: AsyncStore) -> None:
-        """Setting the score one has, or adding 0, keeps the place."""
+        """Setting the present score, or adding 0, keeps the rank."""
         board = await filled(target, {"ann": 10, "bob": 10, "cid": 0})
         await board.set("ann", 10)
         assert await board.add("ann", 0) == 10
@@ -107,7 +107,7 @@ class TestLeaderboard:
         assert await order(board) == ["ann", "bob", "cid", "dan"]
 
     async def test_top_skips_and_ends(self, target: AsyncStore) -> None:
-        """`start` skips, ranks go on counting, and past the end there is nothing."""
+        """`top` skips `start` players, keeps their ranks, and is empty past the end."""
         board = await filled(target, {f"p{n}": 100 - n for n in range(10)})
         assert [r.player for r in await board.top(3)] == ["p0", "p1", "p2"]
         assert await board.top(2, start=4) == [Ranked(5, "p4", 96.0), Ranked(6, "p5", 95.0)]
@@ -118,14 +118,14 @@ class TestLeaderboard:
         assert await board.top(1, start=2**60) == []
 
     async def test_bottom_comes_last_first(self, target: AsyncStore) -> None:
-        """The last `n`, the last one first, with their ranks."""
+        """`bottom` returns the last `n` players, the last one first, with their ranks."""
         board = await filled(target, {f"p{n}": 100 - n for n in range(5)})
         assert await board.bottom(2) == [Ranked(5, "p4", 96.0), Ranked(4, "p3", 97.0)]
         assert [r.rank for r in await board.bottom(100)] == [5, 4, 3, 2, 1]
         assert await board.bottom(0) == []
 
     async def test_around(self, target: AsyncStore) -> None:
-        """The neighbours on either side, as many as there are."""
+        """`around` returns the neighbours on either side, as many as exist."""
         board = await filled(target, {f"p{n}": 100 - n for n in range(7)})
         assert [r.player for r in await board.around("p3", 1)] == ["p2", "p3", "p4"]
         assert [r.rank for r in await board.around("p3", 2)] == [2, 3, 4, 5, 6]
@@ -168,7 +168,7 @@ class TestLeaderboard:
         "score", [math.nan, math.inf, -math.inf, 2**53 + 1, 10**400, True, "1", None]
     )
     async def test_what_is_no_score(self, target: AsyncStore, score: Any) -> None:
-        """NaN, infinities, whole numbers no double can hold, and other types write nothing."""
+        """NaN, infinities, whole numbers that no double can hold, and other types are refused."""
         board = await filled(target, {"ann": 1})
         for call in (board.set, board.add):
             for player in ("ann", "bob"):
@@ -184,7 +184,7 @@ class TestLeaderboard:
         assert await board.score("ann") == 1.7e308
 
     async def test_bad_places(self, target: AsyncStore) -> None:
-        """Counts that are no whole numbers from 0 on are refused."""
+        """A count that is not a whole number >= 0 is refused."""
         board = await filled(target, {"ann": 1})
         bad: tuple[Any, ...] = (-1, 1.5, "1", None, True)
         for value in bad:
@@ -198,7 +198,7 @@ class TestLeaderboard:
                 await board.around("ann", value)
 
     async def test_hostile_names(self, target: AsyncStore) -> None:
-        """Any string is a player, and reaches only what belongs to it."""
+        """Any non-empty string is a player, and does not reach the data of others."""
         board = target.leaderboard("game")
         for at, player in enumerate(HOSTILE):
             await board.set(player, -at)
@@ -211,7 +211,7 @@ class TestLeaderboard:
         assert await board.size() == 0
 
     async def test_players_that_look_like_places(self, target: AsyncStore) -> None:
-        """A player whose name begins like what a backend stores is its own player."""
+        """A player whose name looks like what a backend stores is a player like any other."""
         board = await filled(target, {"bob": 10})
         number = 2**53
         for name in (f"{number - 1:016}bob", f"{number - 2:016}bob", f"{1:016}bob"):
@@ -221,7 +221,7 @@ class TestLeaderboard:
         assert await board.size() == 4
 
     async def test_names_of_boards_do_not_meet(self, target: AsyncStore) -> None:
-        """Boards of different names have nothing in common, however the names look."""
+        """Boards of different names share nothing, whatever the names look like."""
         names = ["game", *HOSTILE]
         for at, name in enumerate(names):
             await target.leaderboard(name).set("ann", at)
@@ -231,7 +231,7 @@ class TestLeaderboard:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_no_names(self, target: AsyncStore, name: Any) -> None:
-        """What is no name is InvalidArgument, and nothing is written."""
+        """A value that is not a valid name raises InvalidArgument and writes nothing."""
         board = target.leaderboard("game")
         calls: list[Callable[[], Any]] = [
             lambda: board.add(name, 1),
@@ -249,7 +249,7 @@ class TestLeaderboard:
         assert await board.size() == 0
 
     async def test_adding_at_once(self, target: AsyncStore) -> None:
-        """No step of any number of callers is lost, and each sees another sum."""
+        """Concurrent callers lose no step, and each gets another sum."""
 
         async def add(caller: int) -> list[float]:
             board = target.leaderboard("game")
@@ -262,7 +262,7 @@ class TestLeaderboard:
         assert await board.size() == 1
 
     async def test_ranks_stay_whole_under_contention(self, target: AsyncStore) -> None:
-        """After many moved at once, ranks count from 1 and every player is there once."""
+        """After concurrent moves ranks count from 1, and every player is there once."""
 
         async def play(caller: int) -> None:
             board = target.leaderboard("game")

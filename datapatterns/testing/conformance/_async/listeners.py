@@ -1,4 +1,4 @@
-"""What an emitter promises to its listeners, however they come, go, lag and fail."""
+"""The tests of what an emitter promises to its listeners, also to slow and failing ones."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def reached(heard: list[Any], n: int) -> bool:
 
 
 async def pause(seconds: float) -> None:
-    """Take some time, as a listener may."""
+    """Sleep, as a slow listener may."""
     await asyncio.sleep(seconds)
 
 
 async def settle(events: AsyncEmitter) -> None:
-    """Wait until all that was emitted before this has been put before the emitter's listeners."""
+    """Wait until the listeners have been called for all that was emitted before."""
     done = AsyncEvent()
     await events.on(END, lambda _: done.set())
     await events.emit(END)
@@ -61,7 +61,7 @@ class Listeners:
 
     @each_kind
     async def test_once(self, target: AsyncStore, durable: bool) -> None:
-        """It is called for the next event only, however many come at once."""
+        """The listener is called for the next event only, however many come at once."""
         heard: list[Any] = []
         async with emitter(target, durable=durable) as events:
             await events.once("news", heard.append)
@@ -76,7 +76,7 @@ class Listeners:
 
     @each_kind
     async def test_off(self, target: AsyncStore, durable: bool) -> None:
-        """One listener, or all of the event's, hear no more; the others go on."""
+        """`off` removes one listener, or all of the event; the others still hear it."""
         heard: list[Any] = []
 
         def first(payload: Any) -> None:
@@ -108,7 +108,7 @@ class Listeners:
         assert heard == [("second", 1), ("first", 3), ("second", 4)]
 
     async def test_a_slow_listener(self, target: AsyncStore) -> None:
-        """One listener's calls never overlap and keep the order, even when it takes its time."""
+        """The calls of a slow listener do not overlap, and keep the order."""
         heard: list[Any] = []
         running: list[int] = []
         async with emitter(target) as events:
@@ -126,7 +126,7 @@ class Listeners:
         assert heard == [[number] for number in range(20)]
 
     async def test_each_listener_has_its_own_payload(self, target: AsyncStore) -> None:
-        """What one listener does to its payload no other one sees."""
+        """A listener that changes its payload does not change that of another."""
         heard: list[Any] = []
         async with emitter(target) as events:
             await events.on("news", lambda payload: payload.update(spoilt=True))
@@ -137,7 +137,7 @@ class Listeners:
 
     @each_kind
     async def test_errors_go_to_their_listeners(self, target: AsyncStore, durable: bool) -> None:
-        """A listener that raises stops neither the others nor itself; `error` hears of it."""
+        """A listener that raises stops no listener; listeners of `error` get the exception."""
         heard: list[Any] = []
         errors: list[Any] = []
 
@@ -158,7 +158,7 @@ class Listeners:
     async def test_errors_go_to_the_log(
         self, target: AsyncStore, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Where nobody listens to `error`, and when a listener of `error` itself fails."""
+        """An error is logged if `error` has no listener, or if a listener of `error` raises."""
 
         def bad(payload: Any) -> None:
             raise LookupError("first")
@@ -181,7 +181,7 @@ class Listeners:
 
     @each_kind
     async def test_wait_for(self, target: AsyncStore, durable: bool) -> None:
-        """It returns the next payload, and leaves no listener."""
+        """`wait_for` returns the next payload, and leaves no listener behind."""
         async with emitter(target, durable=durable) as events:
 
             async def emit_until_heard() -> None:
@@ -203,7 +203,7 @@ class Listeners:
 
     @each_kind
     async def test_wait_for_in_vain(self, target: AsyncStore, durable: bool) -> None:
-        """TimedOut when no such event comes in time."""
+        """`wait_for` raises TimedOut when no such event comes in time."""
         async with emitter(target, durable=durable) as events:
             await events.emit("news")
             with pytest.raises(TimedOut):
@@ -216,7 +216,7 @@ class Listeners:
 
     @each_kind
     async def test_a_lagging_listener(self, target: AsyncStore, durable: bool) -> None:
-        """It loses its oldest messages, and a gap says how many before it hears the next one."""
+        """It loses its oldest messages, and a gap with their number precedes the next one."""
         story: list[Any] = []
         go_on = AsyncEvent()
         async with emitter(target, durable=durable, buffer=10) as events:
@@ -245,7 +245,7 @@ class Listeners:
         assert 0 <= gap.seconds < PATIENCE
 
     async def test_a_listener_that_keeps_up_has_no_gap(self, target: AsyncStore) -> None:
-        """A buffer that is never full loses nothing and announces nothing."""
+        """A buffer that is never full loses no message, and there is no gap."""
         heard: list[Any] = []
         gaps: list[Any] = []
         async with emitter(target, buffer=1) as events:
@@ -259,7 +259,7 @@ class Listeners:
 
     @each_kind
     async def test_listeners_may_use_the_emitter(self, target: AsyncStore, durable: bool) -> None:
-        """A listener may emit, listen, let go and wait, without anything coming to a halt."""
+        """A listener may call emit, on, off and wait_for without a deadlock."""
         heard: list[Any] = []
         async with emitter(target, durable=durable) as events:
 
@@ -279,7 +279,7 @@ class Listeners:
 
     @each_kind
     async def test_close(self, target: AsyncStore, durable: bool) -> None:
-        """Nobody is called any more; every use is Unavailable; closing again does nothing."""
+        """After `close` nothing is called and every use is Unavailable; closing again is harmless."""
         heard: list[Any] = []
         async with emitter(target, durable=durable) as other:
             events = target.emitter(durable=durable)
@@ -304,7 +304,7 @@ class Listeners:
 
     @each_kind
     async def test_close_ends_waiting(self, target: AsyncStore, durable: bool) -> None:
-        """Who waits for an event is told at once that the emitter was closed."""
+        """`close` at once ends every `wait_for` with an error."""
         events = target.emitter(durable=durable)
         begun = time.monotonic()
 
@@ -318,7 +318,7 @@ class Listeners:
         assert time.monotonic() - begun < PATIENCE / 2
 
     async def test_a_listener_may_close(self, target: AsyncStore) -> None:
-        """Closing from within a listener ends the emitter, and the listener goes on."""
+        """A listener may close the emitter, and runs to its own end."""
         done: list[Any] = []
         events = target.emitter()
 
@@ -333,12 +333,12 @@ class Listeners:
             await events.emit("news")
 
     async def test_closing_what_was_never_used(self, target: AsyncStore) -> None:
-        """It does nothing."""
+        """Closing an unused emitter has no effect."""
         await target.emitter().close()
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_no_names(self, target: AsyncStore, name: Any) -> None:
-        """What is no name is InvalidArgument, and nobody listens."""
+        """A value that is not a valid name raises InvalidArgument, and adds no listener."""
         async with emitter(target) as events:
             calls: list[Callable[[], Any]] = [
                 lambda: events.on(name, print),
@@ -357,7 +357,7 @@ class Listeners:
 
     @each_kind
     async def test_what_json_has_no_type_for(self, target: AsyncStore, durable: bool) -> None:
-        """Dates, numbers, ids, paths and tuples are heard as strings and lists."""
+        """Dates, numbers, ids, paths and tuples arrive as strings and lists."""
         heard: list[Any] = []
         async with emitter(target, durable=durable) as events:
             await events.on("news", heard.append)
@@ -369,7 +369,7 @@ class Listeners:
 
     @each_kind
     async def test_bad_arguments(self, target: AsyncStore, durable: bool) -> None:
-        """Patterns and own events cannot be emitted; listeners are functions; payloads are JSON."""
+        """It refuses to emit a pattern, an own event or what is no JSON, and to add no function."""
         heard: list[Any] = []
         async with emitter(target, durable=durable) as events:
             await events.on("*", lambda payload, event: heard.append(event))

@@ -1,4 +1,4 @@
-"""What every Repository promises about datetimes and dates in its indexes."""
+"""The tests of what every Repository promises about datetimes and dates in its indexes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TIMES = (
 
 
 class TestMoments:
-    """Moments: in the order of time, bounded by datetimes, told apart to the microsecond."""
+    """Tests of moments: their order, their bounds, and their resolution of a microsecond."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -49,7 +49,7 @@ class TestMoments:
         return visits
 
     async def test_the_order_is_that_of_time(self, target: AsyncStore) -> None:
-        """Whatever the fraction of a second and the offset; what is read is the same in UTC."""
+        """Offsets and fractions of a second do not change the order; results are in UTC."""
         visits = await self._visits(target)
         found = [one.at async for one in visits.iterate("inbox", "/")]
         assert found == list(TIMES)
@@ -59,7 +59,7 @@ class TestMoments:
         assert (await visits.get_raw("2"))["at"] == "2026-01-01T09:30:00.000000Z"
 
     async def test_datetimes_bound_a_query(self, target: AsyncStore) -> None:
-        """In any time zone, behind a prefix, in a tuple and as a prefix; dates do as well."""
+        """Datetimes of any time zone, and dates, may be bounds and prefixes."""
         visits = await self._visits(target)
 
         async def ids(index: str, *prefix: Any, **bounds: Any) -> str:
@@ -76,7 +76,7 @@ class TestMoments:
         assert await visits.count("days", date(2026, 1, 3)) == 1
 
     async def test_pages_and_counts_of_moments(self, target: AsyncStore) -> None:
-        """A cursor holds for the same bounds; counts are by the text that is stored."""
+        """A cursor is valid for equal bounds; counts are by the stored text."""
         visits = await self._visits(target)
         bounds: dict[str, Any] = {"start": TEN, "end": TIMES[-1], "limit": 2}
         first = await visits.query("inbox", "/", **bounds)
@@ -91,7 +91,7 @@ class TestMoments:
         assert len(counts) == len(TIMES)
 
     async def test_naive_datetimes_are_refused(self, target: AsyncStore) -> None:
-        """A query of one is InvalidArgument, a document with one InvalidData."""
+        """A query with one is InvalidArgument; a document with one is InvalidData."""
         visits = await self._visits(target)
         naive = TEN.replace(tzinfo=None)
         calls: tuple[Callable[[], Any], ...] = (
@@ -111,7 +111,7 @@ class TestMoments:
         assert raised.value.errors[0]["loc"] == ("at",)
 
     async def test_what_a_plain_datetime_has_stored(self, target: AsyncStore) -> None:
-        """Is read as it was, and is in its place once it is written again."""
+        """An old document reads as before, and is in order once it is written again."""
         plain = target.repository("visits", PlainVisit)
         for n, at in enumerate((TEN, HALF, TIMES[2])):
             await plain.create(PlainVisit(id=str(n), at=at))
@@ -122,12 +122,12 @@ class TestMoments:
 
     @pytest.mark.parametrize("indexes", ["at", INBOX, None, 7, ["at"], [None], [Index("i", "a")]])
     async def test_indexes_that_are_none(self, target: AsyncStore, indexes: Any) -> None:
-        """What is no Index, or names no stored field of the model, is InvalidArgument at once."""
+        """A value other than an Index, or an unknown field, raises InvalidArgument at once."""
         with pytest.raises(InvalidArgument):
             target.repository("visits", Visit, indexes=indexes)
 
     async def test_an_index_of_what_others_store(self, target: AsyncStore) -> None:
-        """Is possible where the model allows extra fields."""
+        """A model that allows extra fields may have an index on one of them."""
 
         class Open(Document, extra="allow"):
             pass

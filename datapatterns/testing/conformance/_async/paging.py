@@ -1,4 +1,4 @@
-"""What every Page promises: each entry once, in order, forth and back, whatever comes between."""
+"""The tests of pages: each entry once, in order, forth and back, whatever is written meanwhile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def flat(pages: list[list[str]]) -> list[str]:
 
 
 class TestPages:
-    """Pages and their cursors."""
+    """Tests of pages and their cursors."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -59,7 +59,7 @@ class TestPages:
     async def test_every_entry_once_forth_and_back(
         self, target: AsyncStore, limit: int, descending: bool, kind: str
     ) -> None:
-        """Pages of any size, of any keys: all of it in order, and back it is the mirror image."""
+        """Pages of any size give every entry in order, and back in the reverse order."""
         ages: dict[str, list[int | None]] = {"equal": [5] * TOTAL, "null": [None] * TOTAL}
         people = await self._people(target, ages.get(kind, [*range(TOTAL)]))
         options: dict[str, Any] = {"limit": limit, "descending": descending}
@@ -84,13 +84,13 @@ class TestPages:
         assert back == there[::-1]
 
     async def test_a_page_of_nothing(self, target: AsyncStore) -> None:
-        """No documents make one empty page without cursors."""
+        """An empty collection has one empty page without cursors."""
         people = await self._people(target, [])
         for page in (await people.list(), await people.query("by_age")):
             assert (list(page), page.next, page.previous) == ([], None, None)
 
     async def test_any_cursor_goes_both_ways(self, target: AsyncStore) -> None:
-        """From any page its `previous` and then `next` lead back to it."""
+        """From any page `previous` and then `next` lead back to it."""
         people = await self._people(target, [1] * TOTAL)
 
         async def fetch(after: str | None) -> Page[Person]:
@@ -118,7 +118,7 @@ class TestPages:
     async def test_inserts_and_removals_between_pages(
         self, target: AsyncStore, descending: bool, by_index: bool
     ) -> None:
-        """What is there throughout comes exactly once, though neighbours come and go."""
+        """Documents that stay come exactly once while their neighbours come and go."""
         people = await self._people(target, [7] * 20)
         after, seen = None, list[str]()
         for step in range(20):
@@ -141,7 +141,7 @@ class TestPages:
         assert seen == sorted(seen, reverse=descending)
 
     async def test_removing_all_behind_a_cursor(self, target: AsyncStore) -> None:
-        """The page is empty, and there is a way back to what is left."""
+        """The page is empty, and its cursor leads back to the documents that are left."""
         people = await self._people(target, [7] * 6)
         page = await people.query("by_age", limit=3)
         for n in range(3, 6):
@@ -152,7 +152,7 @@ class TestPages:
         assert [one.id for one in back] == ["00", "01", "02"]
 
     async def test_cursors_of_other_queries(self, target: AsyncStore) -> None:
-        """Each belongs to its index, prefix, bounds, direction and collection."""
+        """A cursor is valid for its own index, prefix, bounds, direction and collection only."""
         people = await self._people(target, [5] * TOTAL)
         items = target.repository("items", Person, indexes=[BY_AGE])
         queries: list[Callable[..., Any]] = [
@@ -179,7 +179,7 @@ class TestPages:
                         await query(after=cursor)
 
     async def test_cursors_that_are_none(self, target: AsyncStore) -> None:
-        """Changed in any place, cut short, or made up: InvalidArgument."""
+        """A changed, cut or invented cursor raises InvalidArgument."""
         people = await self._people(target, [5] * 3)
         cursor = (await people.query("by_age", limit=1)).next
         assert cursor is not None
@@ -205,7 +205,7 @@ class TestPages:
 
     @pytest.mark.parametrize("limit", [0, -1, 10_001, 2**70, -(2**70), True, 1.5, "5", None])
     async def test_limits_that_are_none(self, target: AsyncStore, limit: Any) -> None:
-        """A limit is a whole number from 1 to 10,000."""
+        """A limit must be a whole number from 1 to 10,000."""
         people = await self._people(target, [1])
         with pytest.raises(InvalidArgument):
             await people.list(limit=limit)
@@ -213,7 +213,7 @@ class TestPages:
             await people.query("by_age", limit=limit)
 
     async def test_iterate_goes_through_everything(self, target: AsyncStore) -> None:
-        """More than any page, in both directions, within a prefix and within bounds."""
+        """`iterate` reads several pages, in both directions, with a prefix and with bounds."""
         items = target.repository("items", Item, indexes=[BY_VALUE])
         await items.create_many(Item(id=f"{n:04}", value=n // 2) for n in range(1_100))
         ids = [f"{n:04}" for n in range(1_100)]

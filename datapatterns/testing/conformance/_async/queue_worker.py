@@ -1,4 +1,4 @@
-"""What a worker on every work queue promises."""
+"""The tests of what a worker promises on every work queue."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from datapatterns.testing.waiting import PATIENCE, async_eventually
 
 
 class _Run:
-    """A worker at work, and its summary afterwards."""
+    """A running worker, and its summary afterwards."""
 
     def __init__(self, worker: AsyncWorker[Any]) -> None:
         self.worker = worker
         self.summary: WorkSummary | None = None
 
     async def work(self) -> None:
-        """Run it."""
+        """Run the worker."""
         self.summary = await self.worker.run()
 
 
 @asynccontextmanager
 async def working(queue: Any, handler: Any, **options: Any) -> AsyncGenerator[_Run]:
-    """Run a worker beside the block; stop it at the end, and wait for it."""
+    """Run a worker beside the block; at the end stop it and wait for it."""
     run = _Run(AsyncWorker(queue, handler, signals=False, **options))
     async with meanwhile(run.work):
         try:
@@ -49,12 +49,12 @@ async def working(queue: Any, handler: Any, **options: Any) -> AsyncGenerator[_R
 
 
 class TestQueueWorker:
-    """`AsyncWorker` on `target.work_queue`."""
+    """Tests `AsyncWorker` on `target.work_queue`."""
 
     pattern: ClassVar[str] = "work_queue"
 
     async def test_it_handles_every_item(self, target: AsyncStore) -> None:
-        """Those there before and those pushed meanwhile, each once; the summary counts them."""
+        """It handles old and new items, each once, and the summary counts them."""
         queue = target.work_queue("mail")
         await queue.push_many(range(50))
         seen: list[int] = []
@@ -73,7 +73,7 @@ class TestQueueWorker:
         assert await queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
     async def test_one_lane_keeps_the_order(self, target: AsyncStore) -> None:
-        """With parallel 1, items are handled one by one, in the queue's order."""
+        """With parallel 1 it handles items one by one, in the queue's order."""
         queue = target.work_queue("mail")
         await queue.push_many(range(30))
         await queue.push(99, priority=1)
@@ -89,7 +89,7 @@ class TestQueueWorker:
         assert seen == [99, *range(30)]
 
     async def test_it_wakes_for_a_push(self, target: AsyncStore) -> None:
-        """An idle worker handles what is pushed, delayed items included, soon."""
+        """An idle worker soon handles what is pushed, delayed items included."""
         queue = target.work_queue("mail")
         seen: list[str] = []
 
@@ -106,7 +106,7 @@ class TestQueueWorker:
             await async_eventually(both)
 
     async def test_parallel_bounds_the_handlers(self, target: AsyncStore) -> None:
-        """At most so many run at a time, and so many do when there is enough to do."""
+        """Up to `parallel` handlers run at a time, and that many do when there is enough to do."""
         queue = target.work_queue("mail")
         await queue.push_many(range(30))
         lock = threading.Lock()
@@ -130,7 +130,7 @@ class TestQueueWorker:
         assert most == 5
 
     async def test_a_handler_may_want_the_delivery(self, target: AsyncStore) -> None:
-        """With a second parameter it gets it, and may settle it."""
+        """A handler with a second parameter gets the delivery, and may settle it."""
         queue = target.work_queue("mail", Mail)
         await queue.push(Mail(to="a"), id="a")
         await queue.push(Mail(to="b"), id="b")
@@ -155,7 +155,7 @@ class TestQueueWorker:
         assert [letter.error for letter in await queue.dead_letters()] == ["not wanted"]
 
     async def test_a_plain_function_may_handle(self, target: AsyncStore) -> None:
-        """In the async face too; further parameters with defaults are its own."""
+        """A plain function works in the async face too; other parameters keep their defaults."""
         queue = target.work_queue("mail")
         await queue.push("a")
         seen: list[Any] = []
@@ -169,7 +169,7 @@ class TestQueueWorker:
         assert seen == ["aa"]
 
     async def test_failures_are_tried_again(self, target: AsyncStore) -> None:
-        """After the backoff, up to max_attempts, then dead; and the worker goes on."""
+        """After the backoff, up to max_attempts, then the item is dead; the worker goes on."""
         queue = target.work_queue("mail", max_attempts=3, backoff=lambda attempt: 0.01)
         await queue.push("bad", id="bad")
         await queue.push("shaky")
@@ -193,7 +193,7 @@ class TestQueueWorker:
         assert run.summary == WorkSummary(acked=2, retried=3, buried=1)
 
     async def test_what_does_not_fit_is_buried(self, target: AsyncStore) -> None:
-        """An item that fails the model never reaches the handler, nor stops the worker."""
+        """An item that fails the model does not reach the handler, nor stop the worker."""
         await target.work_queue("mail").push_many([{"to": ""}, {"to": "b"}])
         queue = target.work_queue("mail", Mail)
         seen: list[Mail] = []
@@ -208,7 +208,7 @@ class TestQueueWorker:
         assert (await queue.stats()).dead == 1
 
     async def test_a_slow_handler_runs_once(self, target: AsyncStore) -> None:
-        """The heartbeat renews the lease while it runs, for several leases' length."""
+        """The heartbeat extends the lease while the handler runs, for several leases' length."""
         queue = target.work_queue("mail", lease=3.0)
         await queue.push("x")
         runs: list[int] = []
@@ -226,7 +226,7 @@ class TestQueueWorker:
         assert await queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
     async def test_it_takes_over_from_a_lost_holder(self, target: AsyncStore) -> None:
-        """On an idle queue, within the lease and a reaping interval."""
+        """An idle worker gets a lost item within the lease and a reaping interval."""
         holder = target.work_queue("mail", lease=SHORT)
         await holder.push("x")
         await take(holder)
@@ -243,7 +243,7 @@ class TestQueueWorker:
         assert (await queue.stats()).requeued == 1
 
     async def test_stop_drains(self, target: AsyncStore) -> None:
-        """What is under way is finished and acked; nothing more is taken."""
+        """After `stop` it finishes and acks what is under way, and takes nothing more."""
         queue = target.work_queue("mail")
         await queue.push_many(range(10))
         begun: list[int] = []
@@ -261,7 +261,7 @@ class TestQueueWorker:
         assert await queue.stats() == QueueStats(8, 0, 0, 0, 0)
 
     async def test_what_is_not_drained_in_time_is_released(self, target: AsyncStore) -> None:
-        """At once, at its old place, and not counted as an attempt."""
+        """Such items return to their old places at once, and the attempt does not count."""
         queue = target.work_queue("mail", lease=600.0)
         await queue.push_many(["a", "b"])
         begun, release = AsyncEvent(), AsyncEvent()
@@ -281,7 +281,7 @@ class TestQueueWorker:
             release.set()
 
     async def test_a_second_stop_abandons(self, target: AsyncStore) -> None:
-        """It does not wait for handlers; their items can be taken again."""
+        """A second `stop` does not wait for handlers; their items can be taken again."""
         queue = target.work_queue("mail", lease=600.0)
         await queue.push("a")
         begun, release = AsyncEvent(), AsyncEvent()
@@ -321,7 +321,7 @@ class TestQueueWorker:
             await async_eventually(any_seen)
 
     async def test_it_can_run_again(self, target: AsyncStore) -> None:
-        """A stop ends one run; a stop before a run ends that one."""
+        """A stop ends one run; a stop before a run ends that run at once."""
         queue = target.work_queue("mail")
         seen: list[int] = []
 
@@ -340,7 +340,7 @@ class TestQueueWorker:
         assert (await queue.stats()).ready == 1
 
     async def test_arguments_are_checked(self, target: AsyncStore) -> None:
-        """Options that make no sense are InvalidArgument."""
+        """Invalid options raise InvalidArgument."""
         queue: Any = target.work_queue("mail")
         for name, value in (("parallel", 0), ("parallel", 1.5), ("drain_timeout", -1)):
             options: dict[str, Any] = {name: value}

@@ -1,4 +1,4 @@
-"""What every rate limiter promises."""
+"""The tests of what every rate limiter promises."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ each_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 
 
 async def until_admitted(limiter: AsyncRateLimiter, subject: str, cost: int = 1) -> float:
-    """Hit until admitted; return when that was."""
+    """Hit until a hit is admitted; return the time of that."""
     ends = time.monotonic() + PATIENCE
     while not (await limiter.hit(subject, cost)).allowed:
         assert time.monotonic() < ends, "the quota never came back"
@@ -33,7 +33,7 @@ async def until_admitted(limiter: AsyncRateLimiter, subject: str, cost: int = 1)
 
 
 class TestRateLimiter:
-    """`target.rate_limiter` on a backend that declares `rate_limiter`."""
+    """Tests `target.rate_limiter` on a backend that declares `rate_limiter`."""
 
     pattern: ClassVar[str] = "rate_limiter"
 
@@ -41,7 +41,7 @@ class TestRateLimiter:
     async def test_it_admits_the_limit_and_no_more(
         self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
-        """`limit` hits pass, counting down; the next ones are refused and told when to come."""
+        """`limit` hits pass, counting down; refused ones get the time until the next try."""
         api = target.rate_limiter("api", limit=5, window=LONG, algorithm=algorithm)
         for remaining in (4, 3, 2, 1, 0):
             decision = await api.hit("ann")
@@ -57,7 +57,7 @@ class TestRateLimiter:
             assert not refused.degraded
 
     async def test_sliding_is_the_default(self, target: AsyncStore) -> None:
-        """Without an algorithm it is the one that holds: full quota after at most 1.1 windows."""
+        """The default is `sliding`, whose full quota returns after at most 1.1 windows."""
         api = target.rate_limiter("api", limit=1, window=LONG)
         assert LONG < (await api.hit("ann")).reset_after <= 1.1 * LONG
         named = target.rate_limiter("api", limit=1, window=LONG, algorithm="sliding")
@@ -67,7 +67,7 @@ class TestRateLimiter:
     async def test_a_cost_counts_in_full_or_not_at_all(
         self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
-        """A refused hit charges nothing, however often; what is left can still be used."""
+        """A refused hit charges nothing; what is left can still be used."""
         api = target.rate_limiter("api", limit=10, window=LONG, algorithm=algorithm)
         assert (await api.hit("ann", 7)).remaining == 3
         for _ in range(20):
@@ -77,7 +77,7 @@ class TestRateLimiter:
 
     @each_algorithm
     async def test_peek_counts_nothing(self, target: AsyncStore, algorithm: Algorithm) -> None:
-        """It gives the decision that a hit would get, as often as one likes."""
+        """`peek` returns the decision that a hit would get, as often as it is called."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
         for _ in range(5):
             assert (await api.peek("ann")).allowed
@@ -91,7 +91,7 @@ class TestRateLimiter:
     async def test_check_raises_when_refused(
         self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
-        """TooManyRequests brings the decision, and the headers that tell it."""
+        """TooManyRequests has the decision and its headers."""
         api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
         decision = await api.check("ann")
         assert decision.allowed
@@ -110,7 +110,7 @@ class TestRateLimiter:
     async def test_reset_gives_the_full_quota(
         self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
-        """What the subject has used is forgotten; others keep theirs."""
+        """`reset` forgets what the subject has used; others keep theirs."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm=algorithm)
         await concurrently(api.hit, [("ann", 2), ("bob", 2)])
         await api.reset("ann")
@@ -132,7 +132,7 @@ class TestRateLimiter:
     async def test_subjects_and_names_stay_apart(
         self, target: AsyncStore, algorithm: Algorithm
     ) -> None:
-        """No subject and no limiter, however odd its name, uses another's quota."""
+        """No subject or limiter, whatever its name, uses the quota of another."""
         api = target.rate_limiter("api", limit=1, window=LONG, algorithm=algorithm)
         for name in HOSTILE:
             assert (await api.hit("x" + name)).allowed
@@ -142,7 +142,7 @@ class TestRateLimiter:
         assert (await api.hit("ann")).allowed
 
     async def test_sliding_keeps_its_distance(self, target: AsyncStore) -> None:
-        """After a full quota nothing passes for a whole window, and all of it within 1.1."""
+        """After a full quota no hit passes for a window, and the whole quota within 1.1 windows."""
         window = 0.5
         api = target.rate_limiter("api", limit=3, window=window)
         begun = time.monotonic()
@@ -155,7 +155,7 @@ class TestRateLimiter:
         assert window - CLOCKS - 0.2 - passed < refused.retry_after <= 1.1 * window + CLOCKS
 
     async def test_retry_after_is_kept(self, target: AsyncStore) -> None:
-        """After the time that a refusal named, the cost is admitted."""
+        """After the `retry_after` of a refusal the cost is admitted."""
         for algorithm in ALGORITHMS:
             api = target.rate_limiter("api", limit=4, window=1.0, algorithm=algorithm)
             for cost in (1, 2, 1):
@@ -166,7 +166,7 @@ class TestRateLimiter:
             assert (await api.hit("ann", 3)).allowed
 
     async def test_reset_after_is_kept(self, target: AsyncStore) -> None:
-        """After the time that a decision named, the full quota is back."""
+        """After the `reset_after` of a decision the full quota is back."""
         for algorithm in ALGORITHMS:
             api = target.rate_limiter("api", limit=4, window=0.3, algorithm=algorithm)
             decision = await api.hit("ann", 3)
@@ -174,7 +174,7 @@ class TestRateLimiter:
             assert (await api.hit("ann", 4)).allowed
 
     async def test_sliding_holds_in_every_window(self, target: AsyncStore) -> None:
-        """Whatever the timing, no interval of the window's length has more than the limit."""
+        """Whatever the timing, no interval of a window's length has more than the limit."""
         limit, window = 5, 0.2
         for subwindows in (1, 3, 10):
             name = f"api{subwindows}"
@@ -186,7 +186,7 @@ class TestRateLimiter:
                 assert last[1] - first[0] > window - CLOCKS
 
     async def test_sliding_admits_most_of_the_quota(self, target: AsyncStore) -> None:
-        """Under steady overload with 10 sub-subwindows at least ten elevenths of it pass."""
+        """Under steady overload with 10 subwindows at least ten elevenths of the quota pass."""
         limit, window, windows = 10, 0.3, 6
         api = target.rate_limiter("api", limit=limit, window=window)
         begun = last = time.monotonic()
@@ -201,7 +201,7 @@ class TestRateLimiter:
         assert admitted >= (windows - 1.1) * limit * 10 / 11
 
     async def test_fixed_windows_start_at_the_first_hit(self, target: AsyncStore) -> None:
-        """The window is not the clock's: its end is told from the first hit on."""
+        """The window begins at the first hit, not at a round time of the clock."""
         api = target.rate_limiter("api", limit=2, window=LONG, algorithm="fixed")
         first, second = await api.hit("ann"), await api.hit("ann")
         assert first.reset_after == pytest.approx(LONG, abs=1)
@@ -219,7 +219,7 @@ class TestRateLimiter:
             await api.hit("ann", 2)
 
     async def test_gcra_has_a_burst(self, target: AsyncStore) -> None:
-        """So many pass at once, then one each window/limit; the quota is told in units."""
+        """`burst` hits pass at once, then one in each window/limit; `remaining` counts units."""
         api = target.rate_limiter("api", limit=100, window=LONG, algorithm="gcra", burst=3)
         decisions = [await api.hit("ann") for _ in range(4)]
         assert [decision.remaining for decision in decisions] == [2, 1, 0, 0]
@@ -227,7 +227,7 @@ class TestRateLimiter:
         assert decisions[3].retry_after == pytest.approx(LONG / 100, abs=5)
 
     async def test_wait_waits_until_admitted(self, target: AsyncStore) -> None:
-        """It returns the admitted decision, and no sooner than the limit allows."""
+        """`wait` returns the admitted decision, and no sooner than the limit allows."""
         window = 1.0
         api = target.rate_limiter("api", limit=2, window=window)
         assert (await api.wait("ann", timeout=0)).allowed
@@ -240,7 +240,7 @@ class TestRateLimiter:
         assert not (await api.hit("ann")).allowed
 
     async def test_wait_gives_up_at_once_when_it_would_be_in_vain(self, target: AsyncStore) -> None:
-        """If the quota cannot be back in time it raises now, and charges nothing."""
+        """If the quota cannot return in time, `wait` raises at once and charges nothing."""
         api = target.rate_limiter("api", limit=2, window=LONG)
         await api.hit("ann")
         begun = time.monotonic()
@@ -264,7 +264,7 @@ class TestRateLimiter:
         assert times[-1] - begun > 2 * window - CLOCKS
 
     async def test_all_of_charges_all_or_none(self, target: AsyncStore) -> None:
-        """A refusal by one limit leaves the others untouched, and is told as that limit's."""
+        """A refusal by one limit charges none of the others, and carries that limit's decision."""
         second = target.rate_limiter("second", limit=2, window=LONG)
         day = target.rate_limiter("day", limit=3, window=7 * LONG, algorithm="fixed")
         kind: Any = type(second)
@@ -286,7 +286,7 @@ class TestRateLimiter:
             await both.hit("ann", 3)
 
     async def test_all_of_holds_under_contention(self, target: AsyncStore) -> None:
-        """Of fifty at once the strictest limit passes, and each limit is charged as much."""
+        """Of fifty hits the strictest limit's number pass, and each limit is charged that much."""
         first = target.rate_limiter("first", limit=30, window=LONG, algorithm="gcra")
         second = target.rate_limiter("second", limit=20, window=LONG)
         kind: Any = type(first)
@@ -296,7 +296,7 @@ class TestRateLimiter:
         assert (await first.hit("ann")).remaining == 9
 
     async def test_all_of_takes_limiters_that_go_together(self, target: AsyncStore) -> None:
-        """None at all, or the same one twice, is InvalidArgument."""
+        """No limiter, or the same one twice, raises InvalidArgument."""
         api = target.rate_limiter("api", limit=1, window=LONG)
         kind: Any = type(api)
         with pytest.raises(InvalidArgument):
@@ -320,7 +320,7 @@ class TestRateLimiter:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_bad_names_are_refused(self, target: AsyncStore, name: Any) -> None:
-        """A name or a subject that is no name is InvalidArgument."""
+        """InvalidArgument refuses a name or a subject that is not a valid name."""
         with pytest.raises(InvalidArgument):
             target.rate_limiter(name, limit=1, window=LONG)
         api = target.rate_limiter("api", limit=1, window=LONG)
@@ -339,14 +339,14 @@ class TestRateLimiter:
         ],
     )  # fmt: skip
     async def test_bad_options_are_refused(self, target: AsyncStore, options: Any) -> None:
-        """What is not a limit is InvalidArgument when the limiter is made."""
+        """Making a limiter with invalid options raises InvalidArgument."""
         given: dict[str, Any] = {"limit": 5, "window": LONG, **options}
         with pytest.raises(InvalidArgument):
             target.rate_limiter("api", **given)
 
     @pytest.mark.parametrize("timeout", [-1, float("nan"), "1", None])
     async def test_bad_timeouts_are_refused(self, target: AsyncStore, timeout: Any) -> None:
-        """A time to wait is 0 or more seconds."""
+        """A timeout must be 0 or more seconds."""
         api = target.rate_limiter("api", limit=1, window=LONG)
         with pytest.raises(InvalidArgument):
             await api.wait("ann", timeout=timeout)
@@ -356,7 +356,7 @@ class TestRateLimiter:
 async def _attack(
     api: AsyncRateLimiter, subject: str, window: float, *, rounds: int
 ) -> list[tuple[float, float]]:
-    """Hit with random timing, and in bursts right after quiet spells; when which was admitted."""
+    """Hit at random times, and in bursts after quiet spells; return the times of admitted hits."""
     chance = random.Random(1)
     admitted: list[tuple[float, float]] = []
     for _ in range(rounds):

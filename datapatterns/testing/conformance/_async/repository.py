@@ -1,4 +1,4 @@
-"""What every Repository promises about its documents."""
+"""The tests of what every Repository promises about its documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datapatterns.testing.conformance.samples import WIDE, Item, Member, Person,
 
 
 class TestRepository:
-    """Documents: made, read, changed and removed."""
+    """Tests of documents: making, reading, changing and removing them."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -29,7 +29,7 @@ class TestRepository:
         assert type(await people.get("ann")) is Person
 
     async def test_a_taken_id_is_refused(self, target: AsyncStore) -> None:
-        """Creating it again is a Conflict (exists) and changes nothing."""
+        """Creating a document under a taken id is Conflict (exists) and changes nothing."""
         people = target.repository("people", Person)
         ann = await people.create(Person(id="ann", name="Ann"))
         with pytest.raises(Conflict) as raised:
@@ -38,7 +38,7 @@ class TestRepository:
         assert await people.get("ann") == ann
 
     async def test_of_many_creators_one_wins(self, target: AsyncStore) -> None:
-        """An id taken by several at once goes to exactly one of them."""
+        """Of several that create an id at the same time exactly one succeeds."""
         people = target.repository("people", Person)
 
         async def create(name: str) -> str | None:
@@ -59,7 +59,7 @@ class TestRepository:
         assert sorted(set(ids)) == ids
 
     async def test_the_id_may_come_from_a_field(self, target: AsyncStore) -> None:
-        """With id_from a document lies under the value of that field."""
+        """With `id_from` the value of that field is the document's id."""
         members = target.repository("members", Member, id_from="email")
         made = await members.create(Member(email="ann@example.com", name="Ann"))
         assert made.id == "ann@example.com"
@@ -70,7 +70,7 @@ class TestRepository:
             await members.replace(made.model_copy(update={"email": "bob@example.com"}))
 
     async def test_create_many_has_an_outcome_for_each(self, target: AsyncStore) -> None:
-        """Documents and errors come in the order given; one that fails harms no other."""
+        """Documents and errors come in the given order; a failure affects no other document."""
         people = target.repository("people", Person)
         await people.create(Person(id="taken", name="first"))
         bad = Person(id="bad")
@@ -88,7 +88,7 @@ class TestRepository:
         assert await people.count() == 4
 
     async def test_create_many_takes_none_and_thousands(self, target: AsyncStore) -> None:
-        """Nothing is nothing; many documents are stored like one."""
+        """An empty list has no outcomes; thousands of documents are all stored."""
         people = target.repository("people", Person)
         assert await people.create_many([]) == []
         made = await people.create_many(Person(id=f"{n:04}", age=n) for n in range(1_200))
@@ -100,7 +100,7 @@ class TestRepository:
     # --- read
 
     async def test_missing_documents(self, target: AsyncStore) -> None:
-        """`get` and `get_raw` raise NotFound, `find` is None, `exists` False."""
+        """`get` and `get_raw` raise NotFound, `find` returns None, `exists` False."""
         people = target.repository("people", Person)
         assert await people.find("nobody") is None
         assert await people.exists("nobody") is False
@@ -110,7 +110,7 @@ class TestRepository:
         assert await people.count() == 0
 
     async def test_get_many_keeps_the_order(self, target: AsyncStore) -> None:
-        """One outcome for each id, repeated ones too, None where there is nothing."""
+        """Each id, repeated ones too, has one outcome; a missing document is None."""
         people = target.repository("people", Person)
         a = await people.create(Person(id="a"))
         b = await people.create(Person(id="b"))
@@ -133,7 +133,7 @@ class TestRepository:
         [0.1, 2**40, "\N{SLICE OF PIZZA}\x00", [1, [None]], {"a": {"": False}}, "x" * 100_000],
     )
     async def test_values_come_back(self, target: AsyncStore, value: Any) -> None:
-        """Any JSON value is stored and read as it is."""
+        """Any JSON value is stored and read unchanged."""
         items = target.repository("items", Item)
         await items.create(Item(id="a", value=value))
         assert (await items.get("a")).value == value
@@ -141,7 +141,7 @@ class TestRepository:
     # --- replace
 
     async def test_replace_stores_the_whole_document(self, target: AsyncStore) -> None:
-        """The revision moves on, and what the document does not say is gone."""
+        """The revision changes, and fields that the new document lacks are gone."""
         people = target.repository("people", Person)
         ann = await people.create(Person(id="ann", name="Ann", age=30))
         new = await people.replace(Person(id="ann", rev=ann.rev, name="Anna"))
@@ -151,7 +151,7 @@ class TestRepository:
 
     @pytest.mark.parametrize("rev", ["missing", "stale", "invented", "gone"])
     async def test_replace_needs_the_present_revision(self, target: AsyncStore, rev: str) -> None:
-        """A stale or missing revision is Conflict (stale_revision), and so is a document gone."""
+        """A stale or missing revision, or a missing document, is Conflict (stale_revision)."""
         people = target.repository("people", Person)
         ann = await people.create(Person(id="ann", name="Ann"))
         stale = ann.rev
@@ -165,7 +165,7 @@ class TestRepository:
         assert await people.find("ann") == (None if rev == "gone" else ann)
 
     async def test_a_revision_dies_with_its_document(self, target: AsyncStore) -> None:
-        """A document made again under an id has none of its former revisions."""
+        """A document created again under an id has none of the former revisions."""
         people = target.repository("people", Person)
         old = await people.create(Person(id="ann", name="old"))
         await people.update("ann", {"age": 1})
@@ -180,7 +180,7 @@ class TestRepository:
     # --- update
 
     async def test_update_changes_the_named_fields(self, target: AsyncStore) -> None:
-        """The others stay; what is returned is what is stored, under a new revision."""
+        """The other fields stay; the result is what is stored, with a new revision."""
         people = target.repository("people", Person)
         ann = await people.create(Person(id="ann", name="Ann", age=30, birthYear=1990))
         new = await people.update("ann", {"age": 31, "born": 1989})
@@ -202,7 +202,7 @@ class TestRepository:
             assert (seen.age, seen.name) == (age, str(age))
 
     async def test_update_of_nothing(self, target: AsyncStore) -> None:
-        """A missing document is NotFound; no changes change nothing but the revision."""
+        """A missing document is NotFound; empty changes change only the revision."""
         people = target.repository("people", Person)
         with pytest.raises(NotFound):
             await people.update("nobody", {"age": 1})
@@ -214,7 +214,7 @@ class TestRepository:
     async def test_update_of_a_field_that_may_not(
         self, target: AsyncStore, changes: dict[str, Any]
     ) -> None:
-        """An unknown or immutable field is InvalidData, whatever else is in the changes."""
+        """A change to an unknown or immutable field is InvalidData, with any other changes."""
         people = target.repository("people", Person, immutable={"city"})
         ann = await people.create(Person(id="ann", city="Oslo"))
         for id in ("ann", "nobody"):  # even before it is known whether there is a document
@@ -227,7 +227,7 @@ class TestRepository:
         assert await people.get("ann") == ann
 
     async def test_update_obeys_its_own_model(self, target: AsyncStore) -> None:
-        """With update_model the changes must fit that as well."""
+        """With `update_model` the changes must fit that model as well."""
         people = target.repository("people", Person, update_model=PersonChanges)
         await people.create(Person(id="ann", age=200))
         assert (await people.update("ann", {"age": 150})).age == 150
@@ -237,7 +237,7 @@ class TestRepository:
 
     @pytest.mark.parametrize("attempts", [0, -1, True, 1.5, "3", None])
     async def test_update_tries_at_least_once(self, target: AsyncStore, attempts: Any) -> None:
-        """Attempts are a whole number from 1 on."""
+        """`attempts` must be a whole number from 1 on."""
         people = target.repository("people", Person)
         await people.create(Person(id="ann", age=1))
         with pytest.raises(InvalidArgument):
@@ -245,7 +245,7 @@ class TestRepository:
         assert (await people.get("ann")).age == 1
 
     async def test_update_with_a_revision_never_retries(self, target: AsyncStore) -> None:
-        """The present revision is changed; a stale one is Conflict (stale_revision) at once."""
+        """An update of the present revision succeeds; of a stale one it is Conflict at once."""
         people = target.repository("people", Person)
         ann = await people.create(Person(id="ann", age=1))
         new = await people.update("ann", {"age": 2}, rev=ann.rev)
@@ -285,7 +285,7 @@ class TestRepository:
     # --- destroy
 
     async def test_destroy_removes(self, target: AsyncStore) -> None:
-        """It is gone for every reader; a second time is NotFound."""
+        """No reader finds the document any more; removing it again is NotFound."""
         people = target.repository("people", Person)
         await people.create(Person(id="ann"))
         await people.destroy("ann")
@@ -297,7 +297,7 @@ class TestRepository:
                 await people.destroy("ann", rev=rev)
 
     async def test_destroy_with_a_revision(self, target: AsyncStore) -> None:
-        """A stale revision is Conflict (stale_revision); the present one removes."""
+        """A stale revision is Conflict (stale_revision); with the present one it succeeds."""
         people = target.repository("people", Person)
         old = await people.create(Person(id="ann"))
         ann = await people.update("ann", {"age": 1})
@@ -309,7 +309,7 @@ class TestRepository:
         assert not await people.exists("ann")
 
     async def test_of_many_destroyers_one_wins(self, target: AsyncStore) -> None:
-        """Removed by several at once, exactly one is told so."""
+        """Of several that remove a document at the same time exactly one succeeds."""
         people = target.repository("people", Person)
         await people.create(Person(id="ann"))
 

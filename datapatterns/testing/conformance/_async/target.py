@@ -1,4 +1,4 @@
-"""What the conformance suite asks of the fixture `target`."""
+"""The store that the fixture `target` of the conformance suite returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every work queue promises: pushing, taking, settling, order, leases, dead letters."""
+"""The tests of what every work queue promises: pushing, taking, order, names, arguments."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ async def assert_lost(call: Callable[..., Any], *arguments: Any) -> None:
 
 
 class TestWorkQueue:
-    """`target.work_queue` on a backend that declares `work_queue`."""
+    """Tests `target.work_queue` on a backend that declares `work_queue`."""
 
     pattern: ClassVar[str] = "work_queue"
 
     # --- pushing and taking
 
     async def test_an_item_is_pushed_taken_and_acked(self, target: AsyncStore) -> None:
-        """A delivery tells its id, item, attempt and time; acked, it is gone."""
+        """A delivery has its id, item, attempt and time; an acked item is gone."""
         queue = target.work_queue("mail")
         before = datetime.now(UTC) - timedelta(seconds=5)
         id = await queue.push({"to": "a"})
@@ -92,7 +92,7 @@ class TestWorkQueue:
         assert await drained(queue) == [plain for _, plain in AS_JSON]
 
     async def test_an_empty_queue_gives_nothing(self, target: AsyncStore) -> None:
-        """`take` returns None, at once or after the wait."""
+        """`take` returns None, at once or after its timeout."""
         queue = target.work_queue("mail")
         assert await queue.take() is None
         began = time.monotonic()
@@ -100,7 +100,7 @@ class TestWorkQueue:
         assert time.monotonic() - began >= 0.29
 
     async def test_every_json_value_is_an_item(self, target: AsyncStore) -> None:
-        """What was pushed is what is taken, null included."""
+        """`take` returns the item that was pushed, null included."""
         queue = target.work_queue("mail")
         for item in ITEMS:
             await queue.push(item)
@@ -108,7 +108,7 @@ class TestWorkQueue:
 
     @pytest.mark.parametrize("item", [float("nan"), {1, 2}, object(), {"a": b"\xff"}, "\ud800"])
     async def test_what_is_no_json_is_refused(self, target: AsyncStore, item: Any) -> None:
-        """400, and nothing is queued."""
+        """A push of a value that is not JSON is refused with 400, and nothing is queued."""
         queue = target.work_queue("mail")
         with pytest.raises(DataError) as raised:
             await queue.push(item)
@@ -126,7 +126,7 @@ class TestWorkQueue:
         assert await drained(queue) == [Mail(to="a", size=3), Mail(to="b")]
 
     async def test_items_are_validated_on_push(self, target: AsyncStore) -> None:
-        """What the model refuses is InvalidData with the place, and nothing is queued."""
+        """An item that the model refuses is InvalidData with the place, and is not queued."""
         queue = target.work_queue("mail", Mail)
         broken = Mail(to="a")
         broken.to = ""
@@ -163,7 +163,7 @@ class TestWorkQueue:
         assert [UUID(id).version for id in ids] == [7] * 4
 
     async def test_an_id_is_queued_once(self, target: AsyncStore) -> None:
-        """Ready, delayed, leased or dead, it stays as it is; acked, it may come again."""
+        """A ready, delayed, leased or dead item stays as it is; an acked id can be queued again."""
         queue = target.work_queue("mail", lease=60.0)
         assert await queue.push("first", id="a") == "a"
         assert await queue.push("second", id="a") == "a"
@@ -183,7 +183,7 @@ class TestWorkQueue:
         assert (await take(queue)).item == "third"
 
     async def test_many_pushers_of_one_id(self, target: AsyncStore) -> None:
-        """At the same time, too, only one of them queues it."""
+        """Of many concurrent pushes of an id exactly one queues it."""
         queue = target.work_queue("mail")
 
         async def push(item: int) -> str:
@@ -193,7 +193,7 @@ class TestWorkQueue:
         assert (await queue.stats()).ready == 1
 
     async def test_push_many_keeps_the_order(self, target: AsyncStore) -> None:
-        """The ids are in the order of the items, and so are the deliveries; none is none."""
+        """Ids and deliveries are in the order of the items; an empty list has no ids."""
         queue = target.work_queue("mail")
         assert await queue.push_many([]) == []
         ids = await queue.push_many(n for n in range(300))
@@ -206,14 +206,14 @@ class TestWorkQueue:
     # --- order
 
     async def test_higher_priorities_come_first(self, target: AsyncStore) -> None:
-        """Within one priority, the order of pushing."""
+        """Items of one priority come in the order of pushing."""
         queue = target.work_queue("mail")
         for item, priority in enumerate([0, 5, -3, 5, 0, 2**31 - 1, -(2**31)]):
             await queue.push(item, priority=priority)
         assert await drained(queue) == [5, 1, 3, 0, 4, 2, 6]
 
     async def test_a_delayed_item_waits(self, target: AsyncStore) -> None:
-        """It is not handed out before it is due, and a waiting `take` gets it then."""
+        """`take` does not return it before it is due; a waiting `take` gets it then."""
         queue = target.work_queue("mail")
         began = time.monotonic()
         await queue.push("late", delay=0.5)
@@ -224,7 +224,7 @@ class TestWorkQueue:
         assert delivery.item == "late"
 
     async def test_a_delayed_item_takes_its_place_when_due(self, target: AsyncStore) -> None:
-        """Behind what was ready before it, in front of what is pushed later, by priority."""
+        """It comes behind items ready before it and before later ones, by priority."""
         queue = target.work_queue("mail")
         await queue.push("late", delay=0.2)
         await queue.push("late and urgent", delay=0.2, priority=1)
@@ -238,7 +238,7 @@ class TestWorkQueue:
         assert await drained(queue) == ["late and urgent", "early", "late", "last"]
 
     async def test_a_retried_item_takes_its_place_when_due(self, target: AsyncStore) -> None:
-        """It goes behind those that were ready when it was given back."""
+        """It comes behind items that were ready when it was given back."""
         queue = target.work_queue("mail")
         await queue.push_many(["a", "b"])
         await (await take(queue)).retry(delay=0)
@@ -246,7 +246,7 @@ class TestWorkQueue:
         assert await drained(queue) == ["b", "a", "c"]
 
     async def test_each_item_goes_to_one_taker(self, target: AsyncStore) -> None:
-        """However many take at the same time."""
+        """No two of many concurrent takers get the same item."""
         queue = target.work_queue("mail")
         await queue.push_many(range(60))
 
@@ -257,7 +257,7 @@ class TestWorkQueue:
         assert sorted(item for share in shares for item in share) == list(range(60))
 
     async def test_a_push_wakes_who_waits(self, target: AsyncStore) -> None:
-        """A waiting `take` returns soon after the push, and each waiter gets one."""
+        """A waiting `take` returns soon after the push, and each waiting taker gets one item."""
         queue = target.work_queue("mail")
         got: list[Any] = []
 
@@ -276,7 +276,7 @@ class TestWorkQueue:
         assert sorted(got) == ["a", "b", "c"]
 
     async def test_waking_takes_no_polling(self, target: AsyncStore) -> None:
-        """Twelve times two items, pushed to two takers that wait, are through in a moment."""
+        """Two waiting takers get twelve times two items in a moment."""
         queue = target.work_queue("mail")
         got: list[int] = []
 
@@ -304,7 +304,7 @@ class TestWorkQueue:
         assert time.monotonic() - began < 8
 
     async def test_once_is_true_to_the_first(self, target: AsyncStore) -> None:
-        """For each key, however many ask, through any object, until its time has passed."""
+        """Of many calls with one key, on any object, the first in each `ttl` returns True."""
         queue = target.work_queue("mail")
 
         async def first(key: str) -> bool:
@@ -327,7 +327,7 @@ class TestWorkQueue:
         assert (await take(target.work_queue("mail"))).item == "x"
 
     async def test_any_text_is_a_name(self, target: AsyncStore) -> None:
-        """Names, ids and keys of hostile characters reach nobody else's."""
+        """Names, ids and keys of hostile characters do not reach the data of others."""
         for name in HOSTILE:
             queue = target.work_queue(name)
             assert await queue.take() is None
@@ -340,7 +340,7 @@ class TestWorkQueue:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     async def test_what_is_no_name_is_refused(self, target: AsyncStore, name: Any) -> None:
-        """InvalidArgument, and nothing is written."""
+        """A value that is not a valid name raises InvalidArgument and writes nothing."""
         with pytest.raises(InvalidArgument):
             target.work_queue(name)
         queue: Any = target.work_queue("mail")
@@ -352,7 +352,7 @@ class TestWorkQueue:
         assert (await queue.stats()).ready == 0
 
     async def test_arguments_are_checked(self, target: AsyncStore) -> None:
-        """A delay, priority, wait, lease, ... that makes no sense is InvalidArgument."""
+        """An invalid delay, priority, timeout, lease and so on raises InvalidArgument."""
         queue: Any = target.work_queue("mail")
         delays = [("delay", delay) for delay in (-1, float("nan"), "1", float("inf"))]
         for name, value in [*delays, *[("priority", value) for value in (1.5, 2**31, True)]]:

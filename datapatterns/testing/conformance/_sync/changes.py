@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/changes.py by scripts/unasync.py; do not edit.
-"""What every changes feed and changes worker promises."""
+"""The tests of what every changes feed and changes worker promises."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def write(target: Store, ids: list[str], text: str = "") -> None:
 
 
 class TestChangesFeed:
-    """`target.changes` on a backend that declares `changes`."""
+    """Tests `target.changes` on a backend that declares `changes`."""
 
     pattern: ClassVar[str] = "changes"
 
     def test_read_gives_every_change_in_order(self, target: Store) -> None:
-        """From the beginning on, each document's change comes with its rev and the document."""
+        """From the beginning, each document's change comes with its rev and the document."""
         write(target, ["a", "b", "c"], "hello")
         changes = target.changes("notes", Note).read()
         assert [change.id for change in changes] == ["a", "b", "c"]
@@ -70,7 +70,7 @@ class TestChangesFeed:
             assert isinstance(change.seq, str)
 
     def test_read_goes_on_behind_a_position(self, target: Store) -> None:
-        """`since` is excluded, `limit` holds, and at the end there is nothing."""
+        """`read` excludes `since`, obeys `limit`, and returns nothing at the end."""
         write(target, ["a", "b", "c"])
         feed = target.changes("notes", Note)
         begin = feed.read(limit=2)
@@ -90,7 +90,7 @@ class TestChangesFeed:
         assert last.text == "new"
 
     def test_a_deletion_is_a_change(self, target: Store) -> None:
-        """It has no document; and a document created again is no deletion any more."""
+        """A deletion has no document; a document created again is a change with a document."""
         write(target, ["a", "b"])
         target.repository("notes", Note).destroy("a")
         feed = target.changes("notes", Note)
@@ -100,7 +100,7 @@ class TestChangesFeed:
         assert [(c.id, c.deleted) for c in feed.read()] == [("b", False), ("a", False)]
 
     def test_follow_gives_what_is_there_and_then_what_comes(self, target: Store) -> None:
-        """Nothing is left out between the two."""
+        """`follow` leaves out no change between the stored ones and the new ones."""
         write(target, ["a", "b"])
         feed = target.changes("notes", Note)
         with meanwhile(write, target, [str(n) for n in range(20)]):
@@ -108,7 +108,7 @@ class TestChangesFeed:
         assert [change.id for change in found] == ["a", "b", *(str(n) for n in range(20))]
 
     def test_follow_resumes_behind_a_position(self, target: Store) -> None:
-        """Followed in parts, each change comes exactly once."""
+        """A feed followed in parts gives each change exactly once."""
         write(target, [str(n) for n in range(10)])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -130,7 +130,7 @@ class TestChangesFeed:
         assert concurrently(follow, [(), ()]) == [["a", "b", "c"], ["a", "b", "c"]]
 
     def test_what_is_written_after_confirm_is_heard(self, target: Store) -> None:
-        """`now` is resolved to a position before the listening starts."""
+        """The feed resolves `now` to a position before it begins to listen."""
         write(target, ["before"])
         feed = target.changes("notes", Note)
         confirmed = Event()
@@ -145,7 +145,7 @@ class TestChangesFeed:
         assert [change.id for change in found] == ["after"]
 
     def test_a_filter_lets_through_what_it_accepts(self, target: Store) -> None:
-        """Rejected changes are passed over and move the position all the same."""
+        """The feed passes over rejected changes, and moves its position past them."""
         write(target, [str(n) for n in range(10)])
         feed = target.changes("notes", Note, filter=lambda change: int(change.id) % 3 == 0)
         assert [change.id for change in feed.read(limit=2)] == ["0", "3"]
@@ -155,7 +155,7 @@ class TestChangesFeed:
         assert len(passed) == 6
 
     def test_without_documents(self, target: Store) -> None:
-        """`include_docs=False` gives ids and revisions only."""
+        """With `include_docs=False` changes have ids and revisions only."""
         write(target, ["a"])
         (change,) = target.changes("notes", Note, include_docs=False).read()
         assert change.id == "a"
@@ -163,14 +163,14 @@ class TestChangesFeed:
         assert not change.deleted
 
     def test_without_a_model_documents_are_mappings(self, target: Store) -> None:
-        """They carry id and rev beside the stored fields."""
+        """The mappings have id and rev beside the stored fields."""
         write(target, ["a"], "hello")
         (change,) = target.changes("notes").read()
         assert change.document is not None
         assert change.document.items() >= {"text": "hello", "id": "a", "rev": change.rev}.items()
 
     def test_a_document_that_does_not_fit_stops_nobody(self, target: Store) -> None:
-        """Looking at it raises DecodeFailed; the feed itself goes on."""
+        """Reading the document raises DecodeFailed; the feed itself goes on."""
         write(target, ["a", "b"], "not a number")
         found = first(target.changes("notes", Stricter).follow(), 2)
         assert [change.id for change in found] == ["a", "b"]
@@ -178,7 +178,7 @@ class TestChangesFeed:
             assert found[0].document
 
     def test_stop_in_the_loop_hands_over_nothing_more(self, target: Store) -> None:
-        """After `stop()` the iteration ends, though more is there; a new `follow` begins afresh."""
+        """After `stop()` the iteration ends although more is there; a new `follow` begins again."""
         write(target, ["a", "b", "c"])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -189,13 +189,13 @@ class TestChangesFeed:
         assert len(first(feed.follow(), 3)) == 3
 
     def test_stop_ends_a_waiting_follow(self, target: Store) -> None:
-        """One that has nothing to hand out ends as well."""
+        """`stop()` also ends a `follow` that has nothing to hand out."""
         feed = target.changes("notes", Note)
         feed.on_event(lambda name, _: feed.stop() if name == "caught_up" else None)
         assert [change for change in feed.follow()] == []
 
     def test_pause_and_resume_keep_order_and_lose_nothing(self, target: Store) -> None:
-        """What comes during the pause is handed out behind what was there before."""
+        """Changes during the pause are handed out behind those from before it."""
         write(target, ["a", "b"])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -216,7 +216,7 @@ class TestChangesFeed:
         assert seen == ["a", "b", "c", "d"]
 
     def test_a_paused_feed_hands_out_nothing(self, target: Store) -> None:
-        """Until it is resumed from elsewhere."""
+        """A paused feed hands out no change until another task resumes it."""
         write(target, ["a", "b"])
         feed = target.changes("notes", Note)
         seen: list[str] = []
@@ -237,7 +237,7 @@ class TestChangesFeed:
         assert seen == ["a", "b"]
 
     def test_events_tell_what_the_feed_does(self, target: Store) -> None:
-        """confirm, connected, caught_up once and behind its change, paused, resumed, stopped."""
+        """Each event comes in its turn: `caught_up` once, behind the change, and `stopped` last."""
         write(target, ["a"])
         feed = target.changes("notes", Note)
         told: list[str] = []
@@ -255,7 +255,7 @@ class TestChangesFeed:
         assert told == ["confirm", "connected", "a", "caught_up", "paused", "resumed", "stopped"]
 
     def test_a_failing_listener_harms_nobody(self, target: Store) -> None:
-        """What it raises goes to the log."""
+        """The feed logs what a listener raises, and goes on."""
         write(target, ["a"])
         feed = target.changes("notes", Note)
 
@@ -266,7 +266,7 @@ class TestChangesFeed:
         assert len(first(feed.follow(), 1)) == 1
 
     def test_inactivity_raises_timed_out(self, target: Store) -> None:
-        """After so many seconds without a change; changes before it are handed out."""
+        """`follow` gives the changes, and raises TimedOut after `inactivity` without another."""
         write(target, ["a"])
         for inactivity in (0.2, 2.0, 20.0):  # a busy server may take longer for the first change
             feed = target.changes("notes", Note, inactivity=inactivity)
@@ -279,7 +279,7 @@ class TestChangesFeed:
         assert seen == ["a"]
 
     def test_heartbeats_come_while_it_waits(self, target: Store) -> None:
-        """Every `heartbeat` seconds without a change."""
+        """A heartbeat comes after every `heartbeat` seconds without a change."""
         feed = target.changes("notes", Note, heartbeat=0.1)
         beats: list[str] = []
 
@@ -295,7 +295,7 @@ class TestChangesFeed:
 
     @pytest.mark.parametrize("since", ["", "no position", "-1", "1.5", "\ud800", "9" * 40, 7, b"1"])
     def test_a_bad_position_is_refused(self, target: Store, since: Any) -> None:
-        """Anything but a position, `now` or None is InvalidArgument, at once."""
+        """A value other than a position, `now` or None raises InvalidArgument at once."""
         feed = target.changes("notes", Note)
         with pytest.raises(InvalidArgument):
             feed.read(since)
@@ -321,7 +321,7 @@ class TestChangesFeed:
         assert feed.lag("now") == 0
 
     def test_collections_do_not_mix(self, target: Store) -> None:
-        """A feed tells of its own collection only."""
+        """A feed has the changes of its own collection only."""
         write(target, ["a"])
         target.repository("other", Note).create(Note(id="x"))
         assert [change.id for change in target.changes("notes", Note).read()] == ["a"]
@@ -329,7 +329,7 @@ class TestChangesFeed:
 
 
 class TestChangesWorker:
-    """`ChangesWorker` over the feed, checkpoints and dead letters of a backend."""
+    """Tests `ChangesWorker` over the feed, checkpoints and dead letters of a backend."""
 
     pattern: ClassVar[str] = "changes"
 
@@ -342,7 +342,7 @@ class TestChangesWorker:
         return worker
 
     def test_it_handles_each_change_and_goes_on_from_there(self, target: Store) -> None:
-        """The next run begins behind the checkpoint."""
+        """The next run begins after the checkpoint of the last one."""
         handled: list[str] = []
         write(target, ["a", "b"])
         worker = self._run(target, "w", lambda change: handled.append(change.id))
@@ -353,7 +353,7 @@ class TestChangesWorker:
         assert handled == ["a", "b", "c"]
 
     def test_workers_of_other_names_have_positions_of_their_own(self, target: Store) -> None:
-        """Each name handles everything."""
+        """Workers of different names each handle every change."""
         handled: list[tuple[str, str]] = []
         write(target, ["a"])
         for name in ("one", "two!", "two%21", "one.1"):
@@ -361,7 +361,7 @@ class TestChangesWorker:
         assert handled == [("one", "a"), ("two!", "a"), ("two%21", "a"), ("one.1", "a")]
 
     def test_a_change_that_keeps_failing_becomes_a_dead_letter(self, target: Store) -> None:
-        """The worker goes on, and the letter tells which change, how often and why."""
+        """The worker goes on; the dead letter has the change, its attempts and the last error."""
         handled: list[str] = []
         feed = target.changes("notes", Note)
 
@@ -382,7 +382,7 @@ class TestChangesWorker:
         assert worker.lag() == 0
 
     def test_order_is_kept_for_each_document(self, target: Store) -> None:
-        """However many run at once, a document's later change is handled after its earlier one."""
+        """Whatever runs at once, a document's later change is handled after its earlier one."""
         texts: dict[str, list[str]] = {}
 
         def handle(change: Change[Note]) -> None:
@@ -399,7 +399,7 @@ class TestChangesWorker:
         assert texts == {id: ["0", "1", "2", "3"] for id in ids}
 
     def test_shards_handle_each_change_once_between_them(self, target: Store) -> None:
-        """The shards of all numbers cover the ids, and none is in two."""
+        """All shards together handle every id, and no two handle the same one."""
         handled: list[str] = []
         write(target, [str(n) for n in range(30)])
         for shard in range(3):
@@ -407,7 +407,7 @@ class TestChangesWorker:
         assert sorted(handled) == sorted(str(n) for n in range(30))
 
     def test_checkpoints_can_be_kept_elsewhere(self, target: Store) -> None:
-        """Any object with `load` and `save` will do."""
+        """A worker accepts any object with `load` and `save` for its checkpoints."""
         saved: dict[str, str] = {}
 
         class Elsewhere:

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/concurrency_limiter.py by scripts/unasync.py; do not edit.
-"""What every concurrency limiter promises."""
+"""The tests of what every concurrency limiter promises."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refused(lease: Lease) -> None:
 
 
 def acquired(limiter: ConcurrencyLimiter, subject: str) -> Lease:
-    """Return a lease, as soon as there is one."""
+    """Wait until a lease is free, and return it."""
     return eventually(lambda: limiter.acquire(subject), "a free seat")
 
 
@@ -36,7 +36,7 @@ def _release(lease: Lease) -> bool:
 
 
 class TestConcurrencyLimiter:
-    """`target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
+    """Tests `target.concurrency_limiter` on a backend that declares `concurrency_limiter`."""
 
     pattern: ClassVar[str] = "concurrency_limiter"
 
@@ -62,7 +62,7 @@ class TestConcurrencyLimiter:
         assert jobs.acquire("ann") is None
 
     def test_a_dead_holders_place_comes_back(self, target: Store) -> None:
-        """A lease that nobody releases ends by itself, and not before its time."""
+        """A lease that is never released ends by itself, and not before its time."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
         begun = time.monotonic()
         gone = acquired(jobs, "ann")
@@ -72,7 +72,7 @@ class TestConcurrencyLimiter:
         assert gone.release() is False
 
     def test_the_late_release_of_a_lost_place_frees_nothing(self, target: Store) -> None:
-        """It is another holder's by now."""
+        """The late release leaves the place to the holder that has it by then."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
         lost = acquired(jobs, "ann")
         kept = acquired(target.concurrency_limiter("jobs", limit=1, lease=LONG), "ann")
@@ -103,7 +103,7 @@ class TestConcurrencyLimiter:
         refused(lease)
 
     def test_a_short_lease_does_not_end_a_long_one(self, target: Store) -> None:
-        """Each place has its own time, whatever is acquired and released beside it."""
+        """Each lease ends at its own time, whatever other leases are acquired and released."""
         long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
         short = target.concurrency_limiter("jobs", limit=2, lease=SHORT)
         kept = acquired(long, "ann")
@@ -113,7 +113,7 @@ class TestConcurrencyLimiter:
         assert kept.release() is True
 
     def test_a_lease_that_has_ended_stays_ended(self, target: Store) -> None:
-        """Extending too late is Conflict (`lease_lost`), also when nobody else has come."""
+        """Extending too late raises Conflict (`lease_lost`), even if no other holder has come."""
         long = target.concurrency_limiter("jobs", limit=2, lease=LONG)
         kept = acquired(long, "ann")
         late = acquired(target.concurrency_limiter("jobs", limit=2, lease=SHORT), "ann")
@@ -124,7 +124,7 @@ class TestConcurrencyLimiter:
         kept.extend()
 
     def test_a_lease_is_a_context(self, target: Store) -> None:
-        """Leaving the block gives the place back, also by an error."""
+        """Leaving the block releases the lease, also after an error."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
         with acquired(jobs, "ann"):
             assert jobs.acquire("ann") is None
@@ -135,7 +135,7 @@ class TestConcurrencyLimiter:
         assert jobs.acquire("ann") is not None
 
     def test_many_callers_share_the_places(self, target: Store) -> None:
-        """Of forty at once exactly `limit` hold a place."""
+        """Of forty callers at once exactly `limit` get a lease."""
         jobs = target.concurrency_limiter("jobs", limit=3, lease=LONG)
         leases = concurrently(jobs.acquire, [("ann",) for _ in range(40)])
         held = [lease for lease in leases if lease is not None]
@@ -143,7 +143,7 @@ class TestConcurrencyLimiter:
         assert concurrently(_release, [(lease,) for lease in held]) == [True] * 3
 
     def test_subjects_and_names_stay_apart(self, target: Store) -> None:
-        """No subject and no limiter, however odd its name, holds another's place."""
+        """No subject or limiter, whatever its name, uses the places of another."""
         jobs = target.concurrency_limiter("jobs", limit=1, lease=LONG)
         for name in HOSTILE:
             assert jobs.acquire("x" + name) is not None
@@ -153,7 +153,7 @@ class TestConcurrencyLimiter:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     def test_bad_names_are_refused(self, target: Store, name: Any) -> None:
-        """A name or a subject that is no name is InvalidArgument."""
+        """InvalidArgument refuses a name or a subject that is not a valid name."""
         with pytest.raises(InvalidArgument):
             target.concurrency_limiter(name, limit=1, lease=LONG)
         with pytest.raises(InvalidArgument):
@@ -161,12 +161,12 @@ class TestConcurrencyLimiter:
 
     @pytest.mark.parametrize("limit", [0, -1, 1.0, True, "1", None])
     def test_bad_limits_are_refused(self, target: Store, limit: Any) -> None:
-        """A limit is a whole number above 0."""
+        """A limit must be a whole number above 0."""
         with pytest.raises(InvalidArgument):
             target.concurrency_limiter("jobs", limit=limit, lease=LONG)
 
     @pytest.mark.parametrize("lease", [0, -1.0, float("nan"), float("inf"), True, "1", None])
     def test_bad_leases_are_refused(self, target: Store, lease: Any) -> None:
-        """A lease is a time above 0."""
+        """A lease must be a time above 0."""
         with pytest.raises(InvalidArgument):
             target.concurrency_limiter("jobs", limit=1, lease=lease)

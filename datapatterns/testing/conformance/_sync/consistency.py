@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/consistency.py by scripts/unasync.py; do not edit.
-"""Whether a repository's indexes are what its documents say."""
+"""A check that a repository's indexes agree with its documents."""
 
 from __future__ import annotations
 

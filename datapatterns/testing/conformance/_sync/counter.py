@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/counter.py by scripts/unasync.py; do not edit.
-"""What every counter promises."""
+"""The tests of what every counter promises."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HIGHEST, LOWEST = 2**63 - 1, -(2**63)
 
 
 class TestCounter:
-    """`target.counter` on a backend that declares `counter`."""
+    """Tests `target.counter` on a backend that declares `counter`."""
 
     pattern: ClassVar[str] = "counter"
 
     def test_it_starts_at_zero(self, target: Store) -> None:
-        """A counter that nobody touched reads 0."""
+        """A counter that was never changed reads 0."""
         assert target.counter("hits").value() == 0
 
     def test_it_counts_both_ways(self, target: Store) -> None:
@@ -38,7 +38,7 @@ class TestCounter:
         assert hits.value() == -10
 
     def test_two_objects_share_one_counter(self, target: Store) -> None:
-        """The name decides, not the object."""
+        """Two objects of the same name change the same counter."""
         target.counter("hits").increment(2)
         assert target.counter("hits").increment(3) == 5
 
@@ -50,7 +50,7 @@ class TestCounter:
         assert hits.value() == 200
 
     def test_an_operation_counts_once(self, target: Store) -> None:
-        """Repeating an op_id returns the first result and adds nothing, whatever came between."""
+        """Repeating an op_id returns the first result and adds nothing, also after other steps."""
         hits = target.counter("hits")
         assert hits.increment(5, op_id="a") == 5
         assert hits.increment(1) == 6
@@ -60,7 +60,7 @@ class TestCounter:
         assert hits.value() == 4
 
     def test_an_operation_at_the_same_time_counts_once(self, target: Store) -> None:
-        """Twenty callers with one op_id add once, and all hear the same result."""
+        """Twenty callers with one op_id add once, and all get the same result."""
         hits = target.counter("hits")
 
         def add() -> int:
@@ -89,7 +89,7 @@ class TestCounter:
         assert hits.value() == 2
 
     def test_it_has_64_bits(self, target: Store) -> None:
-        """Both ends can be reached; going past them is refused and changes nothing."""
+        """Both ends can be reached; a step beyond them is refused and changes nothing."""
         hits = target.counter("hits")
         assert hits.increment(HIGHEST) == HIGHEST
         with pytest.raises(InvalidArgument):
@@ -125,7 +125,7 @@ class TestCounter:
         assert hits.reset() == 2**53 + 3
 
     def test_reset_returns_what_was_there(self, target: Store) -> None:
-        """It is 0 afterwards, and goes on from there."""
+        """`reset` returns the value and sets it to 0, from where the counter goes on."""
         hits = target.counter("hits")
         assert hits.reset() == 0
         hits.increment(7)
@@ -134,7 +134,7 @@ class TestCounter:
         assert hits.increment() == 1
 
     def test_reset_loses_nothing(self, target: Store) -> None:
-        """Whatever is added while others reset is in one of the resets or still there."""
+        """Each step added during resets is in the result of one of them or still there."""
         hits = target.counter("hits")
 
         def step(turn: int) -> int:
@@ -147,7 +147,7 @@ class TestCounter:
         assert sum(taken) + hits.value() == 80
 
     def test_names_stay_apart(self, target: Store) -> None:
-        """No name, however odd or long, reaches another's counter."""
+        """No counter, however odd or long its name, changes another one."""
         names = [*HOSTILE, "\N{SLICE OF PIZZA}" * 300]
         for number, name in enumerate(names, start=1):
             assert target.counter(name).increment(number) == number
@@ -156,7 +156,7 @@ class TestCounter:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     def test_bad_names_are_refused(self, target: Store, name: Any) -> None:
-        """A name or an op_id that is no name is InvalidArgument, and nothing is counted."""
+        """A name or op_id that is not valid raises InvalidArgument, and nothing is counted."""
         with pytest.raises(InvalidArgument):
             target.counter(name)
         hits = target.counter("hits")
@@ -167,7 +167,7 @@ class TestCounter:
 
     @pytest.mark.parametrize("by", [None, "1", 1.0, 1.5, True, 2**63, 2**64, -(2**64)])
     def test_bad_steps_are_refused(self, target: Store, by: Any) -> None:
-        """A step that is no whole number of 64 bits is InvalidArgument, and nothing is counted."""
+        """A step that is no whole number of 64 bits raises InvalidArgument and counts nothing."""
         hits = target.counter("hits")
         for add in (hits.increment, hits.decrement):
             with pytest.raises(InvalidArgument):
@@ -179,6 +179,6 @@ class TestCounter:
 
     @pytest.mark.parametrize("op_ttl", [0, -1.0, float("nan"), float("inf"), "1", None])
     def test_bad_options_are_refused(self, target: Store, op_ttl: Any) -> None:
-        """A time to live that is no time is InvalidArgument."""
+        """A time to live that is not a valid duration raises InvalidArgument."""
         with pytest.raises(InvalidArgument):
             target.counter("hits", op_ttl=op_ttl)

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/deliveries.py by scripts/unasync.py; do not edit.
-"""What every work queue promises of deliveries: settling, leases, dead letters, stats, pauses."""
+"""The tests of what work queues promise of deliveries: settling, leases, dead letters, pauses."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from datapatterns.testing.waiting import PATIENCE, eventually
 
 
 class TestDeliveries:
-    """Deliveries of `target.work_queue`, and what becomes of them."""
+    """Tests the deliveries of `target.work_queue`, from taking to settling."""
 
     pattern: ClassVar[str] = "work_queue"
 
     # --- settling
 
     def test_ack_may_be_repeated(self, target: Store) -> None:
-        """The second one is harmless; anything else afterwards is lease_lost."""
+        """A second ack has no effect; any other call after an ack raises lease_lost."""
         queue = target.work_queue("mail")
         queue.push(1)
         delivery = take(queue)
@@ -42,7 +42,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
     def test_retry_hands_it_out_again(self, target: Store) -> None:
-        """After the delay, as the next attempt, with the time of its push."""
+        """A retried item comes after the delay, as the next attempt, with the time of its push."""
         queue = target.work_queue("mail")
         queue.push("x")
         first = take(queue)
@@ -56,7 +56,7 @@ class TestDeliveries:
         second.ack()
 
     def test_retry_waits_by_the_backoff(self, target: Store) -> None:
-        """Without a delay it is asked, with the number of the failed attempt."""
+        """Without a delay the queue calls its backoff with the number of the failed attempt."""
         asked: list[int] = []
 
         def backoff(attempt: int) -> float:
@@ -71,7 +71,7 @@ class TestDeliveries:
         assert (take(queue)).attempt == 3
 
     def test_used_up_it_is_a_dead_letter(self, target: Store) -> None:
-        """After `max_attempts` deliveries, with its last error."""
+        """After `max_attempts` deliveries the item is a dead letter with its last error."""
         queue = target.work_queue("mail", max_attempts=3, backoff=lambda attempt: 0.0)
         id = queue.push({"to": "a"})
         for attempt in (1, 2, 3):
@@ -86,7 +86,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(0, 0, 0, 1, 0)
 
     def test_the_last_error_is_kept(self, target: Store) -> None:
-        """A retry that names none keeps the one before."""
+        """A retry without an error keeps the error of the retry before."""
         queue = target.work_queue("mail", max_attempts=2)
         queue.push(1)
         (take(queue)).retry(delay=0, error="it rained")
@@ -94,7 +94,7 @@ class TestDeliveries:
         assert [letter.error for letter in queue.dead_letters()] == ["it rained"]
 
     def test_bury_gives_up(self, target: Store) -> None:
-        """At once, with the reason."""
+        """`bury` makes the item a dead letter at once, with the reason."""
         queue = target.work_queue("mail")
         queue.push("x")
         delivery = take(queue)
@@ -105,7 +105,7 @@ class TestDeliveries:
         assert_lost(delivery.ack)
 
     def test_release_puts_it_back(self, target: Store) -> None:
-        """At its old place, first of all, and the attempt does not count."""
+        """A released item comes first again, at its old place, and the attempt does not count."""
         queue = target.work_queue("mail")
         queue.push_many(["x", "y"])
         first = take(queue)
@@ -116,7 +116,7 @@ class TestDeliveries:
         second.ack()
 
     def test_a_delivery_knows_what_became_of_it(self, target: Store) -> None:
-        """`settled` names it; `lost` is true once the lease has lapsed, and not before."""
+        """`settled` has the verb; `lost` is true once the lease has ended, and not before."""
         queue = target.work_queue("mail", max_attempts=1)
         queue.push_many(["a", "b", "c", "d"])
         deliveries = [take(queue) for _ in range(4)]
@@ -139,7 +139,7 @@ class TestDeliveries:
         assert_lost(lapsing.ack)
 
     def test_a_block_acks_on_success(self, target: Store) -> None:
-        """Leaving the block acks."""
+        """Leaving the block without an error acks the item."""
         queue = target.work_queue("mail")
         queue.push("x")
         with take(queue) as delivery:
@@ -147,7 +147,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
     def test_a_block_retries_on_an_exception(self, target: Store) -> None:
-        """The exception goes on, and is the item's last error."""
+        """The exception propagates, and becomes the item's last error."""
         queue = target.work_queue("mail", max_attempts=1)
         queue.push("x")
         with pytest.raises(ZeroDivisionError):
@@ -158,7 +158,7 @@ class TestDeliveries:
         assert "by nothing" in letter.error
 
     def test_a_block_may_settle_by_itself(self, target: Store) -> None:
-        """What was settled inside is left alone, whether the block succeeds or not."""
+        """An item settled inside the block stays so, whether the block succeeds or fails."""
         queue = target.work_queue("mail")
         queue.push_many(["a", "b", "c"])
         with take(queue) as delivery:
@@ -174,7 +174,7 @@ class TestDeliveries:
     # --- leases
 
     def test_a_lost_item_comes_back(self, target: Store) -> None:
-        """After its lease, on an idle queue too, to who waits; never before; it is counted."""
+        """After its lease, never before, a waiting `take` gets the item; `requeued` counts it."""
         queue = target.work_queue("mail", lease=SHORT)
         queue.push("x")
         began = time.monotonic()  # before the lease does
@@ -186,7 +186,7 @@ class TestDeliveries:
         assert (stats.leased, stats.requeued) == (1, 1)
 
     def test_who_lost_the_lease_changes_nothing(self, target: Store) -> None:
-        """Every call raises lease_lost, and the new holder's is untouched."""
+        """Every call of a lost delivery raises lease_lost and leaves the new holder's alone."""
         target.work_queue("mail").push("x")
         first = take(target.work_queue("mail", lease=SHORT))
         queue = target.work_queue("mail", lease=60.0)
@@ -201,7 +201,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(0, 0, 0, 0, 1)
 
     def test_a_lapsed_lease_is_lost(self, target: Store) -> None:
-        """Even if nobody has taken the item since: who waited too long cannot tell."""
+        """A lease that has ended is lost even if the item was not taken since."""
         queue = target.work_queue("mail", lease=SHORT)
         queue.push_many(["x", "y"])
         first, second = take(queue), take(queue)
@@ -211,7 +211,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(2, 0, 0, 0, 2)
 
     def test_a_block_that_lost_the_lease_says_so(self, target: Store) -> None:
-        """Its ack raises lease_lost; an exception inside is not hidden by it."""
+        """The block's ack raises lease_lost; an exception inside the block still propagates."""
         target.work_queue("mail").push("x")
         queue, other = target.work_queue("mail", lease=SHORT), target.work_queue("mail", lease=60.0)
         taken: list[Any] = []
@@ -225,7 +225,7 @@ class TestDeliveries:
                 raise ZeroDivisionError
 
     def test_extend_holds_it_longer(self, target: Store) -> None:
-        """For so long from now: it does not come back meanwhile, and can be acked."""
+        """An extended item does not come back within the new time, and can be acked."""
         queue = target.work_queue("mail", lease=3.0)
         queue.push("x")
         delivery = take(queue)
@@ -235,7 +235,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(0, 0, 0, 0, 0)
 
     def test_extend_can_shorten(self, target: Store) -> None:
-        """It is from now, not on top."""
+        """`extend` counts from now; it does not add to the time that remains."""
         queue = target.work_queue("mail", lease=600.0)
         queue.push("x")
         delivery = take(queue)
@@ -243,7 +243,7 @@ class TestDeliveries:
         assert (take(queue)).attempt == 2
 
     def test_a_lost_item_can_be_used_up(self, target: Store) -> None:
-        """Losing its holder on the last attempt makes it a dead letter, with its last error."""
+        """A lease that ends on the last attempt makes a dead letter with the item's last error."""
         queue = target.work_queue("mail", lease=SHORT, max_attempts=2)
         queue.push("x")
         (take(queue)).retry(delay=0, error="it rained")
@@ -260,7 +260,7 @@ class TestDeliveries:
         assert (queue.stats()).requeued == 1
 
     def test_a_lost_item_keeps_its_place(self, target: Store) -> None:
-        """It comes before what was pushed after it."""
+        """A lost item comes before items that were pushed after it."""
         queue = target.work_queue("mail", lease=SHORT)
         queue.push_many(["a", "b"])
         assert (take(queue)).item == "a"
@@ -270,7 +270,7 @@ class TestDeliveries:
     # --- looking after it
 
     def test_stats_tell_what_is_where(self, target: Store) -> None:
-        """Ready, delayed, leased, dead."""
+        """`stats` counts the ready, delayed, leased and dead items."""
         queue = target.work_queue("mail")
         queue.push_many(range(6))
         queue.push(6, delay=3600)
@@ -280,7 +280,7 @@ class TestDeliveries:
         assert queue.stats() == QueueStats(3, 1, 2, 1, 0)
 
     def test_dead_letters_come_oldest_first(self, target: Store) -> None:
-        """At most `limit` of them."""
+        """`dead_letters` returns the oldest ones, at most `limit` of them."""
         queue = target.work_queue("mail")
         queue.push_many(range(5))
         for _ in range(5):
@@ -291,14 +291,14 @@ class TestDeliveries:
             queue.dead_letters(limit=0)
 
     def test_dead_letters_show_models(self, target: Store) -> None:
-        """As instances, where they fit."""
+        """A dead letter has its item as an instance of the model, if it fits."""
         queue = target.work_queue("mail", Mail)
         queue.push(Mail(to="a"))
         (take(queue)).bury("no")
         assert [letter.item for letter in queue.dead_letters()] == [Mail(to="a")]
 
     def test_requeued_dead_start_afresh(self, target: Store) -> None:
-        """All, or those of the ids; unknown ids count nothing; behind what is ready."""
+        """All dead letters, or those of the ids, begin again behind the ready items."""
         queue = target.work_queue("mail", max_attempts=1)
         ids = queue.push_many(range(4))
         for _ in range(4):
@@ -318,7 +318,7 @@ class TestDeliveries:
         assert drained(queue) == [0, 1, 3]
 
     def test_only_dead_ones_are_requeued(self, target: Store) -> None:
-        """An id that is ready or leased is left alone."""
+        """Requeueing the id of a ready or leased item has no effect."""
         queue = target.work_queue("mail")
         ids = queue.push_many(range(2))
         delivery = take(queue)
@@ -327,7 +327,7 @@ class TestDeliveries:
         assert drained(queue) == [1]
 
     def test_purge_leaves_what_is_worked_on(self, target: Store) -> None:
-        """Everything else goes, and is counted; its ids are free again."""
+        """`purge` removes and counts all items but the leased ones, and frees their ids."""
         queue = target.work_queue("mail")
         queue.push_many(range(4))
         queue.push(4, id="a", delay=3600, priority=7)
@@ -342,7 +342,7 @@ class TestDeliveries:
         assert drained(queue) == [0, 5]
 
     def test_a_paused_queue_hands_out_nothing(self, target: Store) -> None:
-        """To nobody; pushing and settling go on; `resume` wakes who waits. Twice is as once."""
+        """Pushing and settling go on in a pause; `resume` wakes waiting takers."""
         queue, other = target.work_queue("mail"), target.work_queue("mail")
         queue.push_many(["a", "b"])
         delivery = take(queue)
@@ -366,7 +366,7 @@ class TestDeliveries:
         assert got == ["b"]
 
     def test_a_delivery_checks_its_arguments(self, target: Store) -> None:
-        """InvalidArgument, and the delivery is as before."""
+        """A bad argument raises InvalidArgument and leaves the delivery unchanged."""
         queue = target.work_queue("mail")
         queue.push(1)
         delivery: Any = take(queue)

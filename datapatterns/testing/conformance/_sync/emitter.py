@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/emitter.py by scripts/unasync.py; do not edit.
-"""What an emitter promises, on every backend that has one."""
+"""The tests of what every emitter promises."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Order(BaseModel):
 
 
 class TestEmitter(Listeners):
-    """`target.emitter` on a backend that declares `emitter`."""
+    """Tests `target.emitter` on a backend that declares `emitter`."""
 
     pattern: ClassVar[str] = "emitter"
 
     @each_kind
     def test_payloads(self, target: Store, durable: bool) -> None:
-        """JSON values arrive as they are, and no payload is None."""
+        """JSON values arrive unchanged, and a missing payload arrives as None."""
         payloads: list[Any] = [
             0,
             -1.5,
@@ -69,7 +69,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_an_emit_after_on_is_heard(self, target: Store, durable: bool) -> None:
-        """However soon it comes after `on` has returned, and whoever emits."""
+        """An emit that begins after `on` has returned is heard, whichever process emits."""
         with emitter(target, durable=durable) as other:
             for turn in range(15):
                 heard: list[Any] = []
@@ -81,7 +81,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_what_came_before_on_is_not_heard(self, target: Store, durable: bool) -> None:
-        """A listener hears what is emitted from now on."""
+        """A listener hears only what is emitted after it was added."""
         heard: list[Any] = []
         with (
             emitter(target, durable=durable) as events,
@@ -98,7 +98,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_everybody_hears(self, target: Store, durable: bool) -> None:
-        """All listeners of the event, of all emitters of that name, and no others."""
+        """All listeners of the event hear it, on all emitters of that name, and no others do."""
         heard: list[Any] = []
         with (
             emitter(target, durable=durable) as one,
@@ -117,7 +117,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_order(self, target: Store, durable: bool) -> None:
-        """A listener hears what one caller emits in its order, each message once."""
+        """A listener hears one caller's messages in order, each once."""
         heard: list[Any] = []
         with (
             emitter(target, durable=durable) as events,
@@ -131,7 +131,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_emitting_at_once(self, target: Store, durable: bool) -> None:
-        """What many callers emit at the same time is all heard, each message once."""
+        """Listeners hear all that many callers emit at the same time, each message once."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
 
@@ -169,7 +169,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_only_the_star_is_special(self, target: Store, durable: bool) -> None:
-        """What is special to other kinds of patterns stands for itself."""
+        """Characters that are special in other kinds of patterns match only themselves."""
         literal = [
             "a?",
             "a[bc]",
@@ -197,7 +197,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_own_events_match_no_pattern(self, target: Store, durable: bool) -> None:
-        """The emitter's own events are not for listeners of `*`."""
+        """A listener of `*` does not get the emitter's own events."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
             events.on("*", lambda payload, event: heard.append(event))
@@ -226,7 +226,7 @@ class TestEmitter(Listeners):
 
     @each_kind
     def test_hostile_names(self, target: Store, durable: bool) -> None:
-        """Emitters of different names have nothing in common, patterns included."""
+        """Emitters of different names share no messages, also none of patterns."""
         for name in HOSTILE:
             heard: list[Any] = []
             with (

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/groups.py by scripts/unasync.py; do not edit.
-"""What groups promise, on every backend that has them."""
+"""The tests of what groups promise."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def listed(groups: Groups, group: str) -> list[str]:
 
 
 class TestGroups:
-    """`target.groups` on a backend that declares `groups`."""
+    """Tests `target.groups` on a backend that declares `groups`."""
 
     pattern: ClassVar[str] = "groups"
 
     def test_what_is_not_there_is_empty(self, target: Store) -> None:
-        """A group that nothing was added to has no members, and its size is 0."""
+        """A group without members reads as empty, and its size is 0."""
         groups = target.groups("teams")
         assert listed(groups, "red") == []
         assert groups.size("red") == 0
@@ -40,7 +40,7 @@ class TestGroups:
         assert groups.intersection_size("red") == 0
 
     def test_add_counts_the_new_ones(self, target: Store) -> None:
-        """Those there already, and those given twice, count once."""
+        """`add` counts each new member once, and present members not at all."""
         groups = target.groups("teams")
         assert groups.add("red", "ann", "bob") == 2
         assert groups.add("red", "bob", "cid", "cid") == 1
@@ -49,7 +49,7 @@ class TestGroups:
         assert sorted(listed(groups, "red")) == ["ann", "bob", "cid"]
 
     def test_remove_counts_those_that_were_there(self, target: Store) -> None:
-        """A removed member is in the group no more, nor the group among its groups."""
+        """A removed member is not in the group, and the group is not among its groups."""
         groups = target.groups("teams")
         groups.add("red", "ann", "bob", "cid")
         assert groups.remove("red", "ann", "bob", "bob", "dan") == 2
@@ -61,7 +61,7 @@ class TestGroups:
         assert groups.size("red") == 1
 
     def test_contains(self, target: Store) -> None:
-        """True for a member of that group, and for nothing else."""
+        """`contains` is True for a member of that group, and False for anything else."""
         groups = target.groups("teams")
         groups.add("red", "ann")
         assert groups.contains("red", "ann") is True
@@ -70,7 +70,7 @@ class TestGroups:
         assert groups.contains("ann", "red") is False
 
     def test_groups_of_a_member(self, target: Store) -> None:
-        """All groups that it was added to, as long as it is in them."""
+        """`groups_of` returns the groups that the member is in at the time."""
         groups = target.groups("teams")
         for group in ("red", "blue", "green"):
             groups.add(group, "ann", group)
@@ -79,7 +79,7 @@ class TestGroups:
         assert groups.groups_of("blue") == {"blue"}
 
     def test_sets_of_groups(self, target: Store) -> None:
-        """Intersection, union and difference are those of sets, of one group too."""
+        """Intersection, union and difference equal those of Python's sets, of one group too."""
         groups = target.groups("teams")
         groups.add("red", "a", "b", "c", "d")
         groups.add("blue", "b", "c", "x")
@@ -100,7 +100,7 @@ class TestGroups:
         assert groups.difference("red", "red") == set()
 
     def test_intersection_size(self, target: Store) -> None:
-        """How many there are, and no more than `at_most`."""
+        """`intersection_size` counts the common members, and stops at `at_most`."""
         groups = target.groups("teams")
         groups.add("red", *"abcdef")
         groups.add("blue", *"bcdefg")
@@ -111,7 +111,7 @@ class TestGroups:
         assert groups.intersection_size("red") == 6
 
     def test_members_come_once_each(self, target: Store) -> None:
-        """All members of a large group, each exactly once."""
+        """The iteration gives all members of a large group, each exactly once."""
         groups = target.groups("teams")
         names = [f"member-{n}" for n in range(MANY)]
         assert groups.add("red", *names) == MANY
@@ -121,7 +121,7 @@ class TestGroups:
         assert groups.size("red") == MANY
 
     def test_members_there_throughout_come_once(self, target: Store) -> None:
-        """While others come and go in the middle of the iteration, nobody is lost or repeated."""
+        """Members that stay come once each while others come and go during the iteration."""
         groups = target.groups("teams")
         stay = {f"stay-{n}" for n in range(MANY)}
         groups.add("red", *stay, *(f"go-{n}" for n in range(MANY)))
@@ -139,7 +139,7 @@ class TestGroups:
         assert len(set(found)) == len(found)
 
     def test_hostile_names(self, target: Store) -> None:
-        """Any string is a name, and reaches only what belongs to it."""
+        """Any non-empty string is a name, and does not reach the data of other names."""
         groups = target.groups("teams")
         groups.add("all", *HOSTILE)
         for name in HOSTILE:
@@ -152,7 +152,7 @@ class TestGroups:
         assert groups.groups_of("one") == set(HOSTILE)
 
     def test_names_of_groups_do_not_meet(self, target: Store) -> None:
-        """Structures of different names have nothing in common, however the names look."""
+        """Structures of different names share nothing, whatever the names look like."""
         names = ["teams", *HOSTILE]
         for name in names:
             target.groups(name).add("red", name)
@@ -162,13 +162,13 @@ class TestGroups:
             assert groups.groups_of(name) == {"red"}
 
     def test_two_objects_of_one_name(self, target: Store) -> None:
-        """What one wrote the other reads."""
+        """An object reads what another object of the same name wrote."""
         target.groups("teams").add("red", "ann")
         assert target.groups("teams").contains("red", "ann")
 
     @pytest.mark.parametrize("name", NO_NAMES)
     def test_no_names(self, target: Store, name: Any) -> None:
-        """What is no name is InvalidArgument, and nothing is written."""
+        """A value that is not a valid name raises InvalidArgument and writes nothing."""
         groups = target.groups("teams")
         calls: list[Callable[[], Any]] = [
             lambda: groups.add(name, "ann"),
@@ -194,7 +194,7 @@ class TestGroups:
         assert groups.groups_of("ann") == set()
 
     def test_bad_arguments(self, target: Store) -> None:
-        """No groups at all, and a bound that is no whole number from 0 on, are refused."""
+        """An empty list of groups, and a bound that is not a whole number >= 0, are refused."""
         groups = target.groups("teams")
         for of_none in (groups.intersection, groups.union, groups.difference):
             with pytest.raises(InvalidArgument):
@@ -206,7 +206,7 @@ class TestGroups:
                 groups.intersection_size("red", at_most=at_most)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - what an untyped caller may do
 
     def test_added_at_once_counted_once(self, target: Store) -> None:
-        """Of many callers that add the same member, one is told that it was new."""
+        """Of many callers that add the same member, exactly one counts it as new."""
 
         def add(caller: int) -> int:
             return target.groups("teams").add("red", "ann", f"own-{caller}")
@@ -216,7 +216,7 @@ class TestGroups:
         assert target.groups("teams").size("red") == 9
 
     def test_both_sides_agree_under_contention(self, target: Store) -> None:
-        """After members were added and removed at once, groups and members agree."""
+        """After concurrent adds and removals, groups and members agree."""
         names = [f"m{n}" for n in range(10)]
 
         def churn(caller: int) -> None:

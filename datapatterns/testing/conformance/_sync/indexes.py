@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/indexes.py by scripts/unasync.py; do not edit.
-"""What every Repository promises about its indexes."""
+"""The tests of what every Repository promises about its indexes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MANY = 1_200  # documents: more than a backend goes through in one step
 
 
 class TestIndexes:
-    """Indexes: their order, their bounds, their counts, and how they follow the documents."""
+    """Tests of indexes: order, bounds, counts, and how they follow the documents."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -53,14 +53,14 @@ class TestIndexes:
     # --- order
 
     def test_values_of_all_kinds_are_in_order(self, target: Store) -> None:
-        """Nulls, false, true, numbers by value, strings, arrays, objects; and back."""
+        """The order is null, false, true, numbers, strings, arrays, objects; also backwards."""
         items = self._values(target, IN_ORDER)
         ids = [f"{n:03}" for n in range(len(IN_ORDER))]
         assert [one.id for one in items.iterate("by_value")] == ids
         assert [one.id for one in items.iterate("by_value", descending=True)] == ids[::-1]
 
     def test_whole_numbers_and_fractions_are_equal_by_value(self, target: Store) -> None:
-        """1 and 1.0 are one key, found by either; true is another."""
+        """1 and 1.0 are one key, found by either; true is another key."""
         items = self._values(target, (1.0, 1, True, 2, 0.0, -0.0, 0))
         for one in (1, 1.0):
             assert [item.id for item in items.query("by_value", one)] == ["000", "001"]
@@ -69,7 +69,7 @@ class TestIndexes:
         assert items.count("by_value", 1) == 2
 
     def test_large_numbers_are_told_apart(self, target: Store) -> None:
-        """Where the order is exact, it is so beyond 2^53 too."""
+        """A backend whose order is exact keeps it exact beyond 2^53 too."""
         items = self._values(target, EXACT)
         found = [one.value for one in items.iterate("by_value")]
         if target.capabilities.collation == "bytewise":
@@ -79,7 +79,7 @@ class TestIndexes:
             assert len(found) == len(EXACT)
 
     def test_strings_are_in_the_declared_order(self, target: Store) -> None:
-        """Bytewise, or as Unicode collates, as the capabilities say."""
+        """Strings sort by bytes or by Unicode collation, as the capabilities declare."""
         items = self._values(target, ("B", "a", "b", "\u00e9", "\U0001f355"))
         found = [one.value for one in items.iterate("by_value")]
         if target.capabilities.collation == "bytewise":
@@ -89,7 +89,7 @@ class TestIndexes:
             assert letters == ["a", "b", "B", "\u00e9"]
 
     def test_strings_with_anything_in_them(self, target: Store) -> None:
-        """A value may hold zero bytes and what else names do; each is found by itself."""
+        """A value may hold zero bytes and characters that names use; each is found by itself."""
         items = target.repository("items", Item, indexes=[BY_VALUE])
         items.create_many(Item(id=str(n), value=text) for n, text in enumerate(HOSTILE))
         for n, text in enumerate(HOSTILE):
@@ -102,7 +102,7 @@ class TestIndexes:
     # --- which documents, and where
 
     def test_an_absent_field_is_not_indexed(self, target: Store) -> None:
-        """Null is a key; a field that is not there keeps the document out."""
+        """A null is indexed; a document without the field is not."""
         people = target.repository("people", Person, indexes=[BY_STREET])
         people.create(Person(id="none"))
         people.create(Person(id="null", address={"street": None}))
@@ -114,7 +114,7 @@ class TestIndexes:
         assert [one.id for one in people.iterate("by_street")] == ["null", "none"]
 
     def test_an_index_may_be_partial(self, target: Store) -> None:
-        """Only documents that `where` accepts are in it, as they are now; or it is refused."""
+        """The index has the documents that `where` accepts now, or the backend refuses it."""
         if not target.capabilities.partial_index:
             with pytest.raises(Unsupported):
                 target.repository("people", Person, indexes=[ADULTS])
@@ -128,7 +128,7 @@ class TestIndexes:
         assert [one.id for one in people.iterate("adults")] == ["b", "a"]
 
     def test_an_index_follows_every_write(self, target: Store) -> None:
-        """Created, updated, replaced and destroyed: at once, and under one key only."""
+        """After each write the document is at once under its present key, and no other."""
         people = target.repository("people", Person, indexes=[BY_AGE, BY_CITY])
         ann = people.create(Person(id="ann", age=1, city="Oslo"))
         assert people.counts("by_age") == {1: 1}
@@ -143,7 +143,7 @@ class TestIndexes:
         assert list(people.query("by_age")) == []
 
     def test_a_refused_write_leaves_the_index_alone(self, target: Store) -> None:
-        """A Conflict moves no entry."""
+        """A write that raises Conflict changes no entry."""
         people = target.repository("people", Person, indexes=[BY_AGE])
         old = people.create(Person(id="ann", age=1))
         people.update("ann", {"age": 2})
@@ -156,7 +156,7 @@ class TestIndexes:
         assert people.counts("by_age") == {2: 1}
 
     def test_two_repositories_keep_each_others_indexes(self, target: Store) -> None:
-        """Over one collection each finds what the other wrote, by its own index."""
+        """Each of two repositories finds by its own index what the other one wrote."""
         one = target.repository("people", Person, indexes=[BY_AGE])
         other = target.repository("people", Person, indexes=[BY_CITY])
         one.create(Person(id="a", age=1, city="Oslo"))
@@ -188,7 +188,7 @@ class TestIndexes:
     def test_start_is_in_and_end_is_out(
         self, target: Store, start: int | None, end: int | None
     ) -> None:
-        """In the direction of reading, whichever that is."""
+        """`start` is included and `end` excluded in either direction of reading."""
         people = self._ages(target)
         ages = [-1, 0, 1, 2, 3]  # -1 stands for null, which comes first
         up = [a for a in ages if (start is None or a >= start) and (end is None or a < end)]
@@ -202,7 +202,7 @@ class TestIndexes:
             assert len(found) == 2 * len(expected)
 
     def test_prefixes_of_a_composite_index(self, target: Store) -> None:
-        """The first fields may be given; what follows is in the order of the others."""
+        """A query may give the first fields; its result is in the order of the others."""
         people = self._ages(target)
         assert [p.id for p in people.query("by_city_and_age", "Rome")] == [
             *("RNone", "R0", "R1", "R2", "R3")
@@ -215,7 +215,7 @@ class TestIndexes:
         assert people.count("by_city_and_age", "Rome", 2) == 1
 
     def test_queries_that_make_no_sense(self, target: Store) -> None:
-        """An unknown index, too long a prefix, or bounds behind a whole key: InvalidArgument."""
+        """An unknown index, a prefix too long, or bounds after a whole key are InvalidArgument."""
         people = self._ages(target)
         calls: tuple[Callable[[], Any], ...] = (
             lambda: people.query("by_shoe"),
@@ -241,7 +241,7 @@ class TestIndexes:
             target.repository("others", Person, indexes=[Index("i", "age"), Index("i", "city")])
 
     def test_counts_by_depth(self, target: Store) -> None:
-        """By the first value, or by the first few; only what is in the index counts."""
+        """`counts` groups by the first value, or the first few, of the indexed documents."""
         people = self._ages(target)
         people.destroy("R3")
         assert people.counts("by_city_and_age") == {"Oslo": 5, "Rome": 4}
@@ -251,7 +251,7 @@ class TestIndexes:
         assert people.count("by_age") == people.count() == 9
 
     def test_counts_of_all_kinds_of_values(self, target: Store) -> None:
-        """Each distinct value once, with the number of its documents."""
+        """`counts` has each distinct value once, with the number of its documents."""
         values = (None, "", "a\x00b", "a", -(2**40), -7, 2, 2.5, -0.5, 2**40)
         items = self._values(target, values * 3)
         assert items.counts("by_value") == dict.fromkeys(values, 3)
@@ -259,7 +259,7 @@ class TestIndexes:
     # --- unique
 
     def test_unique_is_there_or_refused(self, target: Store) -> None:
-        """A backend without unique indexes says so when one is declared."""
+        """A backend without unique indexes refuses one when it is declared."""
         if target.capabilities.unique_index:
             target.repository("people", Person, indexes=[BY_NICK])
         else:
@@ -267,7 +267,7 @@ class TestIndexes:
                 target.repository("people", Person, indexes=[BY_NICK])
 
     def test_a_value_is_taken_once(self, target: Store) -> None:
-        """Whatever is to be stored, a taken one is Conflict (exists); nulls collide too."""
+        """A write of a taken value is Conflict (exists); nulls collide too."""
         if not target.capabilities.unique_index:
             return
         people = target.repository("people", Person, indexes=[BY_NICK])
@@ -291,7 +291,7 @@ class TestIndexes:
         assert people.counts("by_nick") == {None: 1, "c": 1, "x": 1}
 
     def test_a_value_becomes_free_again(self, target: Store) -> None:
-        """Its holder may keep it, and after a change or the end of the document it is free."""
+        """The holder may keep its value; a change or removal of the holder frees it."""
         if not target.capabilities.unique_index:
             return
         people = target.repository("people", Person, indexes=[BY_NICK])
@@ -305,7 +305,7 @@ class TestIndexes:
         assert people.counts("by_nick") == {"y": 1}
 
     def test_of_many_takers_one_wins(self, target: Store) -> None:
-        """A value wanted by several new documents at once goes to exactly one of them."""
+        """Of several new documents with one value at the same time, exactly one is stored."""
         if not target.capabilities.unique_index:
             return
         people = target.repository("people", Person, indexes=[BY_NICK])
@@ -328,7 +328,7 @@ class TestIndexes:
         return [one for one in made if not isinstance(one, DataError)]
 
     def test_a_new_index_has_the_old_documents(self, target: Store) -> None:
-        """Declared later, an index is filled before its first answer."""
+        """An index declared later is filled before its first answer."""
         made = self._many(target)
         people = target.repository("people", Person, indexes=[BY_AGE, BY_CITY_AND_AGE])
         found = [one.id for one in people.iterate("by_age")]
@@ -347,7 +347,7 @@ class TestIndexes:
         assert people.count() == 1
 
     def test_a_unique_index_that_cannot_be_filled(self, target: Store) -> None:
-        """It is Conflict for who declares it and nobody else, until the values differ."""
+        """Only the repository that declares it gets a Conflict, until the values differ."""
         if not target.capabilities.unique_index:
             return
         people = target.repository("people", Person, indexes=[BY_AGE])
@@ -393,7 +393,7 @@ class TestIndexes:
         assert people.reindex() == MANY
 
     def test_reindex_goes_on_where_it_was_stopped(self, target: Store) -> None:
-        """Ended half way, it does the rest only; until then the index still answers in full."""
+        """The next call does only the rest; until then the index still answers in full."""
         if not target.capabilities.reindex_in_steps:
             return
         self._many(target)
@@ -412,7 +412,7 @@ class TestIndexes:
         assert again.count("by_age") == MANY
 
     def test_reindex_disturbs_nobody(self, target: Store) -> None:
-        """Beside it, readers see everything and writers write."""
+        """During `reindex` readers see everything and writers can write."""
         self._many(target)
         people = target.repository("people", Person, indexes=[BY_AGE])
 
@@ -431,7 +431,7 @@ class TestIndexes:
         assert people.count("by_age") == MANY
 
     def test_hostile_index_names_are_told_apart(self, target: Store) -> None:
-        """Whatever an index is called, it has its own entries and no others."""
+        """Whatever its name, an index has its own entries only."""
         names = HOSTILE[:40]
         # Each orders by a field of its own, which one document has.
         indexes = [Index(name, f"value.f{n}") for n, name in enumerate(names)]

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/leaderboard.py by scripts/unasync.py; do not edit.
-"""What a leaderboard promises, on every backend that has one."""
+"""The tests of what every leaderboard promises."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def order(board: Leaderboard) -> list[str]:
 
 
 class TestLeaderboard:
-    """`target.leaderboard` on a backend that declares `leaderboard`."""
+    """Tests `target.leaderboard` on a backend that declares `leaderboard`."""
 
     pattern: ClassVar[str] = "leaderboard"
 
     def test_an_empty_board(self, target: Store) -> None:
-        """Nobody has a score or a rank, and the lists are empty."""
+        """No player has a score or a rank, and the lists are empty."""
         board = target.leaderboard("game")
         assert board.score("ann") is None
         assert board.rank("ann") is None
@@ -60,7 +60,7 @@ class TestLeaderboard:
         assert board.size() == 4
 
     def test_add_returns_the_new_score(self, target: Store) -> None:
-        """A new player begins at 0; points may be negative, fractions, or nothing."""
+        """A new player begins at 0; points may be negative, fractions, or 0."""
         board = target.leaderboard("game")
         assert board.add("ann", 10) == 10
         assert board.add("ann", 2.5) == 12.5
@@ -71,14 +71,14 @@ class TestLeaderboard:
         assert order(board) == ["bob", "ann"]
 
     def test_set_replaces(self, target: Store) -> None:
-        """A set score counts, whatever was there; the player is on the board once."""
+        """`set` replaces the score; the player is on the board once."""
         board = filled(target, {"ann": 10, "bob": 20})
         board.set("ann", 30)
         board.set("bob", 5)
         assert board.top(5) == [Ranked(1, "ann", 30.0), Ranked(2, "bob", 5.0)]
 
     def test_ties_by_arrival(self, target: Store) -> None:
-        """Of equal scores the one reached first ranks higher, whatever the names."""
+        """Of equal scores the one reached first ranks higher, whatever the names are."""
         players = ["mia", "zoe", "abe", "bob", "Zed", "10", "9"]
         board = filled(target, dict.fromkeys(players, 7.0))
         assert order(board) == players
@@ -86,7 +86,7 @@ class TestLeaderboard:
         assert [ranked.player for ranked in board.bottom(7)] == players[::-1]
 
     def test_reaching_a_score_anew_ranks_last(self, target: Store) -> None:
-        """Who left a score and comes back to it stands behind those who were there meanwhile."""
+        """A player who returns to a score ranks behind those who kept it meanwhile."""
         board = filled(target, {"ann": 10, "bob": 10, "cid": 10})
         board.add("ann", 1)
         assert order(board) == ["ann", "bob", "cid"]
@@ -97,7 +97,7 @@ class TestLeaderboard:
         assert order(board) == ["cid", "ann", "bob"]
 
     def test_the_same_score_again_does_not_move(self, target: Store) -> None:
-        """Setting the score one has, or adding 0, keeps the place."""
+        """Setting the present score, or adding 0, keeps the rank."""
         board = filled(target, {"ann": 10, "bob": 10, "cid": 0})
         board.set("ann", 10)
         assert board.add("ann", 0) == 10
@@ -108,7 +108,7 @@ class TestLeaderboard:
         assert order(board) == ["ann", "bob", "cid", "dan"]
 
     def test_top_skips_and_ends(self, target: Store) -> None:
-        """`start` skips, ranks go on counting, and past the end there is nothing."""
+        """`top` skips `start` players, keeps their ranks, and is empty past the end."""
         board = filled(target, {f"p{n}": 100 - n for n in range(10)})
         assert [r.player for r in board.top(3)] == ["p0", "p1", "p2"]
         assert board.top(2, start=4) == [Ranked(5, "p4", 96.0), Ranked(6, "p5", 95.0)]
@@ -119,14 +119,14 @@ class TestLeaderboard:
         assert board.top(1, start=2**60) == []
 
     def test_bottom_comes_last_first(self, target: Store) -> None:
-        """The last `n`, the last one first, with their ranks."""
+        """`bottom` returns the last `n` players, the last one first, with their ranks."""
         board = filled(target, {f"p{n}": 100 - n for n in range(5)})
         assert board.bottom(2) == [Ranked(5, "p4", 96.0), Ranked(4, "p3", 97.0)]
         assert [r.rank for r in board.bottom(100)] == [5, 4, 3, 2, 1]
         assert board.bottom(0) == []
 
     def test_around(self, target: Store) -> None:
-        """The neighbours on either side, as many as there are."""
+        """`around` returns the neighbours on either side, as many as exist."""
         board = filled(target, {f"p{n}": 100 - n for n in range(7)})
         assert [r.player for r in board.around("p3", 1)] == ["p2", "p3", "p4"]
         assert [r.rank for r in board.around("p3", 2)] == [2, 3, 4, 5, 6]
@@ -169,7 +169,7 @@ class TestLeaderboard:
         "score", [math.nan, math.inf, -math.inf, 2**53 + 1, 10**400, True, "1", None]
     )
     def test_what_is_no_score(self, target: Store, score: Any) -> None:
-        """NaN, infinities, whole numbers no double can hold, and other types write nothing."""
+        """NaN, infinities, whole numbers that no double can hold, and other types are refused."""
         board = filled(target, {"ann": 1})
         for call in (board.set, board.add):
             for player in ("ann", "bob"):
@@ -185,7 +185,7 @@ class TestLeaderboard:
         assert board.score("ann") == 1.7e308
 
     def test_bad_places(self, target: Store) -> None:
-        """Counts that are no whole numbers from 0 on are refused."""
+        """A count that is not a whole number >= 0 is refused."""
         board = filled(target, {"ann": 1})
         bad: tuple[Any, ...] = (-1, 1.5, "1", None, True)
         for value in bad:
@@ -199,7 +199,7 @@ class TestLeaderboard:
                 board.around("ann", value)
 
     def test_hostile_names(self, target: Store) -> None:
-        """Any string is a player, and reaches only what belongs to it."""
+        """Any non-empty string is a player, and does not reach the data of others."""
         board = target.leaderboard("game")
         for at, player in enumerate(HOSTILE):
             board.set(player, -at)
@@ -212,7 +212,7 @@ class TestLeaderboard:
         assert board.size() == 0
 
     def test_players_that_look_like_places(self, target: Store) -> None:
-        """A player whose name begins like what a backend stores is its own player."""
+        """A player whose name looks like what a backend stores is a player like any other."""
         board = filled(target, {"bob": 10})
         number = 2**53
         for name in (f"{number - 1:016}bob", f"{number - 2:016}bob", f"{1:016}bob"):
@@ -222,7 +222,7 @@ class TestLeaderboard:
         assert board.size() == 4
 
     def test_names_of_boards_do_not_meet(self, target: Store) -> None:
-        """Boards of different names have nothing in common, however the names look."""
+        """Boards of different names share nothing, whatever the names look like."""
         names = ["game", *HOSTILE]
         for at, name in enumerate(names):
             target.leaderboard(name).set("ann", at)
@@ -232,7 +232,7 @@ class TestLeaderboard:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     def test_no_names(self, target: Store, name: Any) -> None:
-        """What is no name is InvalidArgument, and nothing is written."""
+        """A value that is not a valid name raises InvalidArgument and writes nothing."""
         board = target.leaderboard("game")
         calls: list[Callable[[], Any]] = [
             lambda: board.add(name, 1),
@@ -250,7 +250,7 @@ class TestLeaderboard:
         assert board.size() == 0
 
     def test_adding_at_once(self, target: Store) -> None:
-        """No step of any number of callers is lost, and each sees another sum."""
+        """Concurrent callers lose no step, and each gets another sum."""
 
         def add(caller: int) -> list[float]:
             board = target.leaderboard("game")
@@ -263,7 +263,7 @@ class TestLeaderboard:
         assert board.size() == 1
 
     def test_ranks_stay_whole_under_contention(self, target: Store) -> None:
-        """After many moved at once, ranks count from 1 and every player is there once."""
+        """After concurrent moves ranks count from 1, and every player is there once."""
 
         def play(caller: int) -> None:
             board = target.leaderboard("game")

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/listeners.py by scripts/unasync.py; do not edit.
-"""What an emitter promises to its listeners, however they come, go, lag and fail."""
+"""The tests of what an emitter promises to its listeners, also to slow and failing ones."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def reached(heard: list[Any], n: int) -> bool:
 
 
 def pause(seconds: float) -> None:
-    """Take some time, as a listener may."""
+    """Sleep, as a slow listener may."""
     time.sleep(seconds)
 
 
 def settle(events: Emitter) -> None:
-    """Wait until all that was emitted before this has been put before the emitter's listeners."""
+    """Wait until the listeners have been called for all that was emitted before."""
     done = Event()
     events.on(END, lambda _: done.set())
     events.emit(END)
@@ -59,7 +59,7 @@ class Listeners:
 
     @each_kind
     def test_once(self, target: Store, durable: bool) -> None:
-        """It is called for the next event only, however many come at once."""
+        """The listener is called for the next event only, however many come at once."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
             events.once("news", heard.append)
@@ -74,7 +74,7 @@ class Listeners:
 
     @each_kind
     def test_off(self, target: Store, durable: bool) -> None:
-        """One listener, or all of the event's, hear no more; the others go on."""
+        """`off` removes one listener, or all of the event; the others still hear it."""
         heard: list[Any] = []
 
         def first(payload: Any) -> None:
@@ -106,7 +106,7 @@ class Listeners:
         assert heard == [("second", 1), ("first", 3), ("second", 4)]
 
     def test_a_slow_listener(self, target: Store) -> None:
-        """One listener's calls never overlap and keep the order, even when it takes its time."""
+        """The calls of a slow listener do not overlap, and keep the order."""
         heard: list[Any] = []
         running: list[int] = []
         with emitter(target) as events:
@@ -124,7 +124,7 @@ class Listeners:
         assert heard == [[number] for number in range(20)]
 
     def test_each_listener_has_its_own_payload(self, target: Store) -> None:
-        """What one listener does to its payload no other one sees."""
+        """A listener that changes its payload does not change that of another."""
         heard: list[Any] = []
         with emitter(target) as events:
             events.on("news", lambda payload: payload.update(spoilt=True))
@@ -135,7 +135,7 @@ class Listeners:
 
     @each_kind
     def test_errors_go_to_their_listeners(self, target: Store, durable: bool) -> None:
-        """A listener that raises stops neither the others nor itself; `error` hears of it."""
+        """A listener that raises stops no listener; listeners of `error` get the exception."""
         heard: list[Any] = []
         errors: list[Any] = []
 
@@ -154,7 +154,7 @@ class Listeners:
         assert [error.args for error in errors] == [(1,), (2,)]
 
     def test_errors_go_to_the_log(self, target: Store, caplog: pytest.LogCaptureFixture) -> None:
-        """Where nobody listens to `error`, and when a listener of `error` itself fails."""
+        """An error is logged if `error` has no listener, or if a listener of `error` raises."""
 
         def bad(payload: Any) -> None:
             raise LookupError("first")
@@ -177,7 +177,7 @@ class Listeners:
 
     @each_kind
     def test_wait_for(self, target: Store, durable: bool) -> None:
-        """It returns the next payload, and leaves no listener."""
+        """`wait_for` returns the next payload, and leaves no listener behind."""
         with emitter(target, durable=durable) as events:
 
             def emit_until_heard() -> None:
@@ -199,7 +199,7 @@ class Listeners:
 
     @each_kind
     def test_wait_for_in_vain(self, target: Store, durable: bool) -> None:
-        """TimedOut when no such event comes in time."""
+        """`wait_for` raises TimedOut when no such event comes in time."""
         with emitter(target, durable=durable) as events:
             events.emit("news")
             with pytest.raises(TimedOut):
@@ -212,7 +212,7 @@ class Listeners:
 
     @each_kind
     def test_a_lagging_listener(self, target: Store, durable: bool) -> None:
-        """It loses its oldest messages, and a gap says how many before it hears the next one."""
+        """It loses its oldest messages, and a gap with their number precedes the next one."""
         story: list[Any] = []
         go_on = Event()
         with emitter(target, durable=durable, buffer=10) as events:
@@ -241,7 +241,7 @@ class Listeners:
         assert 0 <= gap.seconds < PATIENCE
 
     def test_a_listener_that_keeps_up_has_no_gap(self, target: Store) -> None:
-        """A buffer that is never full loses nothing and announces nothing."""
+        """A buffer that is never full loses no message, and there is no gap."""
         heard: list[Any] = []
         gaps: list[Any] = []
         with emitter(target, buffer=1) as events:
@@ -255,7 +255,7 @@ class Listeners:
 
     @each_kind
     def test_listeners_may_use_the_emitter(self, target: Store, durable: bool) -> None:
-        """A listener may emit, listen, let go and wait, without anything coming to a halt."""
+        """A listener may call emit, on, off and wait_for without a deadlock."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
 
@@ -275,7 +275,7 @@ class Listeners:
 
     @each_kind
     def test_close(self, target: Store, durable: bool) -> None:
-        """Nobody is called any more; every use is Unavailable; closing again does nothing."""
+        """After `close` nothing is called and every use is Unavailable; closing again is harmless."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as other:
             events = target.emitter(durable=durable)
@@ -300,7 +300,7 @@ class Listeners:
 
     @each_kind
     def test_close_ends_waiting(self, target: Store, durable: bool) -> None:
-        """Who waits for an event is told at once that the emitter was closed."""
+        """`close` at once ends every `wait_for` with an error."""
         events = target.emitter(durable=durable)
         begun = time.monotonic()
 
@@ -314,7 +314,7 @@ class Listeners:
         assert time.monotonic() - begun < PATIENCE / 2
 
     def test_a_listener_may_close(self, target: Store) -> None:
-        """Closing from within a listener ends the emitter, and the listener goes on."""
+        """A listener may close the emitter, and runs to its own end."""
         done: list[Any] = []
         events = target.emitter()
 
@@ -329,12 +329,12 @@ class Listeners:
             events.emit("news")
 
     def test_closing_what_was_never_used(self, target: Store) -> None:
-        """It does nothing."""
+        """Closing an unused emitter has no effect."""
         target.emitter().close()
 
     @pytest.mark.parametrize("name", NO_NAMES)
     def test_no_names(self, target: Store, name: Any) -> None:
-        """What is no name is InvalidArgument, and nobody listens."""
+        """A value that is not a valid name raises InvalidArgument, and adds no listener."""
         with emitter(target) as events:
             calls: list[Callable[[], Any]] = [
                 lambda: events.on(name, print),
@@ -353,7 +353,7 @@ class Listeners:
 
     @each_kind
     def test_what_json_has_no_type_for(self, target: Store, durable: bool) -> None:
-        """Dates, numbers, ids, paths and tuples are heard as strings and lists."""
+        """Dates, numbers, ids, paths and tuples arrive as strings and lists."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
             events.on("news", heard.append)
@@ -365,7 +365,7 @@ class Listeners:
 
     @each_kind
     def test_bad_arguments(self, target: Store, durable: bool) -> None:
-        """Patterns and own events cannot be emitted; listeners are functions; payloads are JSON."""
+        """It refuses to emit a pattern, an own event or what is no JSON, and to add no function."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
             events.on("*", lambda payload, event: heard.append(event))

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/misfits.py by scripts/unasync.py; do not edit.
-"""What every Repository promises about foreign fields, bad data and hostile names."""
+"""The tests of what every Repository promises about foreign fields, bad data and hostile names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SECRET = "y" * 50  # a value that breaks a rule, and must not be quoted
 
 
 class TestMisfits:
-    """What others stored, what does not validate, and names that mean something elsewhere."""
+    """Tests of foreign fields, of data that do not validate, and of names with special meanings."""
 
     pattern: ClassVar[str] = "repository"
 
     # --- what others stored, and what does not fit
 
     def test_unknown_fields_survive_an_update(self, target: Target) -> None:
-        """What the model does not know is neither lost nor changed by it."""
+        """An update keeps and does not change the fields that the model does not have."""
         people = target.repository("people", Person)
         people.create(Person(id="ann", age=1))
         extra = {"shoe": [1, {"a": None}], "p q": "\N{SLICE OF PIZZA}"}
@@ -35,7 +35,7 @@ class TestMisfits:
         assert (raw["age"], raw["name"]) == (2, "Ann")
 
     def test_a_replaced_document_is_all_there_is(self, target: Target) -> None:
-        """Unknown fields do not survive `replace`, which stores the whole document."""
+        """`replace` stores the whole document, without the unknown fields of the old one."""
         people = target.repository("people", Person)
         people.create(Person(id="ann", age=1))
         target.write_foreign_fields("people", "ann", {"shoe": 4})
@@ -45,7 +45,7 @@ class TestMisfits:
         }
 
     def test_a_document_that_no_longer_fits(self, target: Target) -> None:
-        """Reading it is DecodeFailed with its id, on every way; `get_raw` still gives it."""
+        """Every method that reads it raises DecodeFailed with its id; `get_raw` returns it."""
         people = target.repository("people", Person)
         people.create(Person(id="ann", age=1))
         target.write_foreign_fields("people", "ann", {"age": SECRET})
@@ -62,7 +62,7 @@ class TestMisfits:
         assert people.exists("ann")
 
     def test_invalid_data_lists_everything_and_quotes_nothing(self, target: Store) -> None:
-        """Every problem is there, no input value is, and nothing was written."""
+        """The error has every problem and no input value, and nothing is written."""
         people = target.repository("people", Person)
         ann = people.create(Person(id="ann", age=1))
         bad = Person(id="new")
@@ -83,7 +83,7 @@ class TestMisfits:
         assert [one for one in people.iterate()] == [ann]
 
     def test_what_json_cannot_hold_is_refused(self, target: Store) -> None:
-        """NaN, infinities and bytes are an error of the caller, and nothing is written."""
+        """NaN, infinities and bytes are refused, and nothing is written."""
         items = target.repository("items", Item)
         items.create(Item(id="a", value=1))
         for value in (float("nan"), float("inf"), [float("-inf")]):
@@ -95,7 +95,7 @@ class TestMisfits:
         assert [one.value for one in items.iterate()] == [1]
 
     def test_another_models_document_is_refused(self, target: Store) -> None:
-        """A repository takes only documents of its model."""
+        """A repository accepts only documents of its model."""
         people = target.repository("people", Person)
         wrong: Any = Item(id="a")
         with pytest.raises(InvalidArgument):
@@ -106,7 +106,7 @@ class TestMisfits:
     # --- names
 
     def test_hostile_ids_are_told_apart(self, target: Store) -> None:
-        """Whatever an id holds, it reaches its own document and no other."""
+        """Whatever its characters, an id reaches its own document only."""
         items = target.repository("items", Item)
         ids = [id for id in HOSTILE if target.capabilities.underscore_ids or id[0] != "_"]
         for n, id in enumerate(ids):
@@ -124,7 +124,7 @@ class TestMisfits:
 
     @pytest.mark.parametrize("id", ["_x", "_rev", "_design/a", "_local/a", "_all_docs"])
     def test_ids_with_an_underscore_are_there_or_refused(self, target: Store, id: str) -> None:
-        """A backend that keeps such ids for itself says so, in every call, and writes nothing."""
+        """A backend that reserves such ids refuses them in every call, and writes nothing."""
         items = target.repository("items", Item)
         if target.capabilities.underscore_ids:
             assert items.create(Item(id=id, value=1)) == items.get(id)
@@ -147,7 +147,7 @@ class TestMisfits:
         assert items.count() == 0
 
     def test_hostile_collections_are_told_apart(self, target: Store) -> None:
-        """Whatever a collection is called, it has its own documents and no others."""
+        """Whatever its name, a collection has its own documents only."""
         for n, name in enumerate(HOSTILE):
             target.repository(name, Item).create(Item(id="a", value=n))
         for n, name in enumerate(HOSTILE):
@@ -156,7 +156,7 @@ class TestMisfits:
 
     @pytest.mark.parametrize("id", NO_NAMES, ids=ascii)
     def test_what_is_no_id(self, target: Store, id: Any) -> None:
-        """It is InvalidArgument in every call, and writes nothing."""
+        """Every call refuses it with InvalidArgument, and writes nothing."""
         items = target.repository("items", Item)
         items.create(Item(id="a"))
         calls: tuple[Callable[[], Any], ...] = (

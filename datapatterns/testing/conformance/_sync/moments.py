@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/moments.py by scripts/unasync.py; do not edit.
-"""What every Repository promises about datetimes and dates in its indexes."""
+"""The tests of what every Repository promises about datetimes and dates in its indexes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TIMES = (
 
 
 class TestMoments:
-    """Moments: in the order of time, bounded by datetimes, told apart to the microsecond."""
+    """Tests of moments: their order, their bounds, and their resolution of a microsecond."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -50,7 +50,7 @@ class TestMoments:
         return visits
 
     def test_the_order_is_that_of_time(self, target: Store) -> None:
-        """Whatever the fraction of a second and the offset; what is read is the same in UTC."""
+        """Offsets and fractions of a second do not change the order; results are in UTC."""
         visits = self._visits(target)
         found = [one.at for one in visits.iterate("inbox", "/")]
         assert found == list(TIMES)
@@ -60,7 +60,7 @@ class TestMoments:
         assert (visits.get_raw("2"))["at"] == "2026-01-01T09:30:00.000000Z"
 
     def test_datetimes_bound_a_query(self, target: Store) -> None:
-        """In any time zone, behind a prefix, in a tuple and as a prefix; dates do as well."""
+        """Datetimes of any time zone, and dates, may be bounds and prefixes."""
         visits = self._visits(target)
 
         def ids(index: str, *prefix: Any, **bounds: Any) -> str:
@@ -77,7 +77,7 @@ class TestMoments:
         assert visits.count("days", date(2026, 1, 3)) == 1
 
     def test_pages_and_counts_of_moments(self, target: Store) -> None:
-        """A cursor holds for the same bounds; counts are by the text that is stored."""
+        """A cursor is valid for equal bounds; counts are by the stored text."""
         visits = self._visits(target)
         bounds: dict[str, Any] = {"start": TEN, "end": TIMES[-1], "limit": 2}
         first = visits.query("inbox", "/", **bounds)
@@ -90,7 +90,7 @@ class TestMoments:
         assert len(counts) == len(TIMES)
 
     def test_naive_datetimes_are_refused(self, target: Store) -> None:
-        """A query of one is InvalidArgument, a document with one InvalidData."""
+        """A query with one is InvalidArgument; a document with one is InvalidData."""
         visits = self._visits(target)
         naive = TEN.replace(tzinfo=None)
         calls: tuple[Callable[[], Any], ...] = (
@@ -110,7 +110,7 @@ class TestMoments:
         assert raised.value.errors[0]["loc"] == ("at",)
 
     def test_what_a_plain_datetime_has_stored(self, target: Store) -> None:
-        """Is read as it was, and is in its place once it is written again."""
+        """An old document reads as before, and is in order once it is written again."""
         plain = target.repository("visits", PlainVisit)
         for n, at in enumerate((TEN, HALF, TIMES[2])):
             plain.create(PlainVisit(id=str(n), at=at))
@@ -121,12 +121,12 @@ class TestMoments:
 
     @pytest.mark.parametrize("indexes", ["at", INBOX, None, 7, ["at"], [None], [Index("i", "a")]])
     def test_indexes_that_are_none(self, target: Store, indexes: Any) -> None:
-        """What is no Index, or names no stored field of the model, is InvalidArgument at once."""
+        """A value other than an Index, or an unknown field, raises InvalidArgument at once."""
         with pytest.raises(InvalidArgument):
             target.repository("visits", Visit, indexes=indexes)
 
     def test_an_index_of_what_others_store(self, target: Store) -> None:
-        """Is possible where the model allows extra fields."""
+        """A model that allows extra fields may have an index on one of them."""
 
         class Open(Document, extra="allow"):
             pass

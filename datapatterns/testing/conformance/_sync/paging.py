@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/paging.py by scripts/unasync.py; do not edit.
-"""What every Page promises: each entry once, in order, forth and back, whatever comes between."""
+"""The tests of pages: each entry once, in order, forth and back, whatever is written meanwhile."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def flat(pages: list[list[str]]) -> list[str]:
 
 
 class TestPages:
-    """Pages and their cursors."""
+    """Tests of pages and their cursors."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -58,7 +58,7 @@ class TestPages:
     def test_every_entry_once_forth_and_back(
         self, target: Store, limit: int, descending: bool, kind: str
     ) -> None:
-        """Pages of any size, of any keys: all of it in order, and back it is the mirror image."""
+        """Pages of any size give every entry in order, and back in the reverse order."""
         ages: dict[str, list[int | None]] = {"equal": [5] * TOTAL, "null": [None] * TOTAL}
         people = self._people(target, ages.get(kind, [*range(TOTAL)]))
         options: dict[str, Any] = {"limit": limit, "descending": descending}
@@ -83,13 +83,13 @@ class TestPages:
         assert back == there[::-1]
 
     def test_a_page_of_nothing(self, target: Store) -> None:
-        """No documents make one empty page without cursors."""
+        """An empty collection has one empty page without cursors."""
         people = self._people(target, [])
         for page in (people.list(), people.query("by_age")):
             assert (list(page), page.next, page.previous) == ([], None, None)
 
     def test_any_cursor_goes_both_ways(self, target: Store) -> None:
-        """From any page its `previous` and then `next` lead back to it."""
+        """From any page `previous` and then `next` lead back to it."""
         people = self._people(target, [1] * TOTAL)
 
         def fetch(after: str | None) -> Page[Person]:
@@ -117,7 +117,7 @@ class TestPages:
     def test_inserts_and_removals_between_pages(
         self, target: Store, descending: bool, by_index: bool
     ) -> None:
-        """What is there throughout comes exactly once, though neighbours come and go."""
+        """Documents that stay come exactly once while their neighbours come and go."""
         people = self._people(target, [7] * 20)
         after, seen = None, list[str]()
         for step in range(20):
@@ -140,7 +140,7 @@ class TestPages:
         assert seen == sorted(seen, reverse=descending)
 
     def test_removing_all_behind_a_cursor(self, target: Store) -> None:
-        """The page is empty, and there is a way back to what is left."""
+        """The page is empty, and its cursor leads back to the documents that are left."""
         people = self._people(target, [7] * 6)
         page = people.query("by_age", limit=3)
         for n in range(3, 6):
@@ -151,7 +151,7 @@ class TestPages:
         assert [one.id for one in back] == ["00", "01", "02"]
 
     def test_cursors_of_other_queries(self, target: Store) -> None:
-        """Each belongs to its index, prefix, bounds, direction and collection."""
+        """A cursor is valid for its own index, prefix, bounds, direction and collection only."""
         people = self._people(target, [5] * TOTAL)
         items = target.repository("items", Person, indexes=[BY_AGE])
         queries: list[Callable[..., Any]] = [
@@ -178,7 +178,7 @@ class TestPages:
                         query(after=cursor)
 
     def test_cursors_that_are_none(self, target: Store) -> None:
-        """Changed in any place, cut short, or made up: InvalidArgument."""
+        """A changed, cut or invented cursor raises InvalidArgument."""
         people = self._people(target, [5] * 3)
         cursor = (people.query("by_age", limit=1)).next
         assert cursor is not None
@@ -204,7 +204,7 @@ class TestPages:
 
     @pytest.mark.parametrize("limit", [0, -1, 10_001, 2**70, -(2**70), True, 1.5, "5", None])
     def test_limits_that_are_none(self, target: Store, limit: Any) -> None:
-        """A limit is a whole number from 1 to 10,000."""
+        """A limit must be a whole number from 1 to 10,000."""
         people = self._people(target, [1])
         with pytest.raises(InvalidArgument):
             people.list(limit=limit)
@@ -212,7 +212,7 @@ class TestPages:
             people.query("by_age", limit=limit)
 
     def test_iterate_goes_through_everything(self, target: Store) -> None:
-        """More than any page, in both directions, within a prefix and within bounds."""
+        """`iterate` reads several pages, in both directions, with a prefix and with bounds."""
         items = target.repository("items", Item, indexes=[BY_VALUE])
         items.create_many(Item(id=f"{n:04}", value=n // 2) for n in range(1_100))
         ids = [f"{n:04}" for n in range(1_100)]

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/repository.py by scripts/unasync.py; do not edit.
-"""What every Repository promises about its documents."""
+"""The tests of what every Repository promises about its documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from datapatterns.testing.conformance.samples import WIDE, Item, Member, Person,
 
 
 class TestRepository:
-    """Documents: made, read, changed and removed."""
+    """Tests of documents: making, reading, changing and removing them."""
 
     pattern: ClassVar[str] = "repository"
 
@@ -30,7 +30,7 @@ class TestRepository:
         assert type(people.get("ann")) is Person
 
     def test_a_taken_id_is_refused(self, target: Store) -> None:
-        """Creating it again is a Conflict (exists) and changes nothing."""
+        """Creating a document under a taken id is Conflict (exists) and changes nothing."""
         people = target.repository("people", Person)
         ann = people.create(Person(id="ann", name="Ann"))
         with pytest.raises(Conflict) as raised:
@@ -39,7 +39,7 @@ class TestRepository:
         assert people.get("ann") == ann
 
     def test_of_many_creators_one_wins(self, target: Store) -> None:
-        """An id taken by several at once goes to exactly one of them."""
+        """Of several that create an id at the same time exactly one succeeds."""
         people = target.repository("people", Person)
 
         def create(name: str) -> str | None:
@@ -60,7 +60,7 @@ class TestRepository:
         assert sorted(set(ids)) == ids
 
     def test_the_id_may_come_from_a_field(self, target: Store) -> None:
-        """With id_from a document lies under the value of that field."""
+        """With `id_from` the value of that field is the document's id."""
         members = target.repository("members", Member, id_from="email")
         made = members.create(Member(email="ann@example.com", name="Ann"))
         assert made.id == "ann@example.com"
@@ -71,7 +71,7 @@ class TestRepository:
             members.replace(made.model_copy(update={"email": "bob@example.com"}))
 
     def test_create_many_has_an_outcome_for_each(self, target: Store) -> None:
-        """Documents and errors come in the order given; one that fails harms no other."""
+        """Documents and errors come in the given order; a failure affects no other document."""
         people = target.repository("people", Person)
         people.create(Person(id="taken", name="first"))
         bad = Person(id="bad")
@@ -89,7 +89,7 @@ class TestRepository:
         assert people.count() == 4
 
     def test_create_many_takes_none_and_thousands(self, target: Store) -> None:
-        """Nothing is nothing; many documents are stored like one."""
+        """An empty list has no outcomes; thousands of documents are all stored."""
         people = target.repository("people", Person)
         assert people.create_many([]) == []
         made = people.create_many(Person(id=f"{n:04}", age=n) for n in range(1_200))
@@ -101,7 +101,7 @@ class TestRepository:
     # --- read
 
     def test_missing_documents(self, target: Store) -> None:
-        """`get` and `get_raw` raise NotFound, `find` is None, `exists` False."""
+        """`get` and `get_raw` raise NotFound, `find` returns None, `exists` False."""
         people = target.repository("people", Person)
         assert people.find("nobody") is None
         assert people.exists("nobody") is False
@@ -111,7 +111,7 @@ class TestRepository:
         assert people.count() == 0
 
     def test_get_many_keeps_the_order(self, target: Store) -> None:
-        """One outcome for each id, repeated ones too, None where there is nothing."""
+        """Each id, repeated ones too, has one outcome; a missing document is None."""
         people = target.repository("people", Person)
         a = people.create(Person(id="a"))
         b = people.create(Person(id="b"))
@@ -134,7 +134,7 @@ class TestRepository:
         [0.1, 2**40, "\N{SLICE OF PIZZA}\x00", [1, [None]], {"a": {"": False}}, "x" * 100_000],
     )
     def test_values_come_back(self, target: Store, value: Any) -> None:
-        """Any JSON value is stored and read as it is."""
+        """Any JSON value is stored and read unchanged."""
         items = target.repository("items", Item)
         items.create(Item(id="a", value=value))
         assert (items.get("a")).value == value
@@ -142,7 +142,7 @@ class TestRepository:
     # --- replace
 
     def test_replace_stores_the_whole_document(self, target: Store) -> None:
-        """The revision moves on, and what the document does not say is gone."""
+        """The revision changes, and fields that the new document lacks are gone."""
         people = target.repository("people", Person)
         ann = people.create(Person(id="ann", name="Ann", age=30))
         new = people.replace(Person(id="ann", rev=ann.rev, name="Anna"))
@@ -152,7 +152,7 @@ class TestRepository:
 
     @pytest.mark.parametrize("rev", ["missing", "stale", "invented", "gone"])
     def test_replace_needs_the_present_revision(self, target: Store, rev: str) -> None:
-        """A stale or missing revision is Conflict (stale_revision), and so is a document gone."""
+        """A stale or missing revision, or a missing document, is Conflict (stale_revision)."""
         people = target.repository("people", Person)
         ann = people.create(Person(id="ann", name="Ann"))
         stale = ann.rev
@@ -166,7 +166,7 @@ class TestRepository:
         assert people.find("ann") == (None if rev == "gone" else ann)
 
     def test_a_revision_dies_with_its_document(self, target: Store) -> None:
-        """A document made again under an id has none of its former revisions."""
+        """A document created again under an id has none of the former revisions."""
         people = target.repository("people", Person)
         old = people.create(Person(id="ann", name="old"))
         people.update("ann", {"age": 1})
@@ -181,7 +181,7 @@ class TestRepository:
     # --- update
 
     def test_update_changes_the_named_fields(self, target: Store) -> None:
-        """The others stay; what is returned is what is stored, under a new revision."""
+        """The other fields stay; the result is what is stored, with a new revision."""
         people = target.repository("people", Person)
         ann = people.create(Person(id="ann", name="Ann", age=30, birthYear=1990))
         new = people.update("ann", {"age": 31, "born": 1989})
@@ -203,7 +203,7 @@ class TestRepository:
             assert (seen.age, seen.name) == (age, str(age))
 
     def test_update_of_nothing(self, target: Store) -> None:
-        """A missing document is NotFound; no changes change nothing but the revision."""
+        """A missing document is NotFound; empty changes change only the revision."""
         people = target.repository("people", Person)
         with pytest.raises(NotFound):
             people.update("nobody", {"age": 1})
@@ -213,7 +213,7 @@ class TestRepository:
 
     @pytest.mark.parametrize("changes", [{"shoe": 4}, {"id": "b"}, {"rev": "1"}, {"city": "Rome"}])
     def test_update_of_a_field_that_may_not(self, target: Store, changes: dict[str, Any]) -> None:
-        """An unknown or immutable field is InvalidData, whatever else is in the changes."""
+        """A change to an unknown or immutable field is InvalidData, with any other changes."""
         people = target.repository("people", Person, immutable={"city"})
         ann = people.create(Person(id="ann", city="Oslo"))
         for id in ("ann", "nobody"):  # even before it is known whether there is a document
@@ -226,7 +226,7 @@ class TestRepository:
         assert people.get("ann") == ann
 
     def test_update_obeys_its_own_model(self, target: Store) -> None:
-        """With update_model the changes must fit that as well."""
+        """With `update_model` the changes must fit that model as well."""
         people = target.repository("people", Person, update_model=PersonChanges)
         people.create(Person(id="ann", age=200))
         assert (people.update("ann", {"age": 150})).age == 150
@@ -236,7 +236,7 @@ class TestRepository:
 
     @pytest.mark.parametrize("attempts", [0, -1, True, 1.5, "3", None])
     def test_update_tries_at_least_once(self, target: Store, attempts: Any) -> None:
-        """Attempts are a whole number from 1 on."""
+        """`attempts` must be a whole number from 1 on."""
         people = target.repository("people", Person)
         people.create(Person(id="ann", age=1))
         with pytest.raises(InvalidArgument):
@@ -244,7 +244,7 @@ class TestRepository:
         assert (people.get("ann")).age == 1
 
     def test_update_with_a_revision_never_retries(self, target: Store) -> None:
-        """The present revision is changed; a stale one is Conflict (stale_revision) at once."""
+        """An update of the present revision succeeds; of a stale one it is Conflict at once."""
         people = target.repository("people", Person)
         ann = people.create(Person(id="ann", age=1))
         new = people.update("ann", {"age": 2}, rev=ann.rev)
@@ -284,7 +284,7 @@ class TestRepository:
     # --- destroy
 
     def test_destroy_removes(self, target: Store) -> None:
-        """It is gone for every reader; a second time is NotFound."""
+        """No reader finds the document any more; removing it again is NotFound."""
         people = target.repository("people", Person)
         people.create(Person(id="ann"))
         people.destroy("ann")
@@ -296,7 +296,7 @@ class TestRepository:
                 people.destroy("ann", rev=rev)
 
     def test_destroy_with_a_revision(self, target: Store) -> None:
-        """A stale revision is Conflict (stale_revision); the present one removes."""
+        """A stale revision is Conflict (stale_revision); with the present one it succeeds."""
         people = target.repository("people", Person)
         old = people.create(Person(id="ann"))
         ann = people.update("ann", {"age": 1})
@@ -308,7 +308,7 @@ class TestRepository:
         assert not people.exists("ann")
 
     def test_of_many_destroyers_one_wins(self, target: Store) -> None:
-        """Removed by several at once, exactly one is told so."""
+        """Of several that remove a document at the same time exactly one succeeds."""
         people = target.repository("people", Person)
         people.create(Person(id="ann"))
 

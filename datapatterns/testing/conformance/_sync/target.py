@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/target.py by scripts/unasync.py; do not edit.
-"""What the conformance suite asks of the fixture `target`."""
+"""The store that the fixture `target` of the conformance suite returns."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Generated from datapatterns/testing/conformance/_async/work_queue.py by scripts/unasync.py; do not edit.
-"""What every work queue promises: pushing, taking, settling, order, leases, dead letters."""
+"""The tests of what every work queue promises: pushing, taking, order, names, arguments."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def assert_lost(call: Callable[..., Any], *arguments: Any) -> None:
 
 
 class TestWorkQueue:
-    """`target.work_queue` on a backend that declares `work_queue`."""
+    """Tests `target.work_queue` on a backend that declares `work_queue`."""
 
     pattern: ClassVar[str] = "work_queue"
 
     # --- pushing and taking
 
     def test_an_item_is_pushed_taken_and_acked(self, target: Store) -> None:
-        """A delivery tells its id, item, attempt and time; acked, it is gone."""
+        """A delivery has its id, item, attempt and time; an acked item is gone."""
         queue = target.work_queue("mail")
         before = datetime.now(UTC) - timedelta(seconds=5)
         id = queue.push({"to": "a"})
@@ -92,7 +92,7 @@ class TestWorkQueue:
         assert drained(queue) == [plain for _, plain in AS_JSON]
 
     def test_an_empty_queue_gives_nothing(self, target: Store) -> None:
-        """`take` returns None, at once or after the wait."""
+        """`take` returns None, at once or after its timeout."""
         queue = target.work_queue("mail")
         assert queue.take() is None
         began = time.monotonic()
@@ -100,7 +100,7 @@ class TestWorkQueue:
         assert time.monotonic() - began >= 0.29
 
     def test_every_json_value_is_an_item(self, target: Store) -> None:
-        """What was pushed is what is taken, null included."""
+        """`take` returns the item that was pushed, null included."""
         queue = target.work_queue("mail")
         for item in ITEMS:
             queue.push(item)
@@ -108,7 +108,7 @@ class TestWorkQueue:
 
     @pytest.mark.parametrize("item", [float("nan"), {1, 2}, object(), {"a": b"\xff"}, "\ud800"])
     def test_what_is_no_json_is_refused(self, target: Store, item: Any) -> None:
-        """400, and nothing is queued."""
+        """A push of a value that is not JSON is refused with 400, and nothing is queued."""
         queue = target.work_queue("mail")
         with pytest.raises(DataError) as raised:
             queue.push(item)
@@ -126,7 +126,7 @@ class TestWorkQueue:
         assert drained(queue) == [Mail(to="a", size=3), Mail(to="b")]
 
     def test_items_are_validated_on_push(self, target: Store) -> None:
-        """What the model refuses is InvalidData with the place, and nothing is queued."""
+        """An item that the model refuses is InvalidData with the place, and is not queued."""
         queue = target.work_queue("mail", Mail)
         broken = Mail(to="a")
         broken.to = ""
@@ -163,7 +163,7 @@ class TestWorkQueue:
         assert [UUID(id).version for id in ids] == [7] * 4
 
     def test_an_id_is_queued_once(self, target: Store) -> None:
-        """Ready, delayed, leased or dead, it stays as it is; acked, it may come again."""
+        """A ready, delayed, leased or dead item stays as it is; an acked id can be queued again."""
         queue = target.work_queue("mail", lease=60.0)
         assert queue.push("first", id="a") == "a"
         assert queue.push("second", id="a") == "a"
@@ -183,7 +183,7 @@ class TestWorkQueue:
         assert (take(queue)).item == "third"
 
     def test_many_pushers_of_one_id(self, target: Store) -> None:
-        """At the same time, too, only one of them queues it."""
+        """Of many concurrent pushes of an id exactly one queues it."""
         queue = target.work_queue("mail")
 
         def push(item: int) -> str:
@@ -193,7 +193,7 @@ class TestWorkQueue:
         assert (queue.stats()).ready == 1
 
     def test_push_many_keeps_the_order(self, target: Store) -> None:
-        """The ids are in the order of the items, and so are the deliveries; none is none."""
+        """Ids and deliveries are in the order of the items; an empty list has no ids."""
         queue = target.work_queue("mail")
         assert queue.push_many([]) == []
         ids = queue.push_many(n for n in range(300))
@@ -206,14 +206,14 @@ class TestWorkQueue:
     # --- order
 
     def test_higher_priorities_come_first(self, target: Store) -> None:
-        """Within one priority, the order of pushing."""
+        """Items of one priority come in the order of pushing."""
         queue = target.work_queue("mail")
         for item, priority in enumerate([0, 5, -3, 5, 0, 2**31 - 1, -(2**31)]):
             queue.push(item, priority=priority)
         assert drained(queue) == [5, 1, 3, 0, 4, 2, 6]
 
     def test_a_delayed_item_waits(self, target: Store) -> None:
-        """It is not handed out before it is due, and a waiting `take` gets it then."""
+        """`take` does not return it before it is due; a waiting `take` gets it then."""
         queue = target.work_queue("mail")
         began = time.monotonic()
         queue.push("late", delay=0.5)
@@ -224,7 +224,7 @@ class TestWorkQueue:
         assert delivery.item == "late"
 
     def test_a_delayed_item_takes_its_place_when_due(self, target: Store) -> None:
-        """Behind what was ready before it, in front of what is pushed later, by priority."""
+        """It comes behind items ready before it and before later ones, by priority."""
         queue = target.work_queue("mail")
         queue.push("late", delay=0.2)
         queue.push("late and urgent", delay=0.2, priority=1)
@@ -238,7 +238,7 @@ class TestWorkQueue:
         assert drained(queue) == ["late and urgent", "early", "late", "last"]
 
     def test_a_retried_item_takes_its_place_when_due(self, target: Store) -> None:
-        """It goes behind those that were ready when it was given back."""
+        """It comes behind items that were ready when it was given back."""
         queue = target.work_queue("mail")
         queue.push_many(["a", "b"])
         (take(queue)).retry(delay=0)
@@ -246,7 +246,7 @@ class TestWorkQueue:
         assert drained(queue) == ["b", "a", "c"]
 
     def test_each_item_goes_to_one_taker(self, target: Store) -> None:
-        """However many take at the same time."""
+        """No two of many concurrent takers get the same item."""
         queue = target.work_queue("mail")
         queue.push_many(range(60))
 
@@ -257,7 +257,7 @@ class TestWorkQueue:
         assert sorted(item for share in shares for item in share) == list(range(60))
 
     def test_a_push_wakes_who_waits(self, target: Store) -> None:
-        """A waiting `take` returns soon after the push, and each waiter gets one."""
+        """A waiting `take` returns soon after the push, and each waiting taker gets one item."""
         queue = target.work_queue("mail")
         got: list[Any] = []
 
@@ -276,7 +276,7 @@ class TestWorkQueue:
         assert sorted(got) == ["a", "b", "c"]
 
     def test_waking_takes_no_polling(self, target: Store) -> None:
-        """Twelve times two items, pushed to two takers that wait, are through in a moment."""
+        """Two waiting takers get twelve times two items in a moment."""
         queue = target.work_queue("mail")
         got: list[int] = []
 
@@ -304,7 +304,7 @@ class TestWorkQueue:
         assert time.monotonic() - began < 8
 
     def test_once_is_true_to_the_first(self, target: Store) -> None:
-        """For each key, however many ask, through any object, until its time has passed."""
+        """Of many calls with one key, on any object, the first in each `ttl` returns True."""
         queue = target.work_queue("mail")
 
         def first(key: str) -> bool:
@@ -327,7 +327,7 @@ class TestWorkQueue:
         assert (take(target.work_queue("mail"))).item == "x"
 
     def test_any_text_is_a_name(self, target: Store) -> None:
-        """Names, ids and keys of hostile characters reach nobody else's."""
+        """Names, ids and keys of hostile characters do not reach the data of others."""
         for name in HOSTILE:
             queue = target.work_queue(name)
             assert queue.take() is None
@@ -340,7 +340,7 @@ class TestWorkQueue:
 
     @pytest.mark.parametrize("name", NO_NAMES)
     def test_what_is_no_name_is_refused(self, target: Store, name: Any) -> None:
-        """InvalidArgument, and nothing is written."""
+        """A value that is not a valid name raises InvalidArgument and writes nothing."""
         with pytest.raises(InvalidArgument):
             target.work_queue(name)
         queue: Any = target.work_queue("mail")
@@ -352,7 +352,7 @@ class TestWorkQueue:
         assert (queue.stats()).ready == 0
 
     def test_arguments_are_checked(self, target: Store) -> None:
-        """A delay, priority, wait, lease, ... that makes no sense is InvalidArgument."""
+        """An invalid delay, priority, timeout, lease and so on raises InvalidArgument."""
         queue: Any = target.work_queue("mail")
         delays = [("delay", delay) for delay in (-1, float("nan"), "1", float("inf"))]
         for name, value in [*delays, *[("priority", value) for value in (1.5, 2**31, True)]]:
