@@ -80,7 +80,7 @@ class AsyncTransfer(transfer.AsyncTransfer):
         return name.startswith(self._prefix) and (bool(self._prefix) or "+" not in name)
 
     def _collection(self, database: str) -> str | None:
-        """Return the collection in this namespace that has the database, None if there is none."""
+        """Return the collection in this namespace of that database, or None."""
         match = _NAME.fullmatch(database)
         if match is None or _unspelled(match[1] or "") != self._namespace:
             return None

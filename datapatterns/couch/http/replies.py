@@ -58,7 +58,7 @@ def document_in(answer: Json) -> Json | DataError | None:
 
 
 def written_revision(reply: object) -> str:
-    """Return the new revision in the reply to a write; raise OutcomeUnknown if there is none."""
+    """Return the new revision in the reply to a write; raise OutcomeUnknown if it is missing."""
     rev = cast("Json", reply).get("rev") if isinstance(reply, dict) else None
     if not isinstance(rev, str):
         raise OutcomeUnknown("the server's reply does not say what became of the document")
@@ -82,7 +82,7 @@ def bulk_outcome(row: Mapping[str, Any], *, new: bool) -> str | DataError:
 
 
 def _list_in(reply: object, field: str) -> list[Json]:
-    """Return the list of objects in that field of a reply; raise BadGateway if there is none."""
+    """Return the list of objects in that field of a reply; raise BadGateway if it is missing."""
     found = cast("Json", reply).get(field) if isinstance(reply, dict) else None
     if not isinstance(found, list):
         raise unexpected_answer()

@@ -125,7 +125,7 @@ class Collection:
         return self.meta + b"index." + escape(index).encode()
 
     def noted(self, reader: Reader, index: Index) -> dict[str, Any] | None:
-        """Return the note about this index; None if there is none, or it has other fields."""
+        """Return the note about this index; None if it is missing or has other fields."""
         data = reader.get(self.note(index.name))
         note: dict[str, Any] = {} if data is None else loads(data)
         told = note.get("fields"), note.get("unique", False)

@@ -38,7 +38,7 @@ class Records(Protocol):
         ...
 
     def find(self, reader: Reader, id: tuple[str, ...]) -> Record | None:
-        """Return the record of that id, or None if there is none."""
+        """Return the record of that id, or None if it does not exist."""
         ...
 
     def add(self, writer: Writer, record: Record) -> bool:

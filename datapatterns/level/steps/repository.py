@@ -134,17 +134,17 @@ class RepositorySteps(Generic[D]):
         return load(self._schema.model, id, str(fields.pop(REVISION, "0")), fields)
 
     def find(self, reader: Reader, id: str) -> D | None:
-        """Return the document, or None if there is none."""
+        """Return the document, or None if it does not exist."""
         data = reader.get(self._collection.key(id))
         return None if data is None else self._load(id, data)
 
     def read(self, reader: Reader, id: str) -> Stored | None:
-        """Return the stored document, or None if there is none."""
+        """Return the stored document, or None if it does not exist."""
         data = reader.get(self._collection.key(id))
         return None if data is None else split(data)
 
     def read_many(self, reader: Reader, ids: Sequence[str]) -> list[Stored | None]:
-        """Return the stored documents in the order of the ids, None where there is none."""
+        """Return the stored documents in the order of the ids, None for a missing one."""
         return [self.read(reader, id) for id in ids]
 
     def exists(self, reader: Reader, id: str) -> bool:

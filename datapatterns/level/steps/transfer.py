@@ -163,7 +163,7 @@ class TransferSteps:
     def find(
         self, reader: Reader, unit: Unit, ids: Sequence[tuple[str, ...]]
     ) -> list[Record | None]:
-        """Return the records of these ids in their order, None where there is none."""
+        """Return the records of these ids in their order, None for a missing one."""
         records = self._records(unit)
         return [records.find(reader, id) for id in ids]
 

@@ -275,7 +275,7 @@ class Listeners:
 
     @each_kind
     def test_close(self, target: Store, durable: bool) -> None:
-        """After `close` nothing is called and every use is Unavailable; closing again is harmless."""
+        """Nothing is called after `close`; every use is Unavailable; `close` may be repeated."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as other:
             events = target.emitter(durable=durable)
@@ -365,7 +365,7 @@ class Listeners:
 
     @each_kind
     def test_bad_arguments(self, target: Store, durable: bool) -> None:
-        """It refuses to emit a pattern, an own event or what is no JSON, and to add no function."""
+        """Patterns, own events, payloads that are no JSON, and bad listeners are refused."""
         heard: list[Any] = []
         with emitter(target, durable=durable) as events:
             events.on("*", lambda payload, event: heard.append(event))
