@@ -34,12 +34,12 @@ def import_all() -> None:
 
 
 def protocols(module: ModuleType) -> list[type]:
-    """The contracts of one face."""
+    """Return the contracts of one face."""
     return [each for each in vars(module).values() if is_protocol(each)]
 
 
 def implementations(contract: type) -> Iterator[type]:
-    """The classes of this library that inherit from the contract, less the bases of several."""
+    """Return the library's classes that inherit from the contract, without shared bases."""
     for child in contract.__subclasses__():
         yield from implementations(child)
         ours = child.__module__.startswith(f"{datapatterns.__name__}.")
@@ -49,20 +49,20 @@ def implementations(contract: type) -> Iterator[type]:
 
 
 def definition(implementation: type, member: str) -> tuple[type, Any]:
-    """The class that defines the member, and what it is there."""
+    """Return the class that defines the member, and its definition."""
     return next(
         (kind, vars(kind)[member]) for kind in implementation.__mro__ if member in vars(kind)
     )
 
 
 def forgotten(contract: type, implementation: type) -> list[str]:
-    """The members of the contract that only a Protocol defines."""
+    """Return the members of the contract that only a Protocol defines."""
     members = sorted(get_protocol_members(contract))
     return [name for name in members if is_protocol(definition(implementation, name)[0])]
 
 
 def function_of(member: Any) -> Any:
-    """The function behind a member: of a property, the one that gets it."""
+    """Return the function behind a member; for a property, its getter."""
     if isinstance(member, property):
         return member.fget
     return member.__func__ if isinstance(member, classmethod | staticmethod) else member

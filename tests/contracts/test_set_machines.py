@@ -25,7 +25,7 @@ on_each_backend = pytest.mark.parametrize("backend", ["level", "redis_server", "
 
 
 def url_of(request: pytest.FixtureRequest, backend: str, folder: Path) -> str:
-    """Where the backend is."""
+    """Return the URL of the backend."""
     if backend == "level":
         return f"level:{folder}/data"
     url: str = request.getfixturevalue(backend).url
@@ -36,7 +36,7 @@ def url_of(request: pytest.FixtureRequest, backend: str, folder: Path) -> str:
 def test_groups_agree_with_sets(
     request: pytest.FixtureRequest, tmp_path: Path, backend: str
 ) -> None:
-    """Whatever is done in whichever order, groups and members are as they should be."""
+    """Whatever is done in whichever order, groups and members agree with plain sets."""
     url = url_of(request, backend, tmp_path)
 
     class Machine(GroupsMachine):
@@ -52,7 +52,7 @@ def test_groups_agree_with_sets(
 def test_the_leaderboard_agrees_with_a_list(
     request: pytest.FixtureRequest, tmp_path: Path, backend: str
 ) -> None:
-    """Whatever is done in whichever order, scores, ranks and ties are as they should be."""
+    """Whatever is done in whichever order, scores, ranks and ties agree with a plain list."""
     url = url_of(request, backend, tmp_path)
 
     class Machine(LeaderboardMachine):

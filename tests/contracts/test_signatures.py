@@ -32,7 +32,7 @@ def options_of(function: Any) -> dict[str, Any]:
 @each_backend
 @each_pattern
 def test_the_options(face: str, backend: str, pattern: Pattern) -> None:
-    """None is missing, none is too many, and what all backends have has one default."""
+    """No option is missing or extra, and options of all backends have the same default."""
     store, name = FACES[face]
     patterns = getattr(load(backend), name).patterns
     capabilities = BACKENDS[backend]

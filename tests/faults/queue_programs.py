@@ -35,7 +35,7 @@ SLOW_LEASE = 3.0
 
 
 def say(*words: object) -> None:
-    """Tell the test."""
+    """Print a line for the test to read."""
     print(*words, flush=True)
 
 
@@ -55,7 +55,7 @@ class Effects:
 
 
 def say_when_ready() -> None:
-    """Tell once a signal would drain the worker that the main thread is about to run."""
+    """Print a line once a signal would drain the worker that the main thread is about to run."""
 
     def watch() -> None:
         while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
@@ -66,7 +66,7 @@ def say_when_ready() -> None:
 
 
 def tell(summary: WorkSummary) -> None:
-    """Print it."""
+    """Print the line."""
     say(json.dumps(asdict(summary)))
 
 

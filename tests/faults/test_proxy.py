@@ -20,7 +20,7 @@ class Feed(socketserver.StreamRequestHandler):
     """Answers each line with two rows, a heartbeat, and one more row."""
 
     def handle(self) -> None:
-        """Until the client goes."""
+        """Answer a client's lines until it disconnects."""
         with contextlib.suppress(OSError):
             while asked := self.rfile.readline():
                 first = int(asked.split()[-1])
@@ -30,14 +30,14 @@ class Feed(socketserver.StreamRequestHandler):
 
 
 class Feeds(socketserver.ThreadingTCPServer):
-    """Many of them."""
+    """A server of many such connections."""
 
     daemon_threads = True
 
 
 @pytest.fixture
 def proxy() -> Iterator[FaultProxy]:
-    """A proxy before a feed."""
+    """Return a proxy before a feed."""
     with Feeds(("127.0.0.1", 0), Feed) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         with FaultProxy("127.0.0.1", server.server_address[1]) as proxy:
@@ -47,13 +47,13 @@ def proxy() -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def client(proxy: FaultProxy) -> Iterator[socket.socket]:
-    """A connection through it."""
+    """Return a connection through the proxy."""
     with socket.create_connection(("127.0.0.1", proxy.port), 10) as client:
         yield client
 
 
 def read(client: socket.socket, size: int) -> bytes:
-    """Exactly so many bytes."""
+    """Return exactly so many bytes."""
     data = b""
     while len(data) < size and (more := client.recv(size - len(data))):
         data += more
@@ -61,7 +61,7 @@ def read(client: socket.socket, size: int) -> bytes:
 
 
 def rows(first: int, *, heartbeat: bytes = HEARTBEAT) -> bytes:
-    """What the feed says to a request."""
+    """Return the feed's reply to a request."""
     return LINE % first + LINE % (first + 1) + heartbeat + LINE % (first + 2)
 
 
@@ -127,7 +127,7 @@ def test_swallowed_heartbeats(proxy: FaultProxy, client: socket.socket) -> None:
 
 
 def test_drip(proxy: FaultProxy, client: socket.socket) -> None:
-    """In small pieces everything arrives as well."""
+    """A reply that is passed on in small pieces arrives in full."""
     proxy.drip = (3, 0.001)
     client.sendall(b"rows from 1\n")
     assert read(client, len(rows(1))) == rows(1)

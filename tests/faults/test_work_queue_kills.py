@@ -38,7 +38,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
 
 
 def line(process: subprocess.Popen[str]) -> str:
-    """Read a line of what it says."""
+    """Read one line of the program's output."""
     assert process.stdout is not None
     said = process.stdout.readline()
     assert said, "the program ended early"
@@ -58,7 +58,7 @@ def rest_of(process: subprocess.Popen[str]) -> str:
 
 
 def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> str:
-    """Send a signal and return what it still says."""
+    """Send a signal and return the rest of the output."""
     if process.poll() is None:
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
@@ -66,7 +66,7 @@ def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL)
 
 
 def effects_in(path: Path) -> Counter[str]:
-    """How often each id was done."""
+    """Return how often each id was done."""
     return Counter(line.split()[0] for line in path.read_text().splitlines())
 
 
@@ -124,7 +124,7 @@ def _summary(said: str) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_a_killed_process_loses_nothing_in_its_directory(tmp_path: Path, figures: Figures) -> None:
-    """SIGKILL of the one process at random moments, and open again: all accepted is there."""
+    """After SIGKILLs at random moments the directory opens again with all accepted items."""
     folder, path = tmp_path / "data", tmp_path / "effects"
     accepted: set[str] = set()
     kills, first = 0, 1
@@ -185,7 +185,7 @@ class _beside:
 
 
 def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: RedisServer) -> None:
-    """SIGSTOP for longer than the lease, then SIGCONT: its outcome is dropped, and it knows."""
+    """A worker stopped for longer than its lease gets lease_lost, and its outcome is dropped."""
     client = Redis(port=redis_server.port)
     name = f"stop-{uuid.uuid4()}"
     queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
@@ -229,7 +229,7 @@ def test_a_slow_handler_runs_once_among_many_workers(redis_server: RedisServer) 
 
 @pytest.mark.parametrize("program", ["redis_worker", "async_redis_worker"])
 def test_a_signal_drains(program: str, redis_server: RedisServer, tmp_path: Path) -> None:
-    """SIGTERM: it ends by itself, what was begun is acked, nothing stays leased, none is lost."""
+    """On SIGTERM a worker acks what it has begun and ends; no item stays leased or is lost."""
     client = Redis(port=redis_server.port)
     name = f"drain-{uuid.uuid4()}"
     queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)

@@ -45,7 +45,7 @@ SETTINGS = settings(
 
 @dataclass
 class Item:
-    """What the model knows of an item."""
+    """The state of an item in the model."""
 
     id: str
     priority: int
@@ -58,7 +58,7 @@ class Item:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Calls, and what they must give."""
+    """Calls the queue and compares it with the model."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.paused = False
 
     def teardown(self) -> None:
-        """Remove what is left."""
+        """Remove the queue."""
         self.backend.close()
 
     # --- the model
@@ -97,7 +97,7 @@ class QueueMachine(RuleBasedStateMachine):
                 item.error = f"the lease was lost{before}"
 
     def _pick(self, pick: int) -> Any:
-        """A delivery, in most cases one that is held."""
+        """Return a delivery, in most cases one that is held."""
         held = [item.holder for item in self.items.values() if item.holder is not None]
         some = held if held and pick % 4 else self.deliveries
         return some[pick // 4 % len(some)] if some else None
@@ -118,12 +118,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        """Nothing is there."""
+        """Open an empty queue."""
         assert self.queue.take() is None
 
     @rule(id=IDS, priority=PRIORITIES, later=st.booleans())
     def push(self, id: str, priority: int, later: bool) -> None:
-        """An id that is there stays as it is."""
+        """Push an item; expect no change if the id is present."""
         assert self.queue.push({"of": id}, id=id, priority=priority, delay=3600 * later) == id
         if id not in self.items:
             state = "delayed" if later else "ready"
@@ -131,13 +131,13 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(0, 3))
     def push_many(self, count: int) -> None:
-        """In order."""
+        """Push several items; expect their order to be kept."""
         for id in self.queue.push_many([{"of": None}] * count):
             self.items[id] = Item(id, 0, next(self.places))
 
     @rule()
     def take(self) -> None:
-        """The first of the highest priority."""
+        """Take an item; expect the first of the highest priority."""
         delivery = self.queue.take()
         self._take_back()
         ready = self._in("ready")
@@ -151,7 +151,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=PICKS)
     def ack(self, pick: int) -> None:
-        """Gone."""
+        """Ack a delivery; expect the item to be gone."""
         if (delivery := self._pick(pick)) is None:
             return
         if item := self._settle(delivery, delivery.ack):
@@ -160,7 +160,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=PICKS, later=st.booleans(), error=st.sampled_from(["", "rain", "snow"]))
     def retry(self, pick: int, later: bool, error: str) -> None:
-        """Behind the others, or dead."""
+        """Retry a delivery; expect it behind the others, or dead."""
         if (delivery := self._pick(pick)) is None:
             return
         if item := self._settle(delivery, lambda: delivery.retry(3600 * later, error)):
@@ -173,7 +173,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=PICKS)
     def bury(self, pick: int) -> None:
-        """Dead."""
+        """Bury a delivery; expect a dead letter."""
         if (delivery := self._pick(pick)) is None:
             return
         if item := self._settle(delivery, lambda: delivery.bury("no")):
@@ -183,7 +183,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(pick=PICKS)
     def release(self, pick: int) -> None:
-        """As before it was taken."""
+        """Release a delivery; expect the item as it was before the take."""
         if (delivery := self._pick(pick)) is None:
             return
         if item := self._settle(delivery, delivery.release):
@@ -203,7 +203,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(ids=st.none() | st.lists(IDS, max_size=4))
     def requeue_dead(self, ids: list[str] | None) -> None:
-        """Afresh, behind the others."""
+        """Requeue dead letters; expect them behind the others, as new items."""
         dead = {item.id: item for item in sorted(self._in("dead"), key=lambda item: item.died)}
         chosen = list(dead) if ids is None else [id for id in dict.fromkeys(ids) if id in dead]
         assert self.queue.requeue_dead(ids) == len(chosen)
@@ -214,7 +214,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule()
     def purge(self) -> None:
-        """All but the leased."""
+        """Purge the queue; expect only leased items to stay."""
         gone = self._in("ready", "delayed", "dead")
         assert self.queue.purge() == len(gone)
         for item in gone:
@@ -222,7 +222,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(paused=st.booleans())
     def pause(self, paused: bool) -> None:
-        """Or resume."""
+        """Pause or resume the queue."""
         (self.queue.pause if paused else self.queue.resume)()
         self.paused = paused
 
@@ -237,7 +237,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        """The counts and the dead letters are the model's."""
+        """Compare the counts and the dead letters with the model."""
         counts = [len(self._in(state)) for state in ("ready", "delayed")]
         leased, dead = len(self._in("leased", "lapsed")), self._in("dead")
         assert self.queue.stats() == QueueStats(*counts, leased, len(dead), self.requeued)
@@ -285,7 +285,7 @@ class OnRedis:
         self.queue: WorkQueue[Any] = WorkQueue(client, self.name, **OPTIONS)
 
     def reopen(self) -> Any:
-        """Another object, and a server that knows no scripts."""
+        """Make another object, on a server without the scripts."""
         self.client.script_flush()
         return WorkQueue(self.client, self.name, **OPTIONS)
 

@@ -29,13 +29,13 @@ from datapatterns.testing.waiting import PATIENCE, eventually
 
 @pytest.fixture
 def lasting() -> Iterator[RedisServer]:
-    """A server whose log has what it acknowledges: with `everysec` it may be up to 2 s behind."""
+    """Return a server that syncs its log at each write: with `everysec` 2 s could be lost."""
     with RedisServer(config=["--appendonly", "yes", "--appendfsync", "always"]) as server:
         yield server
 
 
 def test_a_restarted_server(lasting: RedisServer, figures: Callable[..., None]) -> None:
-    """SIGKILL of the server four times: what it accepted is handled, and acked as often as told."""
+    """After four SIGKILLs of the server every accepted item is handled, and acked as reported."""
     client = Redis(port=lasting.port, socket_timeout=5)
     queue: WorkQueue[int] = WorkQueue(client, "jobs", lease=2.0, backoff=0, max_attempts=50)
     done: Counter[int] = Counter()
@@ -149,14 +149,14 @@ async def test_cancelled_takes_on_redis(
 
 
 async def test_cancelled_takes_on_level(tmp_path: Path, figures: Callable[..., None]) -> None:
-    """The same in a directory."""
+    """A cancelled take or ack in a directory strands no item either."""
     async with await AsyncLevel.open(tmp_path / "data") as level:
         queue: AsyncLevelQueue[int] = AsyncLevelQueue(level, "jobs", lease=3600.0)
         figures("cancelled takes on Level", cancelled=await _cancelled_takes(queue), stranded=0)
 
 
 async def test_a_cancelled_block_gives_the_item_back(redis_server: RedisServer) -> None:
-    """At once, and uncounted."""
+    """The item returns at once, and the attempt does not count."""
     client = AsyncRedis(port=redis_server.port)
     queue: AsyncWorkQueue[int] = AsyncWorkQueue(client, f"c-{random.random()}", lease=3600.0)
     await queue.push(1)

@@ -26,7 +26,7 @@ PAIRS = [
 
 
 def url_of(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
-    """The URL of a store of that kind; `{}` stands for a fresh name."""
+    """Return the URL of a store of that kind; `{}` stands for a fresh name."""
     if kind == "level":
         return f"level:{path}/{{}}"
     if kind == "couch":

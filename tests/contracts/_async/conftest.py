@@ -32,7 +32,7 @@ class AsyncLevelTarget(AsyncTarget):
 
 @pytest.fixture(params=["level-root", "level-sublevel"])
 async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncTarget]:
-    """A store that nothing has been written to, in the root or in a sublevel of a directory."""
+    """Yield a store that nothing has been written to, in the root or in a sublevel."""
     namespace = "" if request.param == "level-root" else f"test-{uuid.uuid4()}"
     folder = tmp_path / "data"
     async with AsyncLevelTarget.from_url(f"level:{folder}", namespace=namespace) as store:

@@ -1,4 +1,4 @@
-"""What becomes of workers and feeds when their store is closed under them."""
+"""Workers and feeds end when their store is closed during their run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.anyio
 
 
 class Note(Document):
-    """What is stored."""
+    """A document of these tests."""
 
     text: str = ""
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[AsyncStore]:
-    """A store with an item in its queue and a document in its collection."""
+    """Yield a store with an item in its queue and a document in its collection."""
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as opened:
         await opened.work_queue("mail").push("hello")
         await opened.repository("notes", Note).create(Note())
@@ -37,7 +37,7 @@ async def ends(
     work: Callable[[], Any],
     stop: Callable[[], None],
 ) -> None:
-    """Close the store once the work has begun, and see that this ends it with Closed."""
+    """Close the store once the work has begun, and assert that the work ends with Closed."""
     ended = AsyncEvent()
 
     async def run() -> None:
@@ -55,7 +55,7 @@ async def ends(
 
 
 async def test_a_worker_ends(store: AsyncStore) -> None:
-    """It cannot be served any more, and says so instead of trying for ever."""
+    """A worker of a closed store raises Closed instead of trying again without end."""
     began = AsyncEvent()
 
     async def handle(item: str) -> None:
@@ -66,7 +66,7 @@ async def test_a_worker_ends(store: AsyncStore) -> None:
 
 
 async def test_a_changes_worker_ends(store: AsyncStore) -> None:
-    """The same for one that follows a collection."""
+    """A changes worker of a closed store raises Closed as well."""
     began = AsyncEvent()
 
     async def handle(change: Any) -> None:
@@ -80,7 +80,7 @@ async def test_a_changes_worker_ends(store: AsyncStore) -> None:
 
 
 async def test_a_feed_ends(store: AsyncStore) -> None:
-    """Following and reading raise it."""
+    """Following and reading a feed of a closed store raise Closed."""
     began = AsyncEvent()
     feed = store.changes("notes", Note)
 

@@ -95,7 +95,7 @@ GIVEN: dict[Pattern, dict[str, Any]] = {
 
 @pytest.fixture(params=["level", "redis", "couch"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncStore]:
-    """A store on each backend, in a namespace that nothing has been written to."""
+    """Yield a store on each backend, in a namespace that nothing has been written to."""
     if request.param == "level":
         url = f"level:{tmp_path}/data"
     elif request.param == "redis":
@@ -121,7 +121,7 @@ CHANGES_WORKER: dict[str, tuple[Any, ...]] = {
 
 
 def make(store: AsyncStore, pattern: Pattern) -> Callable[..., Any]:
-    """Return what makes the pattern with further options."""
+    """Return a function that makes the pattern with further options."""
     return partial(getattr(store, pattern), "some", **GIVEN.get(pattern, {}))
 
 
@@ -155,21 +155,21 @@ async def nothing_is_written(store: AsyncStore) -> None:
 
 
 async def test_a_wrong_option_is_named(store: AsyncStore) -> None:
-    """The error says which option it was and what that must be; nothing was written."""
+    """The error names the option and what it must be, and nothing is written."""
     found = [refusal(pattern, *case, make(store, pattern)) for pattern, *case in cases(store)]
     assert not any(found), "\n".join(filter(None, found))
     await nothing_is_written(store)
 
 
 async def test_a_selector_is_for_couchdb(tmp_path: Path) -> None:
-    """Elsewhere a filter is a function."""
+    """Other backends refuse a selector, since their filter is a function."""
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as store:
         with pytest.raises(InvalidArgument, match=r"filter must be a function.*on: couch"):
             store.changes("some", filter={"name": "ann"})
 
 
 async def test_a_wrong_option_of_a_worker_is_named(tmp_path: Path) -> None:
-    """The same for workers, which every backend has."""
+    """The error names a wrong option of a worker too, on every backend."""
     async with AsyncStore.from_url(f"level:{tmp_path}/data") as store:
         queue, feed = store.work_queue("some"), store.changes("some")
         made: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, ...]]]] = {

@@ -18,7 +18,7 @@ Call = Callable[[], Awaitable[Any]]
 
 @pytest.fixture(params=["level", "redis", "cluster", "couch"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A URL of each kind."""
+    """Return a URL of each kind."""
     if request.param == "level":
         return f"level:{tmp_path}/data"
     if request.param == "couch":
@@ -31,12 +31,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace that nobody else uses."""
+    """Return a namespace that no other test uses."""
     return f"test-{uuid4().hex[:12]}"
 
 
 def _calls(store: AsyncStore) -> list[Call]:
-    """Something of each pattern that the store has: reads, writes, scripts, what listens."""
+    """Return calls of each pattern that the store has: reads, writes, scripts, listeners."""
     has = store.capabilities.has
     people = store.repository("people", Person)
     calls: list[Call] = [
@@ -67,7 +67,7 @@ def _listening(store: AsyncStore) -> list[Any]:
 
 
 async def test_closed(url: str, namespace: str) -> None:
-    """The store, what was made from it, and whatever it was to make: 503, not to be repeated."""
+    """After `close` the store and all that was made from it raise Closed (503), not retryable."""
     async with AsyncStore.from_url(url, namespace=namespace) as store:
         calls, emitters = _calls(store), _listening(store)
         for call in calls[:3]:
@@ -94,7 +94,7 @@ async def test_closed(url: str, namespace: str) -> None:
 
 
 async def test_entered_again(url: str, namespace: str) -> None:
-    """It is opened anew each time, as by an application that starts more than once."""
+    """Each `async with` opens the store again, as an application that starts twice does."""
     store = AsyncStore.from_url(url, namespace=namespace)
     await store.close()
     for times in range(3):
@@ -107,7 +107,7 @@ async def test_entered_again(url: str, namespace: str) -> None:
 
 
 async def test_opened_twice(url: str, namespace: str) -> None:
-    """That changes nothing: it is closed once."""
+    """Opening an open store changes nothing: one `close` closes it."""
     store = AsyncStore.from_url(url, namespace=namespace)
     await store.open()
     people = store.repository("people", Person)
@@ -135,7 +135,7 @@ async def test_opened_twice(url: str, namespace: str) -> None:
     ],
 )
 def test_a_wrong_url_gets_a_hint(url: str, hint: str) -> None:
-    """What it begins with, or an example."""
+    """The error shows how a URL begins, or an example."""
     with pytest.raises(InvalidArgument) as raised:
         AsyncStore.from_url(url)
     assert hint in raised.value.detail

@@ -31,7 +31,7 @@ class LevelTarget(Target):
 
 @pytest.fixture(params=["level-root", "level-sublevel"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
-    """A store that nothing has been written to, in the root or in a sublevel of a directory."""
+    """Yield a store that nothing has been written to, in the root or in a sublevel."""
     namespace = "" if request.param == "level-root" else f"test-{uuid.uuid4()}"
     folder = tmp_path / "data"
     with LevelTarget.from_url(f"level:{folder}", namespace=namespace) as store:

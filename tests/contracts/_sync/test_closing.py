@@ -1,5 +1,5 @@
 # Generated from tests/contracts/_async/test_closing.py by scripts/unasync.py; do not edit.
-"""What becomes of workers and feeds when their store is closed under them."""
+"""Workers and feeds end when their store is closed during their run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.anyio
 
 
 class Note(Document):
-    """What is stored."""
+    """A document of these tests."""
 
     text: str = ""
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A store with an item in its queue and a document in its collection."""
+    """Yield a store with an item in its queue and a document in its collection."""
     with Store.from_url(f"level:{tmp_path}/data") as opened:
         opened.work_queue("mail").push("hello")
         opened.repository("notes", Note).create(Note())
@@ -38,7 +38,7 @@ def ends(
     work: Callable[[], Any],
     stop: Callable[[], None],
 ) -> None:
-    """Close the store once the work has begun, and see that this ends it with Closed."""
+    """Close the store once the work has begun, and assert that the work ends with Closed."""
     ended = Event()
 
     def run() -> None:
@@ -56,7 +56,7 @@ def ends(
 
 
 def test_a_worker_ends(store: Store) -> None:
-    """It cannot be served any more, and says so instead of trying for ever."""
+    """A worker of a closed store raises Closed instead of trying again without end."""
     began = Event()
 
     def handle(item: str) -> None:
@@ -67,7 +67,7 @@ def test_a_worker_ends(store: Store) -> None:
 
 
 def test_a_changes_worker_ends(store: Store) -> None:
-    """The same for one that follows a collection."""
+    """A changes worker of a closed store raises Closed as well."""
     began = Event()
 
     def handle(change: Any) -> None:
@@ -81,7 +81,7 @@ def test_a_changes_worker_ends(store: Store) -> None:
 
 
 def test_a_feed_ends(store: Store) -> None:
-    """Following and reading raise it."""
+    """Following and reading a feed of a closed store raise Closed."""
     began = Event()
     feed = store.changes("notes", Note)
 

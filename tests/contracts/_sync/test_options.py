@@ -96,7 +96,7 @@ GIVEN: dict[Pattern, dict[str, Any]] = {
 
 @pytest.fixture(params=["level", "redis", "couch"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A store on each backend, in a namespace that nothing has been written to."""
+    """Yield a store on each backend, in a namespace that nothing has been written to."""
     if request.param == "level":
         url = f"level:{tmp_path}/data"
     elif request.param == "redis":
@@ -122,7 +122,7 @@ CHANGES_WORKER: dict[str, tuple[Any, ...]] = {
 
 
 def make(store: Store, pattern: Pattern) -> Callable[..., Any]:
-    """Return what makes the pattern with further options."""
+    """Return a function that makes the pattern with further options."""
     return partial(getattr(store, pattern), "some", **GIVEN.get(pattern, {}))
 
 
@@ -156,21 +156,21 @@ def nothing_is_written(store: Store) -> None:
 
 
 def test_a_wrong_option_is_named(store: Store) -> None:
-    """The error says which option it was and what that must be; nothing was written."""
+    """The error names the option and what it must be, and nothing is written."""
     found = [refusal(pattern, *case, make(store, pattern)) for pattern, *case in cases(store)]
     assert not any(found), "\n".join(filter(None, found))
     nothing_is_written(store)
 
 
 def test_a_selector_is_for_couchdb(tmp_path: Path) -> None:
-    """Elsewhere a filter is a function."""
+    """Other backends refuse a selector, since their filter is a function."""
     with Store.from_url(f"level:{tmp_path}/data") as store:
         with pytest.raises(InvalidArgument, match=r"filter must be a function.*on: couch"):
             store.changes("some", filter={"name": "ann"})
 
 
 def test_a_wrong_option_of_a_worker_is_named(tmp_path: Path) -> None:
-    """The same for workers, which every backend has."""
+    """The error names a wrong option of a worker too, on every backend."""
     with Store.from_url(f"level:{tmp_path}/data") as store:
         queue, feed = store.work_queue("some"), store.changes("some")
         made: dict[str, tuple[Callable[..., Any], dict[str, tuple[Any, ...]]]] = {

@@ -19,7 +19,7 @@ Call = Callable[[], Awaitable[Any]]
 
 @pytest.fixture(params=["level", "redis", "cluster", "couch"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A URL of each kind."""
+    """Return a URL of each kind."""
     if request.param == "level":
         return f"level:{tmp_path}/data"
     if request.param == "couch":
@@ -32,12 +32,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def namespace() -> str:
-    """A namespace that nobody else uses."""
+    """Return a namespace that no other test uses."""
     return f"test-{uuid4().hex[:12]}"
 
 
 def _calls(store: Store) -> list[Call]:
-    """Something of each pattern that the store has: reads, writes, scripts, what listens."""
+    """Return calls of each pattern that the store has: reads, writes, scripts, listeners."""
     has = store.capabilities.has
     people = store.repository("people", Person)
     calls: list[Call] = [
@@ -68,7 +68,7 @@ def _listening(store: Store) -> list[Any]:
 
 
 def test_closed(url: str, namespace: str) -> None:
-    """The store, what was made from it, and whatever it was to make: 503, not to be repeated."""
+    """After `close` the store and all that was made from it raise Closed (503), not retryable."""
     with Store.from_url(url, namespace=namespace) as store:
         calls, emitters = _calls(store), _listening(store)
         for call in calls[:3]:
@@ -95,7 +95,7 @@ def test_closed(url: str, namespace: str) -> None:
 
 
 def test_entered_again(url: str, namespace: str) -> None:
-    """It is opened anew each time, as by an application that starts more than once."""
+    """Each `with` opens the store again, as an application that starts twice does."""
     store = Store.from_url(url, namespace=namespace)
     store.close()
     for times in range(3):
@@ -108,7 +108,7 @@ def test_entered_again(url: str, namespace: str) -> None:
 
 
 def test_opened_twice(url: str, namespace: str) -> None:
-    """That changes nothing: it is closed once."""
+    """Opening an open store changes nothing: one `close` closes it."""
     store = Store.from_url(url, namespace=namespace)
     store.open()
     people = store.repository("people", Person)
@@ -136,7 +136,7 @@ def test_opened_twice(url: str, namespace: str) -> None:
     ],
 )
 def test_a_wrong_url_gets_a_hint(url: str, hint: str) -> None:
-    """What it begins with, or an example."""
+    """The error shows how a URL begins, or an example."""
     with pytest.raises(InvalidArgument) as raised:
         Store.from_url(url)
     assert hint in raised.value.detail

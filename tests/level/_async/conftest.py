@@ -15,13 +15,13 @@ from level._async.maker import PLACES, Maker
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """The library is for asyncio."""
+    """Tell AnyIO that the library is for asyncio."""
     return "asyncio"
 
 
 @pytest.fixture(params=list(PLACES))
 async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Maker]:
-    """`make(key_encoding=…, value_encoding=…, hooks=…)`; all it opened is closed afterwards."""
+    """Return `make(key_encoding=…, value_encoding=…, hooks=…)`; close all it opened afterwards."""
     maker = Maker(tmp_path, PLACES[request.param])
     yield maker
     for root in maker.roots:
@@ -30,5 +30,5 @@ async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 @pytest.fixture
 async def level(make: Maker) -> AsyncLevel:
-    """An empty level: text for keys, JSON for values."""
+    """Return an empty level with text for keys and JSON for values."""
     return await make()

@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 async def collect(entries: AsyncIterator[T]) -> list[T]:
-    """All that the iterator still has."""
+    """Return all remaining entries of the iterator."""
     return [entry async for entry in entries]
 
 
 async def coroutine_function(*_: Any) -> None:
-    """Do nothing, later."""
+    """Do nothing, as a coroutine function."""

@@ -34,14 +34,14 @@ class Maker:
         return self.roots[-1]
 
     def within(self, root: AsyncLevel, **options: Any) -> AsyncLevel:
-        """The level under test in that directory."""
+        """Return the level under test in that directory."""
         level = root
         for name in self.names[:-1]:
             level = level.sublevel(name)
         return level.sublevel(self.names[-1], **options) if self.names else root
 
     async def again(self, **options: Any) -> AsyncLevel:
-        """The same level through another handle, which may have other encodings."""
+        """Return the same level through another handle, which may have other encodings."""
         root = await self.open(self.root._space.engine.path, **options)
         return self.within(root, **options)
 

@@ -33,28 +33,28 @@ async def as_chain(level: AsyncLevel, *operations: dict[str, Any]) -> None:
 
 @pytest.fixture(params=[as_list, as_chain])
 def write(request: pytest.FixtureRequest) -> Write:
-    """Both ways of writing a batch."""
+    """Return each of the two ways of writing a batch."""
     return request.param  # type: ignore[no-any-return] - pytest does not know
 
 
 def put(key: str, value: Any, **more: Any) -> dict[str, Any]:
-    """A put as an operation."""
+    """Return a put as an operation."""
     return {"type": "put", "key": key, "value": value, **more}
 
 
 def delete(key: str, **more: Any) -> dict[str, Any]:
-    """A delete as an operation."""
+    """Return a delete as an operation."""
     return {"type": "delete", "key": key, **more}
 
 
 async def test_one_put(level: AsyncLevel, write: Write) -> None:
-    """Is like a put."""
+    """A batch of one put stores what `put` would."""
     await write(level, put("a", 1))
     assert await level.get("a") == 1
 
 
 async def test_puts_and_deletes(level: AsyncLevel, write: Write) -> None:
-    """Are done in their order: of two for one key the last one counts."""
+    """Operations are done in their order: of two for one key the last one counts."""
     await write(level, put("a", 1), put("b", 2), put("c", 3))
     await write(level, delete("a"), put("b", 20), delete("absent"), put("d", 4), delete("d"))
     assert await collect(level.items()) == [("b", 20), ("c", 3)]
@@ -63,32 +63,32 @@ async def test_puts_and_deletes(level: AsyncLevel, write: Write) -> None:
 
 
 async def test_no_operations(level: AsyncLevel, write: Write) -> None:
-    """Are no error."""
+    """An empty batch is no error."""
     await write(level)
     assert await collect(level.items()) == []
 
 
 async def test_false_values(level: AsyncLevel, write: Write) -> None:
-    """Are values."""
+    """False values are stored like others."""
     await write(level, put("a", ""), put("b", 0), put("c", False), put("d", []), put("e", {}))
     assert await collect(level.values()) == ["", 0, False, [], {}]
 
 
 async def test_a_large_batch(level: AsyncLevel, write: Write) -> None:
-    """Thousands of operations are one batch still."""
+    """Thousands of operations are still one batch."""
     await write(level, *(put(f"{number:05}", number) for number in range(5_000)))
     assert await collect(level.values()) == list(range(5_000))
 
 
 async def test_with_sync(level: AsyncLevel) -> None:
-    """Both kinds take it."""
+    """Both ways of writing accept `sync`."""
     await level.batch([put("a", 1)], sync=True)
     await level.batch().put("b", 2).write(sync=True)
     assert await collect(level.keys()) == ["a", "b"]
 
 
 async def test_del_is_another_name_of_delete(level: AsyncLevel) -> None:
-    """Abstract-level's name for it."""
+    """A batch accepts abstract-level's name `del` for a delete."""
     await level.put("a", 1)
     await level.batch([{"type": "del", "key": "a"}])
     assert not await level.has("a")
@@ -125,7 +125,7 @@ async def test_del_is_another_name_of_delete(level: AsyncLevel) -> None:
     ids=repr,
 )
 async def test_an_operation_that_is_none(level: AsyncLevel, operation: Any) -> None:
-    """400, and nothing of the batch is written, wherever in it the bad one stands."""
+    """It is refused with 400 wherever it stands, and nothing of the batch is written."""
     for operations in ([operation], [put("a", 1), operation], [operation, put("a", 1)]):
         with pytest.raises(InvalidArgument) as caught:
             await level.batch(operations)
@@ -134,7 +134,7 @@ async def test_an_operation_that_is_none(level: AsyncLevel, operation: Any) -> N
 
 
 async def test_what_is_no_list_of_operations(level: AsyncLevel) -> None:
-    """400."""
+    """A value that is not an iterable of operations is refused with 400."""
     for operations in (PUT, "put", b"put", 7, True, object()):
         with pytest.raises(InvalidArgument):
             await level.batch(operations)  # type: ignore[arg-type] - on purpose
@@ -142,7 +142,7 @@ async def test_what_is_no_list_of_operations(level: AsyncLevel) -> None:
 
 
 async def test_a_bad_link_of_a_chain(level: AsyncLevel) -> None:
-    """Is refused at once and leaves the others as they are."""
+    """A bad operation is refused at once, and the chain keeps the others."""
     batch = level.batch().put("a", 1)
     for key, value in ((None, 1), ("", 1), (b"k", 1), ("k", None), ("k", {1}), ("k", float("nan"))):
         with pytest.raises(InvalidArgument):
@@ -156,7 +156,7 @@ async def test_a_bad_link_of_a_chain(level: AsyncLevel) -> None:
 
 
 async def test_a_chain_writes_nothing_before_write(level: AsyncLevel) -> None:
-    """And all of it then; `len` counts its operations."""
+    """`write` stores all operations of the chain; `len` counts them."""
     batch = level.batch()
     assert len(batch) == 0
     batch.put("a", 1).put("b", 2).delete("a")
@@ -167,7 +167,7 @@ async def test_a_chain_writes_nothing_before_write(level: AsyncLevel) -> None:
 
 
 async def test_clearing_a_chain(level: AsyncLevel) -> None:
-    """Forgets what was added, and is no error on an empty one."""
+    """`clear` removes the operations, and is no error on an empty chain."""
     batch = level.batch().clear().put("a", 1).delete("b")
     assert len(batch.clear()) == 0
     await batch.put("c", 3).write()
@@ -175,7 +175,7 @@ async def test_clearing_a_chain(level: AsyncLevel) -> None:
 
 
 async def test_a_chain_is_written_once(level: AsyncLevel) -> None:
-    """Any further use of it is refused."""
+    """Any further use of a written chain is refused."""
     batch = level.batch().put("a", 1)
     await batch.write()
     for use in (
@@ -192,7 +192,7 @@ async def test_a_chain_is_written_once(level: AsyncLevel) -> None:
 
 
 async def test_two_chains_at_once(level: AsyncLevel) -> None:
-    """Know nothing of each other."""
+    """Two chains do not affect each other."""
     first, second = level.batch().put("a", 1), level.batch().put("b", 2)
     first.clear()
     await second.write()
@@ -201,7 +201,7 @@ async def test_two_chains_at_once(level: AsyncLevel) -> None:
 
 
 async def test_values_are_taken_as_they_are_when_added(level: AsyncLevel) -> None:
-    """A later change of the object changes nothing."""
+    """A later change of the object does not change what is written."""
     value = {"a": 1}
     batch = level.batch().put("k", value)
     value["a"] = 2
@@ -232,7 +232,7 @@ async def test_across_sublevels(level: AsyncLevel, write: Write) -> None:
 async def test_a_sublevel_of_another_directory(
     level: AsyncLevel, make: Maker, write: Write
 ) -> None:
-    """400, and nothing is written in either."""
+    """It is refused with 400, and nothing is written in either directory."""
     other = await make()
     foreign = other.sublevel("child")
     for sublevel in (other, foreign):
@@ -245,7 +245,7 @@ async def test_a_sublevel_of_another_directory(
 
 
 async def test_a_refused_batch_writes_nothing(level: AsyncLevel, write: Write) -> None:
-    """When a hook raises at any of its operations."""
+    """If a hook raises at any operation, none of the batch is written."""
     child = level.sublevel("child")
     await level.put("old", 1)
 
@@ -260,13 +260,13 @@ async def test_a_refused_batch_writes_nothing(level: AsyncLevel, write: Write) -
 
 
 async def test_a_list_may_be_any_iterable(level: AsyncLevel) -> None:
-    """A generator, for one."""
+    """A generator of operations is accepted."""
     await level.batch(put(key, 1) for key in "ab")
     assert await collect(level.keys()) == ["a", "b"]
 
 
 async def test_a_list_that_fails_half_way(level: AsyncLevel) -> None:
-    """Its error comes through, and nothing is written."""
+    """The error of the iterable propagates, and nothing is written."""
 
     def operations() -> Any:
         yield put("a", 1)

@@ -34,7 +34,7 @@ class Reversed:
 
 
 class Broken:
-    """An encoding that fails, or gives what is no bytes."""
+    """An encoding that raises, or returns something that is not bytes."""
 
     def __init__(self, encoded: Any = b"x", decoded: Any = "x") -> None:
         self.encoded, self.decoded = encoded, decoded
@@ -63,7 +63,7 @@ async def test_defaults(level: AsyncLevel, make: Maker) -> None:
 
 @pytest.mark.parametrize("encoding", SAMPLES)
 async def test_keys(make: Maker, encoding: str) -> None:
-    """Come back as they were, from every method that takes or gives one."""
+    """Keys come back unchanged from every method that takes or returns one."""
     keys, _, refused = SAMPLES[encoding]
     level = await make(key_encoding=encoding)
     await level.batch([{"type": "put", "key": key, "value": n} for n, key in enumerate(keys)])
@@ -85,7 +85,7 @@ async def test_keys(make: Maker, encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", SAMPLES)
 async def test_values(make: Maker, encoding: str) -> None:
-    """Come back as they were; the empty ones too."""
+    """Values come back unchanged, also empty ones."""
     _, values, refused = SAMPLES[encoding]
     level = await make(value_encoding=encoding)
     for number, value in enumerate(values):
@@ -103,7 +103,7 @@ async def test_values(make: Maker, encoding: str) -> None:
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 async def test_other_kinds_of_bytes(make: Maker, kind: Any) -> None:
-    """Are taken where bytes are, and come back as bytes; later changes do not matter."""
+    """bytearray and memoryview are accepted; later changes of them have no effect."""
     level = await make(key_encoding="binary", value_encoding="binary")
     key, value = bytearray(b"key"), bytearray(b"value")
     batch = level.batch().put(kind(key), kind(value))
@@ -129,7 +129,7 @@ async def test_one_of_ones_own(make: Maker) -> None:
     "encoded", [ZeroDivisionError("secret"), TypeError(), KeyError(), "text", None, 7], ids=repr
 )
 async def test_one_that_cannot_encode(make: Maker, encoded: Any) -> None:
-    """400, whatever it raises or returns, and nothing is written."""
+    """A failing encoder is refused with 400, and nothing is written."""
     for options in ({"key_encoding": Broken(encoded)}, {"value_encoding": Broken(encoded)}):
         level = await make(**options)
         with pytest.raises(InvalidArgument) as caught:
@@ -143,7 +143,7 @@ async def test_one_that_cannot_encode(make: Maker, encoded: Any) -> None:
 
 
 async def test_one_that_raises_our_errors(make: Maker) -> None:
-    """They keep their status."""
+    """A DataError of an encoding keeps its status."""
     level = await make(value_encoding=Broken(TooLarge("too large"), TooLarge("too large")))
     with pytest.raises(TooLarge):
         await level.put("k", "v")
@@ -153,7 +153,7 @@ async def test_one_that_raises_our_errors(make: Maker) -> None:
 
 
 async def test_one_that_cannot_decode(make: Maker) -> None:
-    """500 with its cause; an absent value is not decoded."""
+    """A failing decoder is a 500 with its cause; an absent value is not decoded."""
     level = await make(value_encoding=Broken(b"data", ZeroDivisionError("cause")))
     await level.put("k", "v")
     for call in (lambda: level.get("k"), lambda: level.get_many(["absent", "k"])):
@@ -174,7 +174,7 @@ async def test_one_that_cannot_decode(make: Maker) -> None:
     [b"no {} [] : JSON", b"", b"\xff", b'{"a":', b"NaN", b"[Infinity]", b'"\\ud800"', b"1 2"],
 )
 async def test_a_value_that_is_no_json(make: Maker, stored: bytes) -> None:
-    """500 from every read of it, and the level goes on working."""
+    """Every read of it is a 500, and the level goes on working."""
     level = await make()
     raw = await make.again(value_encoding="binary")
     await raw.put("bad", stored)
@@ -189,7 +189,7 @@ async def test_a_value_that_is_no_json(make: Maker, stored: bytes) -> None:
 
 
 async def test_what_json_is_written_as(make: Maker) -> None:
-    """Compact, in UTF-8, in the order of the object; any JSON can be read."""
+    """JSON is written compact, in UTF-8, in the order of the object; any JSON can be read."""
     level = await make()
     raw = await make.again(value_encoding="utf8")
     await level.put("k", {"b": [1, None, True], "a": "é"})

@@ -14,7 +14,7 @@ Told = list[list[tuple[str, str, Any]]]
 
 @pytest.fixture
 def told(level: AsyncLevel) -> Told:
-    """Everything that a listener of the level was told, one list a commit."""
+    """Return the list of what a listener of the level is told, with one list for each commit."""
     told: Told = []
     level.on_write(
         lambda operations: told.append([(op.type, op.key, op.value) for op in operations])
@@ -23,7 +23,7 @@ def told(level: AsyncLevel) -> Told:
 
 
 async def test_single_writes(level: AsyncLevel, told: Told) -> None:
-    """One call for each, with its type, key and value."""
+    """A listener is called once for each write, with its type, key and value."""
     await level.put("a", 1)
     await level.put("a", {"n": 2}, sync=True)
     await level.delete("a")
@@ -37,7 +37,7 @@ async def test_single_writes(level: AsyncLevel, told: Told) -> None:
 
 
 async def test_batches(level: AsyncLevel, told: Told) -> None:
-    """One call for each, with all of its operations in their order."""
+    """A listener is called once for each batch, with all operations in their order."""
     operations: list[dict[str, Any]] = [
         {"type": "put", "key": "b", "value": 1},
         {"type": "delete", "key": "a"},
@@ -52,13 +52,13 @@ async def test_batches(level: AsyncLevel, told: Told) -> None:
 
 
 async def test_one_key_twice(level: AsyncLevel, told: Told) -> None:
-    """Is told once, as it was stored."""
+    """A key written twice in a batch is reported once, as it was stored."""
     await level.batch().put("a", 1).put("b", 1).put("a", 2).delete("b").write()
     assert told == [[("put", "a", 2), ("delete", "b", None)]]
 
 
 async def test_clear(level: AsyncLevel, told: Told) -> None:
-    """Each removal, in their order."""
+    """A listener is told of each removal, in the order of the keys."""
     await level.batch().put("a", 1).put("b", 2).put("c", 3).write()
     told.clear()
     await level.clear(gt="a")
@@ -67,7 +67,7 @@ async def test_clear(level: AsyncLevel, told: Told) -> None:
 
 
 async def test_it_is_stored_by_then(level: AsyncLevel, make: Maker) -> None:
-    """What a listener reads there is the new value."""
+    """A read in a listener returns the new value."""
     reader = make.within(make.root)
     seen: list[Any] = []
     level.on_write(lambda operations: seen.append(reader.snapshot()))
@@ -77,7 +77,7 @@ async def test_it_is_stored_by_then(level: AsyncLevel, make: Maker) -> None:
 
 
 async def test_writes_of_sublevels(level: AsyncLevel, told: Told) -> None:
-    """Through whichever handle they are made: the keys are those of the listening level."""
+    """Whichever handle writes, the keys are those of the listening level."""
     child = level.sublevel("child", value_encoding="json")
     of_child: list[Any] = []
     child.on_write(lambda operations: of_child.append([(op.key, op.path) for op in operations]))
@@ -93,7 +93,7 @@ async def test_writes_of_sublevels(level: AsyncLevel, told: Told) -> None:
 
 
 async def test_the_path_of_a_write(level: AsyncLevel) -> None:
-    """The names of the sublevels in between."""
+    """The path has the names of the sublevels between listener and write."""
     paths: list[Any] = []
     level.on_write(lambda operations: paths.extend(op.path for op in operations))
     a = level.sublevel("a")
@@ -103,7 +103,7 @@ async def test_the_path_of_a_write(level: AsyncLevel) -> None:
 
 
 async def test_neighbours_are_not_heard(level: AsyncLevel) -> None:
-    """Nor is the parent."""
+    """A listener is not told of writes to neighbours or to the parent."""
     child, told = level.sublevel("a"), []
     child.on_write(told.append)
     for part in (level, level.sublevel("aa"), level.sublevel("b"), level.sublevel("a#")):
@@ -112,13 +112,13 @@ async def test_neighbours_are_not_heard(level: AsyncLevel) -> None:
 
 
 async def test_another_handle(level: AsyncLevel, told: Told, make: Maker) -> None:
-    """Of the same directory and process is heard too."""
+    """A listener is told of writes through another handle of the same process."""
     await (await make.again()).put("a", 1)
     assert told == [[("put", "a", 1)]]
 
 
 async def test_what_was_not_written(level: AsyncLevel, told: Told) -> None:
-    """Is not told: refused operations, and those of a hook that raised."""
+    """A listener is not told of refused operations, nor of those of a hook that raised."""
     with pytest.raises(DataError):
         await level.put("a", None)
     level.hooks.prewrite.add(lambda *_: 1 // 0)
@@ -128,7 +128,7 @@ async def test_what_was_not_written(level: AsyncLevel, told: Told) -> None:
 
 
 async def test_what_hooks_added_and_changed(level: AsyncLevel, told: Told) -> None:
-    """Is told as it was stored, the additions behind the inputs."""
+    """A listener is told what was stored, with additions behind the inputs."""
 
     def hook(operation: Any, batch: Any) -> None:
         operation.value = operation.value + 1
@@ -140,7 +140,7 @@ async def test_what_hooks_added_and_changed(level: AsyncLevel, told: Told) -> No
 
 
 async def test_ending_it(level: AsyncLevel) -> None:
-    """One listener at a time, any number of times; others go on."""
+    """One listener can be ended, any number of times, while others go on."""
     first: list[Any] = []
     second: list[Any] = []
     end = level.on_write(first.append)
@@ -153,7 +153,7 @@ async def test_ending_it(level: AsyncLevel) -> None:
 
 
 async def test_a_listener_that_raises(level: AsyncLevel, caplog: pytest.LogCaptureFixture) -> None:
-    """Goes to the log; the write is stored, and the other listeners are told."""
+    """Its error is logged; the write is stored, and the other listeners are told."""
     told: list[Any] = []
     level.on_write(lambda _: 1 // 0)
     level.on_write(told.append)

@@ -16,7 +16,7 @@ HOOKS = ("prewrite", "postopen", "newsublevel")
 
 @pytest.mark.parametrize("name", HOOKS)
 async def test_adding_and_removing(level: AsyncLevel, name: str) -> None:
-    """In their order, each once; removing an unknown one does nothing."""
+    """Functions run in their order, each once; removing an unknown one has no effect."""
     hook = getattr(level.hooks, name)
 
     def first(*_: Any) -> None: ...
@@ -38,7 +38,7 @@ async def test_adding_and_removing(level: AsyncLevel, name: str) -> None:
 @pytest.mark.parametrize("name", HOOKS)
 @pytest.mark.parametrize("wrong", [None, 7, "hook"])
 async def test_what_is_no_function(level: AsyncLevel, name: str, wrong: Any) -> None:
-    """400 when it is added; nothing is left of it."""
+    """Adding it is refused with 400, and nothing is added."""
     hook = getattr(level.hooks, name)
     with pytest.raises(InvalidArgument):
         hook.add(wrong)
@@ -47,7 +47,7 @@ async def test_what_is_no_function(level: AsyncLevel, name: str, wrong: Any) -> 
 
 
 async def test_as_a_decorator(level: AsyncLevel) -> None:
-    """`add` gives the function back."""
+    """`add` returns the function."""
 
     @level.hooks.newsublevel.add
     def remember(_: Any) -> None:
@@ -57,7 +57,7 @@ async def test_as_a_decorator(level: AsyncLevel) -> None:
 
 
 async def test_postopen_runs_before_anybody_else(tmp_path: Path) -> None:
-    """One after the other, with the level, which they may read and write."""
+    """Postopen functions run one after the other, and may read and write the level."""
     order: list[Any] = []
     hooks = Hooks()
 
@@ -77,7 +77,7 @@ async def test_postopen_runs_before_anybody_else(tmp_path: Path) -> None:
 
 
 async def test_a_plain_postopen_function(tmp_path: Path) -> None:
-    """Will do in both faces."""
+    """A plain function may be a postopen hook in both faces."""
     seen: list[Any] = []
     hooks = Hooks()
     hooks.postopen.add(seen.append)
@@ -86,7 +86,7 @@ async def test_a_plain_postopen_function(tmp_path: Path) -> None:
 
 
 async def test_postopen_runs_for_every_opening(tmp_path: Path) -> None:
-    """Of that handle; others have hooks of their own."""
+    """It runs at each opening of that handle; other handles have their own hooks."""
     seen: list[Any] = []
     hooks = Hooks()
     hooks.postopen.add(seen.append)
@@ -132,7 +132,7 @@ async def test_a_postopen_hook_that_raises_our_error(tmp_path: Path) -> None:
 
 
 async def test_newsublevel(level: AsyncLevel) -> None:
-    """Gets each sublevel that is made of the level, not those made of others."""
+    """The hook gets each sublevel made of its level, and none made of others."""
     seen: list[Any] = []
     level.hooks.newsublevel.add(seen.append)
     a = level.sublevel("a")
@@ -142,7 +142,7 @@ async def test_newsublevel(level: AsyncLevel) -> None:
 
 
 async def test_newsublevel_can_recurse(level: AsyncLevel) -> None:
-    """Its main use: to hook into everything below."""
+    """The hook can add itself to each sublevel, and so reach all below."""
     written: list[Any] = []
 
     def follow(sublevel: AsyncLevel) -> None:
@@ -156,7 +156,7 @@ async def test_newsublevel_can_recurse(level: AsyncLevel) -> None:
 
 
 async def test_newsublevel_of_hooks_made_beforehand(level: AsyncLevel) -> None:
-    """A sublevel takes them too."""
+    """A sublevel also accepts hooks made before it."""
     seen: list[Any] = []
     hooks = Hooks()
     hooks.newsublevel.add(seen.append)
@@ -186,7 +186,7 @@ async def test_a_newsublevel_hook_that_raises(level: AsyncLevel) -> None:
 
 
 async def test_hooks_end_with_their_handle(level: AsyncLevel, make: Maker) -> None:
-    """What another handle of the directory writes afterwards does not reach them."""
+    """Later writes through another handle do not reach the hooks of a closed one."""
     seen: list[Any] = []
     level.hooks.prewrite.add(lambda operation, _: seen.append(operation.key))
     first, other = make.root, await make.again()

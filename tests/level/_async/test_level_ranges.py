@@ -51,7 +51,7 @@ RANGES: list[dict[str, Any]] = [
 
 
 def selected(options: dict[str, Any], *, reverse: bool) -> list[tuple[str, str]]:
-    """The rows that a range has, by its definition."""
+    """Return the rows that a range has, by its definition."""
     tests = {
         "gt": lambda key, end: key > end,
         "gte": lambda key, end: key >= end,
@@ -65,7 +65,7 @@ def selected(options: dict[str, Any], *, reverse: bool) -> list[tuple[str, str]]
 
 @pytest.fixture
 async def full(make: Maker) -> AsyncLevel:
-    """A level with a hundred entries, and its neighbours in key order full too."""
+    """Return a level with a hundred entries between full neighbours."""
     level = await make()
     await level.batch([{"type": "put", "key": key, "value": value} for key, value in ROWS])
     if make.names:
@@ -78,7 +78,7 @@ async def full(make: Maker) -> AsyncLevel:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
 async def test_items_keys_and_values(full: AsyncLevel, reverse: bool) -> None:
-    """Have the same entries, and downwards the same ones as upwards."""
+    """All three kinds give the same entries, and downwards the same as upwards."""
     for options in RANGES:
         rows = selected(options, reverse=reverse)
         assert await collect(full.items(**options, reverse=reverse)) == rows, options
@@ -89,7 +89,7 @@ async def test_items_keys_and_values(full: AsyncLevel, reverse: bool) -> None:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
 async def test_clear(make: Maker, full: AsyncLevel, reverse: bool) -> None:
-    """Removes exactly the entries that the range has; the neighbours keep theirs."""
+    """`clear` removes exactly the entries of the range, and none of the neighbours."""
     before = await collect(make.root.items())
     for options in RANGES:
         await full.clear(**options, reverse=reverse)
@@ -123,7 +123,7 @@ async def test_clear(make: Maker, full: AsyncLevel, reverse: bool) -> None:
     ids=ascii,
 )
 async def test_what_is_no_range(full: AsyncLevel, options: dict[str, Any]) -> None:
-    """400 when it is asked for, and nothing is removed."""
+    """It is refused with 400, and nothing is removed."""
     for read in (full.items, full.keys, full.values):
         with pytest.raises(InvalidArgument) as caught:
             read(**options)
@@ -136,7 +136,7 @@ async def test_what_is_no_range(full: AsyncLevel, options: dict[str, Any]) -> No
 
 
 async def test_clear_of_many(level: AsyncLevel) -> None:
-    """More than it removes in one step, in both directions, and within a limit."""
+    """`clear` removes more than one step's rows, in both directions, and obeys a limit."""
     rows = [{"type": "put", "key": f"{number:05}", "value": number} for number in range(3_500)]
     await level.batch(rows)
     await level.clear(limit=1_250)
@@ -162,7 +162,7 @@ async def test_clear_includes_the_sublevels(level: AsyncLevel) -> None:
 
 
 async def test_compact(full: AsyncLevel) -> None:
-    """Of everything, or of a range: it changes nothing that can be read."""
+    """Compacting everything or a range changes nothing that can be read."""
     await full.delete("50")
     await full.compact(gte="40", lte="60")
     await full.compact()

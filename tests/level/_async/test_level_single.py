@@ -15,14 +15,14 @@ BAD_VALUES: list[Any] = [None, ..., {1, 2}, b"bytes", float("nan"), "\ud800", 1j
 
 @pytest.fixture
 async def full(level: AsyncLevel) -> AsyncLevel:
-    """A level with three entries."""
+    """Return a level with three entries."""
     for number, key in enumerate("abc"):
         await level.put(key, number)
     return level
 
 
 async def test_put_and_get(level: AsyncLevel) -> None:
-    """What was put is got, and put returns nothing."""
+    """`get` returns what `put` stored, and `put` returns None."""
     assert await level.put("a", "one") is None
     assert await level.get("a") == "one"
 
@@ -36,7 +36,7 @@ async def test_putting_again_overwrites(level: AsyncLevel) -> None:
 
 
 async def test_an_absent_key_gives_none_or_the_default(full: AsyncLevel) -> None:
-    """Also where the default could be taken for a value."""
+    """The default is returned even if it looks like a stored value."""
     assert await full.get("absent") is None
     assert await full.get("absent", 7) == 7
     assert await full.get("absent", default=False) is False
@@ -44,7 +44,7 @@ async def test_an_absent_key_gives_none_or_the_default(full: AsyncLevel) -> None
 
 
 async def test_get_or_raise(full: AsyncLevel) -> None:
-    """NotFound, which does not name the key, for an absent one; a false value is a value."""
+    """An absent key raises NotFound without its name; a false value is returned."""
     assert await full.get_or_raise("a") == 0
     with pytest.raises(NotFound) as caught:
         await full.get_or_raise("secret")
@@ -68,7 +68,7 @@ async def test_delete(full: AsyncLevel) -> None:
 
 
 async def test_deleting_what_is_absent(full: AsyncLevel) -> None:
-    """Is no error, and changes nothing; nor is deleting twice."""
+    """Deleting an absent key, also a second time, is no error and changes nothing."""
     await full.delete("absent")
     await full.delete("b")
     await full.delete("b")
@@ -76,7 +76,7 @@ async def test_deleting_what_is_absent(full: AsyncLevel) -> None:
 
 
 async def test_has(full: AsyncLevel) -> None:
-    """Whether the key is there, also with a false value."""
+    """`has` is true for a present key, also with a false value."""
     assert await full.has("a") is True
     assert await full.has("absent") is False
     await full.delete("a")
@@ -84,7 +84,7 @@ async def test_has(full: AsyncLevel) -> None:
 
 
 async def test_get_many(full: AsyncLevel) -> None:
-    """The values in the order asked for, repeated where a key is, None where there is none."""
+    """Values come in the order of the keys, repeated ones too, with None for an absent key."""
     assert await full.get_many(["c", "a"]) == [2, 0]
     assert await full.get_many(["a", "absent", "a"]) == [0, None, 0]
     assert await full.get_many([]) == []
@@ -92,7 +92,7 @@ async def test_get_many(full: AsyncLevel) -> None:
 
 
 async def test_has_many(full: AsyncLevel) -> None:
-    """Whether they are there, in the order asked for."""
+    """Answers come in the order of the keys."""
     assert await full.has_many(["c", "absent", "c"]) == [True, False, True]
     assert await full.has_many([]) == []
     assert await full.has_many(iter("ax")) == [True, False]
@@ -102,7 +102,7 @@ async def test_has_many(full: AsyncLevel) -> None:
     "values", [[False, 0, 0.0, "", [], {}], [True, -1, 1.5, "x", [1], {"a": None}]]
 )
 async def test_values_of_every_kind(level: AsyncLevel, values: list[Any]) -> None:
-    """False ones too come back as they were, type and all."""
+    """Values come back with their type, also false ones."""
     for number, value in enumerate(values):
         await level.put(f"k{number}", value)
     found = await level.get_many(f"k{number}" for number in range(len(values)))
@@ -114,7 +114,7 @@ async def test_values_of_every_kind(level: AsyncLevel, values: list[Any]) -> Non
     "key", ["0", "a b", "x" * 5_000, "\0", "ключ", "🐄", "!", "!a!b", "a!", '"']
 )
 async def test_keys_of_every_kind(level: AsyncLevel, key: str) -> None:
-    """Any text but the empty one."""
+    """Any text but the empty one can be a key."""
     await level.put(key, "value")
     assert await level.get(key) == "value"
     assert await level.has(key)
@@ -125,7 +125,7 @@ async def test_keys_of_every_kind(level: AsyncLevel, key: str) -> None:
 
 @pytest.mark.parametrize("key", BAD_KEYS, ids=repr)
 async def test_bad_keys(full: AsyncLevel, key: Any) -> None:
-    """400 from every method, without the key in the message, and nothing is written."""
+    """Every method refuses them with 400 without quoting the key, and writes nothing."""
     calls = [
         lambda: full.get(key),
         lambda: full.get_or_raise(key),
@@ -147,7 +147,7 @@ async def test_bad_keys(full: AsyncLevel, key: Any) -> None:
 
 @pytest.mark.parametrize("value", BAD_VALUES, ids=repr)
 async def test_bad_values(full: AsyncLevel, value: Any) -> None:
-    """400, and the old value stays."""
+    """They are refused with 400, and the old value stays."""
     for sync in (False, True):
         with pytest.raises(InvalidArgument):
             await full.put("a", value, sync=sync)
@@ -159,7 +159,7 @@ async def test_bad_values(full: AsyncLevel, value: Any) -> None:
 
 
 async def test_what_is_no_list_of_keys(full: AsyncLevel) -> None:
-    """400: one key is not many."""
+    """A single key in place of a list is refused with 400."""
     for keys in (None, 7, "abc", b"abc"):
         with pytest.raises(InvalidArgument):
             await full.get_many(keys)  # type: ignore[arg-type] - on purpose

@@ -10,7 +10,7 @@ from datapatterns.level import AsyncLevel
 
 @pytest.fixture
 async def full(level: AsyncLevel) -> AsyncLevel:
-    """A level with three entries."""
+    """Return a level with three entries."""
     await level.batch([{"type": "put", "key": key, "value": "before"} for key in "abc"])
     return level
 
@@ -23,7 +23,7 @@ async def change(level: AsyncLevel) -> None:
 
 
 async def test_get_and_has(full: AsyncLevel) -> None:
-    """See what was there; without the snapshot, what is there."""
+    """With the snapshot they see the old state, without it the present one."""
     with full.snapshot() as snapshot:
         await change(full)
         found = [await full.get(key, snapshot=snapshot) for key in "abcd"]
@@ -36,7 +36,7 @@ async def test_get_and_has(full: AsyncLevel) -> None:
 
 
 async def test_many(full: AsyncLevel) -> None:
-    """As each of them alone."""
+    """get_many and has_many see the same state as get and has."""
     with full.snapshot() as snapshot:
         await change(full)
         found = await full.get_many(["a", "b", "d"], snapshot=snapshot)
@@ -46,7 +46,7 @@ async def test_many(full: AsyncLevel) -> None:
 
 
 async def test_iterators(full: AsyncLevel) -> None:
-    """In both directions, with ranges and seeking."""
+    """Iterators see the old state, in both directions, with ranges and seeking."""
     with full.snapshot() as snapshot:
         await change(full)
         assert await collect(full.items(snapshot=snapshot)) == [(key, "before") for key in "abc"]
@@ -67,7 +67,7 @@ async def test_of_an_empty_level(level: AsyncLevel) -> None:
 
 
 async def test_clearing_after_it(full: AsyncLevel) -> None:
-    """Everything is still there to it."""
+    """The snapshot still shows everything."""
     with full.snapshot() as snapshot:
         await full.clear()
         await full.compact()
@@ -101,7 +101,7 @@ async def test_of_a_sublevel(full: AsyncLevel) -> None:
 
 
 async def test_closed(full: AsyncLevel) -> None:
-    """503 from every read; closing again does nothing, and others go on."""
+    """Every read with it is a 503; closing again is harmless, and other snapshots go on."""
     snapshot, other = full.snapshot(), full.snapshot()
     snapshot.close()
     snapshot.close()
@@ -122,7 +122,7 @@ async def test_closed(full: AsyncLevel) -> None:
 
 
 async def test_an_iterator_outlives_its_snapshot(full: AsyncLevel) -> None:
-    """It has the moment of the snapshot for itself."""
+    """An iterator keeps the state of its snapshot."""
     snapshot = full.snapshot()
     entries = full.keys(snapshot=snapshot)
     await change(full)
@@ -131,7 +131,7 @@ async def test_an_iterator_outlives_its_snapshot(full: AsyncLevel) -> None:
 
 
 async def test_another_directory_s_snapshot(full: AsyncLevel, make: Maker) -> None:
-    """400, also from another handle of the same directory: each closes its own."""
+    """It is refused with 400, also if it is of another handle of the same directory."""
     for other in (await make(), await make.again()):
         with other.snapshot() as snapshot:
             with pytest.raises(InvalidArgument):
@@ -143,7 +143,7 @@ async def test_another_directory_s_snapshot(full: AsyncLevel, make: Maker) -> No
 
 
 async def test_closing_the_level(full: AsyncLevel, make: Maker) -> None:
-    """Closes its snapshots and their iterators; closing them afterwards is no error."""
+    """It closes the snapshots and their iterators; closing them afterwards is no error."""
     snapshot = full.snapshot()
     entries = full.keys(snapshot=snapshot)
     await anext(entries)
@@ -157,7 +157,7 @@ async def test_closing_the_level(full: AsyncLevel, make: Maker) -> None:
 
 
 async def test_a_forgotten_snapshot(full: AsyncLevel, make: Maker) -> None:
-    """Does not keep the level from closing."""
+    """An unclosed snapshot does not keep the level from closing."""
     full.snapshot()
     forgotten = full.snapshot()
     del forgotten

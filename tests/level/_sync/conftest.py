@@ -16,13 +16,13 @@ from level._sync.maker import PLACES, Maker
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """The library is for asyncio."""
+    """Tell AnyIO that the library is for asyncio."""
     return "asyncio"
 
 
 @pytest.fixture(params=list(PLACES))
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
-    """`make(key_encoding=…, value_encoding=…, hooks=…)`; all it opened is closed afterwards."""
+    """Return `make(key_encoding=…, value_encoding=…, hooks=…)`; close all it opened afterwards."""
     maker = Maker(tmp_path, PLACES[request.param])
     yield maker
     for root in maker.roots:
@@ -31,5 +31,5 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Maker]:
 
 @pytest.fixture
 def level(make: Maker) -> Level:
-    """An empty level: text for keys, JSON for values."""
+    """Return an empty level with text for keys and JSON for values."""
     return make()

@@ -34,28 +34,28 @@ def as_chain(level: Level, *operations: dict[str, Any]) -> None:
 
 @pytest.fixture(params=[as_list, as_chain])
 def write(request: pytest.FixtureRequest) -> Write:
-    """Both ways of writing a batch."""
+    """Return each of the two ways of writing a batch."""
     return request.param  # type: ignore[no-any-return] - pytest does not know
 
 
 def put(key: str, value: Any, **more: Any) -> dict[str, Any]:
-    """A put as an operation."""
+    """Return a put as an operation."""
     return {"type": "put", "key": key, "value": value, **more}
 
 
 def delete(key: str, **more: Any) -> dict[str, Any]:
-    """A delete as an operation."""
+    """Return a delete as an operation."""
     return {"type": "delete", "key": key, **more}
 
 
 def test_one_put(level: Level, write: Write) -> None:
-    """Is like a put."""
+    """A batch of one put stores what `put` would."""
     write(level, put("a", 1))
     assert level.get("a") == 1
 
 
 def test_puts_and_deletes(level: Level, write: Write) -> None:
-    """Are done in their order: of two for one key the last one counts."""
+    """Operations are done in their order: of two for one key the last one counts."""
     write(level, put("a", 1), put("b", 2), put("c", 3))
     write(level, delete("a"), put("b", 20), delete("absent"), put("d", 4), delete("d"))
     assert collect(level.items()) == [("b", 20), ("c", 3)]
@@ -64,32 +64,32 @@ def test_puts_and_deletes(level: Level, write: Write) -> None:
 
 
 def test_no_operations(level: Level, write: Write) -> None:
-    """Are no error."""
+    """An empty batch is no error."""
     write(level)
     assert collect(level.items()) == []
 
 
 def test_false_values(level: Level, write: Write) -> None:
-    """Are values."""
+    """False values are stored like others."""
     write(level, put("a", ""), put("b", 0), put("c", False), put("d", []), put("e", {}))
     assert collect(level.values()) == ["", 0, False, [], {}]
 
 
 def test_a_large_batch(level: Level, write: Write) -> None:
-    """Thousands of operations are one batch still."""
+    """Thousands of operations are still one batch."""
     write(level, *(put(f"{number:05}", number) for number in range(5_000)))
     assert collect(level.values()) == list(range(5_000))
 
 
 def test_with_sync(level: Level) -> None:
-    """Both kinds take it."""
+    """Both ways of writing accept `sync`."""
     level.batch([put("a", 1)], sync=True)
     level.batch().put("b", 2).write(sync=True)
     assert collect(level.keys()) == ["a", "b"]
 
 
 def test_del_is_another_name_of_delete(level: Level) -> None:
-    """Abstract-level's name for it."""
+    """A batch accepts abstract-level's name `del` for a delete."""
     level.put("a", 1)
     level.batch([{"type": "del", "key": "a"}])
     assert not level.has("a")
@@ -126,7 +126,7 @@ def test_del_is_another_name_of_delete(level: Level) -> None:
     ids=repr,
 )
 def test_an_operation_that_is_none(level: Level, operation: Any) -> None:
-    """400, and nothing of the batch is written, wherever in it the bad one stands."""
+    """It is refused with 400 wherever it stands, and nothing of the batch is written."""
     for operations in ([operation], [put("a", 1), operation], [operation, put("a", 1)]):
         with pytest.raises(InvalidArgument) as caught:
             level.batch(operations)
@@ -135,7 +135,7 @@ def test_an_operation_that_is_none(level: Level, operation: Any) -> None:
 
 
 def test_what_is_no_list_of_operations(level: Level) -> None:
-    """400."""
+    """A value that is not an iterable of operations is refused with 400."""
     for operations in (PUT, "put", b"put", 7, True, object()):
         with pytest.raises(InvalidArgument):
             level.batch(operations)  # type: ignore[arg-type] - on purpose
@@ -143,7 +143,7 @@ def test_what_is_no_list_of_operations(level: Level) -> None:
 
 
 def test_a_bad_link_of_a_chain(level: Level) -> None:
-    """Is refused at once and leaves the others as they are."""
+    """A bad operation is refused at once, and the chain keeps the others."""
     batch = level.batch().put("a", 1)
     for key, value in ((None, 1), ("", 1), (b"k", 1), ("k", None), ("k", {1}), ("k", float("nan"))):
         with pytest.raises(InvalidArgument):
@@ -157,7 +157,7 @@ def test_a_bad_link_of_a_chain(level: Level) -> None:
 
 
 def test_a_chain_writes_nothing_before_write(level: Level) -> None:
-    """And all of it then; `len` counts its operations."""
+    """`write` stores all operations of the chain; `len` counts them."""
     batch = level.batch()
     assert len(batch) == 0
     batch.put("a", 1).put("b", 2).delete("a")
@@ -168,7 +168,7 @@ def test_a_chain_writes_nothing_before_write(level: Level) -> None:
 
 
 def test_clearing_a_chain(level: Level) -> None:
-    """Forgets what was added, and is no error on an empty one."""
+    """`clear` removes the operations, and is no error on an empty chain."""
     batch = level.batch().clear().put("a", 1).delete("b")
     assert len(batch.clear()) == 0
     batch.put("c", 3).write()
@@ -176,7 +176,7 @@ def test_clearing_a_chain(level: Level) -> None:
 
 
 def test_a_chain_is_written_once(level: Level) -> None:
-    """Any further use of it is refused."""
+    """Any further use of a written chain is refused."""
     batch = level.batch().put("a", 1)
     batch.write()
     for use in (
@@ -193,7 +193,7 @@ def test_a_chain_is_written_once(level: Level) -> None:
 
 
 def test_two_chains_at_once(level: Level) -> None:
-    """Know nothing of each other."""
+    """Two chains do not affect each other."""
     first, second = level.batch().put("a", 1), level.batch().put("b", 2)
     first.clear()
     second.write()
@@ -202,7 +202,7 @@ def test_two_chains_at_once(level: Level) -> None:
 
 
 def test_values_are_taken_as_they_are_when_added(level: Level) -> None:
-    """A later change of the object changes nothing."""
+    """A later change of the object does not change what is written."""
     value = {"a": 1}
     batch = level.batch().put("k", value)
     value["a"] = 2
@@ -231,7 +231,7 @@ def test_across_sublevels(level: Level, write: Write) -> None:
 
 
 def test_a_sublevel_of_another_directory(level: Level, make: Maker, write: Write) -> None:
-    """400, and nothing is written in either."""
+    """It is refused with 400, and nothing is written in either directory."""
     other = make()
     foreign = other.sublevel("child")
     for sublevel in (other, foreign):
@@ -244,7 +244,7 @@ def test_a_sublevel_of_another_directory(level: Level, make: Maker, write: Write
 
 
 def test_a_refused_batch_writes_nothing(level: Level, write: Write) -> None:
-    """When a hook raises at any of its operations."""
+    """If a hook raises at any operation, none of the batch is written."""
     child = level.sublevel("child")
     level.put("old", 1)
 
@@ -259,13 +259,13 @@ def test_a_refused_batch_writes_nothing(level: Level, write: Write) -> None:
 
 
 def test_a_list_may_be_any_iterable(level: Level) -> None:
-    """A generator, for one."""
+    """A generator of operations is accepted."""
     level.batch(put(key, 1) for key in "ab")
     assert collect(level.keys()) == ["a", "b"]
 
 
 def test_a_list_that_fails_half_way(level: Level) -> None:
-    """Its error comes through, and nothing is written."""
+    """The error of the iterable propagates, and nothing is written."""
 
     def operations() -> Any:
         yield put("a", 1)

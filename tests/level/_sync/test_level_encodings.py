@@ -35,7 +35,7 @@ class Reversed:
 
 
 class Broken:
-    """An encoding that fails, or gives what is no bytes."""
+    """An encoding that raises, or returns something that is not bytes."""
 
     def __init__(self, encoded: Any = b"x", decoded: Any = "x") -> None:
         self.encoded, self.decoded = encoded, decoded
@@ -64,7 +64,7 @@ def test_defaults(level: Level, make: Maker) -> None:
 
 @pytest.mark.parametrize("encoding", SAMPLES)
 def test_keys(make: Maker, encoding: str) -> None:
-    """Come back as they were, from every method that takes or gives one."""
+    """Keys come back unchanged from every method that takes or returns one."""
     keys, _, refused = SAMPLES[encoding]
     level = make(key_encoding=encoding)
     level.batch([{"type": "put", "key": key, "value": n} for n, key in enumerate(keys)])
@@ -86,7 +86,7 @@ def test_keys(make: Maker, encoding: str) -> None:
 
 @pytest.mark.parametrize("encoding", SAMPLES)
 def test_values(make: Maker, encoding: str) -> None:
-    """Come back as they were; the empty ones too."""
+    """Values come back unchanged, also empty ones."""
     _, values, refused = SAMPLES[encoding]
     level = make(value_encoding=encoding)
     for number, value in enumerate(values):
@@ -104,7 +104,7 @@ def test_values(make: Maker, encoding: str) -> None:
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_other_kinds_of_bytes(make: Maker, kind: Any) -> None:
-    """Are taken where bytes are, and come back as bytes; later changes do not matter."""
+    """bytearray and memoryview are accepted; later changes of them have no effect."""
     level = make(key_encoding="binary", value_encoding="binary")
     key, value = bytearray(b"key"), bytearray(b"value")
     batch = level.batch().put(kind(key), kind(value))
@@ -130,7 +130,7 @@ def test_one_of_ones_own(make: Maker) -> None:
     "encoded", [ZeroDivisionError("secret"), TypeError(), KeyError(), "text", None, 7], ids=repr
 )
 def test_one_that_cannot_encode(make: Maker, encoded: Any) -> None:
-    """400, whatever it raises or returns, and nothing is written."""
+    """A failing encoder is refused with 400, and nothing is written."""
     for options in ({"key_encoding": Broken(encoded)}, {"value_encoding": Broken(encoded)}):
         level = make(**options)
         with pytest.raises(InvalidArgument) as caught:
@@ -144,7 +144,7 @@ def test_one_that_cannot_encode(make: Maker, encoded: Any) -> None:
 
 
 def test_one_that_raises_our_errors(make: Maker) -> None:
-    """They keep their status."""
+    """A DataError of an encoding keeps its status."""
     level = make(value_encoding=Broken(TooLarge("too large"), TooLarge("too large")))
     with pytest.raises(TooLarge):
         level.put("k", "v")
@@ -154,7 +154,7 @@ def test_one_that_raises_our_errors(make: Maker) -> None:
 
 
 def test_one_that_cannot_decode(make: Maker) -> None:
-    """500 with its cause; an absent value is not decoded."""
+    """A failing decoder is a 500 with its cause; an absent value is not decoded."""
     level = make(value_encoding=Broken(b"data", ZeroDivisionError("cause")))
     level.put("k", "v")
     for call in (lambda: level.get("k"), lambda: level.get_many(["absent", "k"])):
@@ -175,7 +175,7 @@ def test_one_that_cannot_decode(make: Maker) -> None:
     [b"no {} [] : JSON", b"", b"\xff", b'{"a":', b"NaN", b"[Infinity]", b'"\\ud800"', b"1 2"],
 )
 def test_a_value_that_is_no_json(make: Maker, stored: bytes) -> None:
-    """500 from every read of it, and the level goes on working."""
+    """Every read of it is a 500, and the level goes on working."""
     level = make()
     raw = make.again(value_encoding="binary")
     raw.put("bad", stored)
@@ -190,7 +190,7 @@ def test_a_value_that_is_no_json(make: Maker, stored: bytes) -> None:
 
 
 def test_what_json_is_written_as(make: Maker) -> None:
-    """Compact, in UTF-8, in the order of the object; any JSON can be read."""
+    """JSON is written compact, in UTF-8, in the order of the object; any JSON can be read."""
     level = make()
     raw = make.again(value_encoding="utf8")
     level.put("k", {"b": [1, None, True], "a": "é"})

@@ -15,7 +15,7 @@ Told = list[list[tuple[str, str, Any]]]
 
 @pytest.fixture
 def told(level: Level) -> Told:
-    """Everything that a listener of the level was told, one list a commit."""
+    """Return the list of what a listener of the level is told, with one list for each commit."""
     told: Told = []
     level.on_write(
         lambda operations: told.append([(op.type, op.key, op.value) for op in operations])
@@ -24,7 +24,7 @@ def told(level: Level) -> Told:
 
 
 def test_single_writes(level: Level, told: Told) -> None:
-    """One call for each, with its type, key and value."""
+    """A listener is called once for each write, with its type, key and value."""
     level.put("a", 1)
     level.put("a", {"n": 2}, sync=True)
     level.delete("a")
@@ -38,7 +38,7 @@ def test_single_writes(level: Level, told: Told) -> None:
 
 
 def test_batches(level: Level, told: Told) -> None:
-    """One call for each, with all of its operations in their order."""
+    """A listener is called once for each batch, with all operations in their order."""
     operations: list[dict[str, Any]] = [
         {"type": "put", "key": "b", "value": 1},
         {"type": "delete", "key": "a"},
@@ -53,13 +53,13 @@ def test_batches(level: Level, told: Told) -> None:
 
 
 def test_one_key_twice(level: Level, told: Told) -> None:
-    """Is told once, as it was stored."""
+    """A key written twice in a batch is reported once, as it was stored."""
     level.batch().put("a", 1).put("b", 1).put("a", 2).delete("b").write()
     assert told == [[("put", "a", 2), ("delete", "b", None)]]
 
 
 def test_clear(level: Level, told: Told) -> None:
-    """Each removal, in their order."""
+    """A listener is told of each removal, in the order of the keys."""
     level.batch().put("a", 1).put("b", 2).put("c", 3).write()
     told.clear()
     level.clear(gt="a")
@@ -68,7 +68,7 @@ def test_clear(level: Level, told: Told) -> None:
 
 
 def test_it_is_stored_by_then(level: Level, make: Maker) -> None:
-    """What a listener reads there is the new value."""
+    """A read in a listener returns the new value."""
     reader = make.within(make.root)
     seen: list[Any] = []
     level.on_write(lambda operations: seen.append(reader.snapshot()))
@@ -78,7 +78,7 @@ def test_it_is_stored_by_then(level: Level, make: Maker) -> None:
 
 
 def test_writes_of_sublevels(level: Level, told: Told) -> None:
-    """Through whichever handle they are made: the keys are those of the listening level."""
+    """Whichever handle writes, the keys are those of the listening level."""
     child = level.sublevel("child", value_encoding="json")
     of_child: list[Any] = []
     child.on_write(lambda operations: of_child.append([(op.key, op.path) for op in operations]))
@@ -94,7 +94,7 @@ def test_writes_of_sublevels(level: Level, told: Told) -> None:
 
 
 def test_the_path_of_a_write(level: Level) -> None:
-    """The names of the sublevels in between."""
+    """The path has the names of the sublevels between listener and write."""
     paths: list[Any] = []
     level.on_write(lambda operations: paths.extend(op.path for op in operations))
     a = level.sublevel("a")
@@ -104,7 +104,7 @@ def test_the_path_of_a_write(level: Level) -> None:
 
 
 def test_neighbours_are_not_heard(level: Level) -> None:
-    """Nor is the parent."""
+    """A listener is not told of writes to neighbours or to the parent."""
     child, told = level.sublevel("a"), []
     child.on_write(told.append)
     for part in (level, level.sublevel("aa"), level.sublevel("b"), level.sublevel("a#")):
@@ -113,13 +113,13 @@ def test_neighbours_are_not_heard(level: Level) -> None:
 
 
 def test_another_handle(level: Level, told: Told, make: Maker) -> None:
-    """Of the same directory and process is heard too."""
+    """A listener is told of writes through another handle of the same process."""
     (make.again()).put("a", 1)
     assert told == [[("put", "a", 1)]]
 
 
 def test_what_was_not_written(level: Level, told: Told) -> None:
-    """Is not told: refused operations, and those of a hook that raised."""
+    """A listener is not told of refused operations, nor of those of a hook that raised."""
     with pytest.raises(DataError):
         level.put("a", None)
     level.hooks.prewrite.add(lambda *_: 1 // 0)
@@ -129,7 +129,7 @@ def test_what_was_not_written(level: Level, told: Told) -> None:
 
 
 def test_what_hooks_added_and_changed(level: Level, told: Told) -> None:
-    """Is told as it was stored, the additions behind the inputs."""
+    """A listener is told what was stored, with additions behind the inputs."""
 
     def hook(operation: Any, batch: Any) -> None:
         operation.value = operation.value + 1
@@ -141,7 +141,7 @@ def test_what_hooks_added_and_changed(level: Level, told: Told) -> None:
 
 
 def test_ending_it(level: Level) -> None:
-    """One listener at a time, any number of times; others go on."""
+    """One listener can be ended, any number of times, while others go on."""
     first: list[Any] = []
     second: list[Any] = []
     end = level.on_write(first.append)
@@ -154,7 +154,7 @@ def test_ending_it(level: Level) -> None:
 
 
 def test_a_listener_that_raises(level: Level, caplog: pytest.LogCaptureFixture) -> None:
-    """Goes to the log; the write is stored, and the other listeners are told."""
+    """Its error is logged; the write is stored, and the other listeners are told."""
     told: list[Any] = []
     level.on_write(lambda _: 1 // 0)
     level.on_write(told.append)

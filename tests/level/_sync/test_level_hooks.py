@@ -17,7 +17,7 @@ HOOKS = ("prewrite", "postopen", "newsublevel")
 
 @pytest.mark.parametrize("name", HOOKS)
 def test_adding_and_removing(level: Level, name: str) -> None:
-    """In their order, each once; removing an unknown one does nothing."""
+    """Functions run in their order, each once; removing an unknown one has no effect."""
     hook = getattr(level.hooks, name)
 
     def first(*_: Any) -> None: ...
@@ -39,7 +39,7 @@ def test_adding_and_removing(level: Level, name: str) -> None:
 @pytest.mark.parametrize("name", HOOKS)
 @pytest.mark.parametrize("wrong", [None, 7, "hook"])
 def test_what_is_no_function(level: Level, name: str, wrong: Any) -> None:
-    """400 when it is added; nothing is left of it."""
+    """Adding it is refused with 400, and nothing is added."""
     hook = getattr(level.hooks, name)
     with pytest.raises(InvalidArgument):
         hook.add(wrong)
@@ -48,7 +48,7 @@ def test_what_is_no_function(level: Level, name: str, wrong: Any) -> None:
 
 
 def test_as_a_decorator(level: Level) -> None:
-    """`add` gives the function back."""
+    """`add` returns the function."""
 
     @level.hooks.newsublevel.add
     def remember(_: Any) -> None:
@@ -58,7 +58,7 @@ def test_as_a_decorator(level: Level) -> None:
 
 
 def test_postopen_runs_before_anybody_else(tmp_path: Path) -> None:
-    """One after the other, with the level, which they may read and write."""
+    """Postopen functions run one after the other, and may read and write the level."""
     order: list[Any] = []
     hooks = Hooks()
 
@@ -78,7 +78,7 @@ def test_postopen_runs_before_anybody_else(tmp_path: Path) -> None:
 
 
 def test_a_plain_postopen_function(tmp_path: Path) -> None:
-    """Will do in both faces."""
+    """A plain function may be a postopen hook in both faces."""
     seen: list[Any] = []
     hooks = Hooks()
     hooks.postopen.add(seen.append)
@@ -87,7 +87,7 @@ def test_a_plain_postopen_function(tmp_path: Path) -> None:
 
 
 def test_postopen_runs_for_every_opening(tmp_path: Path) -> None:
-    """Of that handle; others have hooks of their own."""
+    """It runs at each opening of that handle; other handles have their own hooks."""
     seen: list[Any] = []
     hooks = Hooks()
     hooks.postopen.add(seen.append)
@@ -133,7 +133,7 @@ def test_a_postopen_hook_that_raises_our_error(tmp_path: Path) -> None:
 
 
 def test_newsublevel(level: Level) -> None:
-    """Gets each sublevel that is made of the level, not those made of others."""
+    """The hook gets each sublevel made of its level, and none made of others."""
     seen: list[Any] = []
     level.hooks.newsublevel.add(seen.append)
     a = level.sublevel("a")
@@ -143,7 +143,7 @@ def test_newsublevel(level: Level) -> None:
 
 
 def test_newsublevel_can_recurse(level: Level) -> None:
-    """Its main use: to hook into everything below."""
+    """The hook can add itself to each sublevel, and so reach all below."""
     written: list[Any] = []
 
     def follow(sublevel: Level) -> None:
@@ -157,7 +157,7 @@ def test_newsublevel_can_recurse(level: Level) -> None:
 
 
 def test_newsublevel_of_hooks_made_beforehand(level: Level) -> None:
-    """A sublevel takes them too."""
+    """A sublevel also accepts hooks made before it."""
     seen: list[Any] = []
     hooks = Hooks()
     hooks.newsublevel.add(seen.append)
@@ -187,7 +187,7 @@ def test_a_newsublevel_hook_that_raises(level: Level) -> None:
 
 
 def test_hooks_end_with_their_handle(level: Level, make: Maker) -> None:
-    """What another handle of the directory writes afterwards does not reach them."""
+    """Later writes through another handle do not reach the hooks of a closed one."""
     seen: list[Any] = []
     level.hooks.prewrite.add(lambda operation, _: seen.append(operation.key))
     first, other = make.root, make.again()

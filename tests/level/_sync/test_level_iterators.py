@@ -15,38 +15,38 @@ WORDS = [("one", 1), ("three", 3), ("two", 2)]  # in the order of their keys
 
 
 def part(read: str, rows: list[tuple[Any, Any]]) -> list[Any]:
-    """What that kind of iterator gives of the rows."""
+    """Return what that kind of iterator gives of the rows."""
     return rows if read == "items" else [row[READS.index(read) - 1] for row in rows]
 
 
 @pytest.fixture(params=READS)
 def read(request: pytest.FixtureRequest) -> str:
-    """Each kind of iterator."""
+    """Return a function that reads with each kind of iterator."""
     return str(request.param)
 
 
 @pytest.fixture
 def words(level: Level) -> Level:
-    """A level with three words."""
+    """Return a level with three words."""
     level.batch([{"type": "put", "key": key, "value": value} for key, value in WORDS])
     return level
 
 
 @pytest.fixture
 def digits(level: Level) -> Level:
-    """A level with ten digits."""
+    """Return a level with ten digits."""
     level.batch([{"type": "put", "key": str(n), "value": str(n)} for n in range(10)])
     return level
 
 
 def test_an_empty_level(level: Level, read: str) -> None:
-    """Has no entries, at once."""
+    """The iteration of an empty level ends at once."""
     assert collect(getattr(level, read)()) == []
     assert next(getattr(level, read)(), "end") == "end"
 
 
 def test_step_by_step(words: Level, read: str) -> None:
-    """`next` gives one after the other, and the end stays the end."""
+    """`next` returns one entry after the other, and the end stays the end."""
     entries = getattr(words, read)()
     assert [next(entries) for _ in range(3)] == part(read, WORDS)
     for _ in range(2):
@@ -56,7 +56,7 @@ def test_step_by_step(words: Level, read: str) -> None:
 
 
 def test_a_second_loop_goes_on(words: Level, read: str) -> None:
-    """Where the first one stopped: nothing is lost, nothing comes twice."""
+    """A second loop continues where the first one stopped."""
     entries = getattr(words, read)()
     found = []
     for entry in entries:
@@ -68,7 +68,7 @@ def test_a_second_loop_goes_on(words: Level, read: str) -> None:
 
 
 def test_many_entries(level: Level, read: str) -> None:
-    """More than are fetched at once, in both directions, in full and up to a limit."""
+    """More entries than one fetch has come in both directions, in full and up to a limit."""
     rows = [(f"{number:05}", number) for number in range(4_000)]
     level.batch([{"type": "put", "key": key, "value": value} for key, value in rows])
     assert collect(getattr(level, read)()) == part(read, rows)
@@ -80,7 +80,7 @@ def test_many_entries(level: Level, read: str) -> None:
 
 
 def test_order_is_that_of_the_bytes(level: Level) -> None:
-    """However the entries were written."""
+    """Entries come in the order of their bytes, however they were written."""
     for key in ("f", "a", "~", "e", "🐄", "\ufffd"):
         level.put(key, key)
     put = {"type": "put", "value": "in a batch"}
@@ -119,7 +119,7 @@ def test_bytes_as_keys(make: Maker) -> None:
 
 @pytest.mark.parametrize("change", ["delete", "overwrite", "insert", "batch", "clear"])
 def test_it_reads_the_state_when_it_was_made(words: Level, read: str, change: str) -> None:
-    """Whatever is written after that, before its first step or later."""
+    """Later writes do not show, before its first step or after it."""
     entries, later = getattr(words, read)(), getattr(words, read)()
     next(later)
     if change == "delete":
@@ -150,7 +150,7 @@ def test_writing_while_reading(level: Level) -> None:
 
 
 def test_closing_early(words: Level, read: str) -> None:
-    """Ends the iteration, any number of times; seeking a closed iterator does nothing."""
+    """`close` ends the iteration and may be repeated; a later `seek` has no effect."""
     entries = getattr(words, read)()
     next(entries)
     entries.close()
@@ -161,7 +161,7 @@ def test_closing_early(words: Level, read: str) -> None:
 
 
 def test_a_broken_loop_leaves_nothing_open(words: Level, make: Maker, read: str) -> None:
-    """By break or by an error; the directory can be closed, and opened again."""
+    """After a loop left by break or an error the directory can be closed and reopened."""
     for _ in getattr(words, read)():
         break
     with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the loop is what is tested
@@ -173,7 +173,7 @@ def test_a_broken_loop_leaves_nothing_open(words: Level, make: Maker, read: str)
 
 
 def test_an_iterator_of_a_closed_level(words: Level, make: Maker, read: str) -> None:
-    """503 on the next step, begun or not."""
+    """The next step raises 503, whether the iteration had begun or not."""
     fresh, begun = getattr(words, read)(), getattr(words, read)()
     next(begun)
     make.root.close()
@@ -184,7 +184,7 @@ def test_an_iterator_of_a_closed_level(words: Level, make: Maker, read: str) -> 
 
 
 def test_an_undecodable_entry(make: Maker, read: str) -> None:
-    """500 when it is reached; those before it are given, those behind it can be."""
+    """Its step raises 500; the entries before and after it can be read."""
     level = make(value_encoding="utf8", key_encoding="utf8")
     raw = make.again(value_encoding="binary", key_encoding="binary")
     for key, value in ((b"a", b"1"), (b"b", b"\xff"), (b"c", b"3"), (b"d\xff", b"4"), (b"e", b"5")):
@@ -201,7 +201,7 @@ def test_an_undecodable_entry(make: Maker, read: str) -> None:
 
 
 def test_only_what_is_asked_for_is_decoded(make: Maker) -> None:
-    """Keys without their values, and values without their keys."""
+    """Keys are decoded without their values, and values without their keys."""
     level = make(key_encoding="hex", value_encoding="json")
     (make.again(key_encoding="hex", value_encoding="binary")).put("00", b"no JSON")
     assert collect(level.keys()) == ["00"]
@@ -210,7 +210,7 @@ def test_only_what_is_asked_for_is_decoded(make: Maker) -> None:
 
 
 def test_seek(words: Level, read: str) -> None:
-    """To a key, to the next one behind it, behind all, back to the first."""
+    """It goes to a key, to the next one behind it, behind all, and back to the first."""
     entries = getattr(words, read)()
     for target, rows in (("two", WORDS[2:]), ("p", WORDS[1:]), ("zzz", []), ("a", WORDS)):
         entries.seek(target)
@@ -222,7 +222,7 @@ def test_seek(words: Level, read: str) -> None:
 
 
 def test_seek_downwards(words: Level, read: str) -> None:
-    """To a key, to the next one before it, behind all, before all."""
+    """It goes to a key, to the next one before it, behind all, and before all."""
     entries = getattr(words, read)(reverse=True)
     down = WORDS[::-1]
     for target, rows in (("three", down[1:]), ("three!", down[1:]), ("zzz", down), ("a", [])):
@@ -231,7 +231,7 @@ def test_seek_downwards(words: Level, read: str) -> None:
 
 
 def test_seek_within_a_loop(digits: Level) -> None:
-    """The loop goes on from there."""
+    """The loop continues from the new position."""
     entries, found = digits.keys(), []
     for key in entries:
         found.append(key)
@@ -242,7 +242,7 @@ def test_seek_within_a_loop(digits: Level) -> None:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
 def test_seek_and_limit(digits: Level, reverse: bool) -> None:
-    """What was given counts, what was only read ahead does not."""
+    """The limit counts entries that were returned, not those only read ahead."""
     entries = digits.keys(limit=5, reverse=reverse)
     order = "9876543210" if reverse else "0123456789"
     assert next(entries) == order[0]
@@ -266,7 +266,7 @@ def test_seek_reads_the_same_state(digits: Level, reverse: bool) -> None:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
 def test_seek_stays_in_the_range(digits: Level, read: str, reverse: bool) -> None:
-    """Outside of it is the end, on either side; inside is what the range has from there on."""
+    """A key outside of the range is the end; one inside continues within the range."""
     ranges: list[dict[str, str]] = [
         {"gt": "5"},
         {"gte": "5"},
@@ -299,7 +299,7 @@ def test_seek_stays_in_the_range(digits: Level, read: str, reverse: bool) -> Non
 
 
 def test_seek_takes_a_key(words: Level) -> None:
-    """In the level's encoding, and nothing else."""
+    """`seek` accepts a key in the level's encoding, and nothing else."""
     entries = words.keys()
     for target in (None, 7, b"one", "\ud800"):
         with pytest.raises(InvalidArgument):
@@ -308,7 +308,7 @@ def test_seek_takes_a_key(words: Level) -> None:
 
 
 def test_seek_to_bytes(make: Maker) -> None:
-    """Beyond what UTF-8 can tell apart."""
+    """It goes to keys that UTF-8 text cannot tell apart."""
     level = make(key_encoding="binary")
     for key in (b"\x80", b"\xc0", b"\xb9"):
         level.put(key, list(key))

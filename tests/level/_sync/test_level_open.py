@@ -16,7 +16,7 @@ Use = Callable[[Level], Any]
 
 
 def test_opening_makes_the_directory_and_its_parents(make: Maker, tmp_path: Path) -> None:
-    """And what is closed and opened again has its data."""
+    """A level that is closed and opened again has its data."""
     path = tmp_path / "a" / "b"
     root = make.open(path)
     make.within(root).put("k", 1)
@@ -34,7 +34,7 @@ def test_a_level_is_a_context_manager(tmp_path: Path) -> None:
 
 
 def test_leaving_a_block_by_an_error_closes_too(tmp_path: Path) -> None:
-    """And the error goes on."""
+    """The error propagates, and the level is closed."""
     with pytest.raises(ZeroDivisionError):
         with Level.open(tmp_path) as level:
             raise ZeroDivisionError
@@ -43,14 +43,14 @@ def test_leaving_a_block_by_an_error_closes_too(tmp_path: Path) -> None:
 
 
 def test_closing_again_does_nothing(make: Maker) -> None:
-    """Any number of times."""
+    """`close` may be called any number of times."""
     make()
     make.root.close()
     make.root.close()
 
 
 def test_closing_a_sublevel_alone_does_nothing(level: Level, make: Maker) -> None:
-    """It closes with the level that it is of."""
+    """A sublevel closes with the level that it belongs to."""
     sublevel = level.sublevel("sub")
     sublevel.close()
     with sublevel:
@@ -62,7 +62,7 @@ def test_closing_a_sublevel_alone_does_nothing(level: Level, make: Maker) -> Non
 
 
 def test_two_handles_of_one_process_share_the_directory(tmp_path: Path) -> None:
-    """By real path; the directory closes with the last of them."""
+    """Handles share by real path; the last one closes the directory."""
     (tmp_path / "link").symlink_to(tmp_path / "data")
     (tmp_path / "data").mkdir()
     with Level.open(tmp_path / "data") as first:
@@ -75,7 +75,7 @@ def test_two_handles_of_one_process_share_the_directory(tmp_path: Path) -> None:
 
 
 def test_create_false_wants_a_database(tmp_path: Path) -> None:
-    """NotFound where there is none, and nothing is made; no error where there is one."""
+    """Without a database it raises NotFound and makes nothing; with one it opens it."""
     with pytest.raises(NotFound) as caught:
         Level.open(tmp_path / "data", create=False)
     assert caught.value.status == 404
@@ -87,7 +87,7 @@ def test_create_false_wants_a_database(tmp_path: Path) -> None:
 
 
 def test_error_if_exists_wants_none(tmp_path: Path) -> None:
-    """Conflict where there is one, open or closed."""
+    """An existing database, open or closed, raises Conflict."""
     with Level.open(tmp_path / "data", error_if_exists=True):
         with pytest.raises(Conflict) as caught:
             Level.open(tmp_path / "data", error_if_exists=True)
@@ -97,7 +97,7 @@ def test_error_if_exists_wants_none(tmp_path: Path) -> None:
 
 
 def test_a_path_that_can_be_no_directory(tmp_path: Path) -> None:
-    """A file, something below a file, nothing, a number, a NUL, a name that is too long."""
+    """A file, a path below one, an empty path, a NUL and a name too long are refused."""
     (tmp_path / "file").write_text("text")
     paths: list[Any] = ["", 7, None, tmp_path / "file", tmp_path / "file" / "below", "a\0b"]
     for path in [*paths, tmp_path / ("x" * 300)]:
@@ -120,7 +120,7 @@ def test_a_path_that_can_be_no_directory(tmp_path: Path) -> None:
     ids=str,
 )
 def test_bad_options_for_opening(tmp_path: Path, options: dict[str, Any]) -> None:
-    """Are refused, and leave nothing open behind them."""
+    """Bad options are refused, and leave nothing open."""
     with pytest.raises(InvalidArgument):
         Level.open(tmp_path / "data", **options)
     with Level.open(tmp_path / "data"):
@@ -128,14 +128,14 @@ def test_bad_options_for_opening(tmp_path: Path, options: dict[str, Any]) -> Non
 
 
 def test_unknown_encodings_make_no_directory(tmp_path: Path) -> None:
-    """They are looked at first."""
+    """Encodings are checked before the directory is made."""
     with pytest.raises(InvalidArgument):
         Level.open(tmp_path / "data", key_encoding="utf-7")
     assert not (tmp_path / "data").exists()
 
 
 def test_options_of_the_driver(tmp_path: Path) -> None:
-    """They reach LevelDB."""
+    """The options reach LevelDB."""
     options = {"write_buffer_size": 1 << 20, "max_open_files": 50, "compression": None}
     with Level.open(tmp_path / "data", **options) as level:
         level.put("k", 1)
@@ -209,7 +209,7 @@ def test_use_while_open_and_after_opening_again(make: Maker, use: str) -> None:
 
 
 def test_what_was_begun_before_closing(make: Maker) -> None:
-    """A batch, an iterator and a snapshot end with the level: 503, whatever they are asked."""
+    """A batch, an iterator and a snapshot end with the level: every use of them is 503."""
     level = make()
     level.put("k", 1)
     batch, entries, snapshot = level.batch().put("k", 2), level.items(), level.snapshot()

@@ -35,13 +35,13 @@ WRITES = {**PUTS, **{f"{name} of a delete": write for name, write in DELETES.ite
 
 @pytest.fixture(params=WRITES)
 def write(request: pytest.FixtureRequest) -> Callable[[Level], Awaitable[None]]:
-    """Each way to write the key `k`."""
+    """Return each way to write the key `k`."""
     return WRITES[request.param]
 
 
 @pytest.fixture
 def seen(level: Level) -> Seen:
-    """What a hook of the level was shown."""
+    """Return the list of what a hook of the level is shown."""
     seen: Seen = []
     level.hooks.prewrite.add(
         lambda operation, _: seen.append((operation.type, operation.key, operation.value))
@@ -51,20 +51,20 @@ def seen(level: Level) -> Seen:
 
 @pytest.mark.parametrize("way", PUTS)
 def test_it_sees_a_put(level: Level, seen: Seen, way: str) -> None:
-    """Once, decoded, however it is made."""
+    """The hook gets a put once, decoded, however it is made."""
     PUTS[way](level)
     assert seen == [("put", "k", 1)]
 
 
 @pytest.mark.parametrize("way", DELETES)
 def test_it_sees_a_delete(level: Level, seen: Seen, way: str) -> None:
-    """Once, also of what is not there."""
+    """The hook gets a delete once, also of an absent key."""
     DELETES[way](level)
     assert seen == [("delete", "k", None)]
 
 
 def test_it_sees_what_clear_removes(level: Level, seen: Seen) -> None:
-    """Each key of the range."""
+    """The hook gets each key of the range."""
     level.batch().put("a", 1).put("b", 2).put("c", 3).write()
     seen.clear()
     level.clear(gte="b")
@@ -72,13 +72,13 @@ def test_it_sees_what_clear_removes(level: Level, seen: Seen) -> None:
 
 
 def test_it_runs_once_for_each_input(level: Level, seen: Seen) -> None:
-    """In their order."""
+    """The hook runs once for each input, in their order."""
     level.batch().delete("1").put("2", 2).delete("1").write()
     assert [key for _, key, _ in seen] == ["1", "2", "1"]
 
 
 def test_nothing_is_stored_before_it(level: Level) -> None:
-    """The store is still as it was; the batch knows better."""
+    """The store is unchanged when the hook runs; the batch shows the writes."""
     found: list[Any] = []
     level.put("a", "old")
 
@@ -91,7 +91,7 @@ def test_nothing_is_stored_before_it(level: Level) -> None:
 
 
 def test_it_may_change_a_put(level: Level) -> None:
-    """Its key and its value; later hooks, listeners and the store see the change."""
+    """A changed key and value reach later hooks, listeners and the store."""
     told: list[Any] = []
 
     def change(operation: Any, _: Any) -> None:
@@ -108,7 +108,7 @@ def test_it_may_change_a_put(level: Level) -> None:
 
 
 def test_it_may_change_a_delete(level: Level) -> None:
-    """Into that of another key."""
+    """A hook may turn a delete into that of another key."""
     level.batch().put("k", 1).put("other", 2).write()
 
     def change(operation: Any, _: Any) -> None:
@@ -141,7 +141,7 @@ def test_it_may_turn_one_into_the_other(level: Level) -> None:
 def test_it_may_add_operations(
     level: Level, write: Callable[[Level], Awaitable[None]], add: str
 ) -> None:
-    """To the same batch, as calls or as operations, with every kind of write."""
+    """A hook may add calls or operations to the same batch, with every kind of write."""
     level.put("added", "old")
 
     def hook(_: Any, batch: Any) -> None:
@@ -159,7 +159,7 @@ def test_it_may_add_operations(
 
 
 def test_added_operations_follow_the_inputs(level: Level) -> None:
-    """So where both write one key, the added one counts."""
+    """Where an input and an addition write one key, the addition counts."""
 
     def hook(operation: Any, batch: Any) -> None:
         if operation.key == "first":
@@ -225,7 +225,7 @@ def test_they_see_what_comes_through_a_parent(level: Level) -> None:
 
 
 def test_neighbours_do_not_see_it(level: Level) -> None:
-    """Nor do children what is written to their parent."""
+    """A hook does not see writes to neighbours, nor a child's hook those to its parent."""
     seen: list[Any] = []
     level.sublevel("a").hooks.prewrite.add(lambda op, _: seen.append(op.key))
     for part in (level, level.sublevel("aa"), level.sublevel("b")):
@@ -234,7 +234,7 @@ def test_neighbours_do_not_see_it(level: Level) -> None:
 
 
 def test_a_hook_is_not_called_for_what_it_adds(level: Level) -> None:
-    """But others are, in its place and in the places it adds to: no hook runs for ever."""
+    """Other hooks are called for additions, but no hook runs without end."""
     log = level.sublevel("log")
     calls: list[Any] = []
 
@@ -275,7 +275,7 @@ BAD_ADDITIONS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("bad", BAD_ADDITIONS)
 def test_bad_additions(level: Level, bad: str) -> None:
-    """Give up the whole write, as does any error in a hook; nobody is told."""
+    """A bad addition fails the whole write, and no listener is told."""
     level.put("k", "old")
     told: list[Any] = []
     level.on_write(told.append)
@@ -311,7 +311,7 @@ def test_an_error_in_a_hook(level: Level, write: Callable[[Level], Awaitable[Non
 
 
 def test_bad_changes(level: Level) -> None:
-    """400, and nothing is stored."""
+    """A bad change is refused with 400, and nothing is stored."""
     for name, value in (("key", ""), ("key", 7), ("value", {1}), ("type", "merge")):
 
         def change(operation: Any, _: Any, name: str = name, value: Any = value) -> None:
@@ -328,7 +328,7 @@ def test_bad_changes(level: Level) -> None:
 
 
 def test_a_coroutine_function_is_no_hook(level: Level) -> None:
-    """It could not be awaited within the batch."""
+    """It is refused, since it could not be awaited within the batch."""
     level.hooks.prewrite.add(coroutine_function)
     with pytest.raises(HookFailed):
         level.put("k", 1)
@@ -336,7 +336,7 @@ def test_a_coroutine_function_is_no_hook(level: Level) -> None:
 
 
 def test_removing_a_hook(level: Level, seen: Seen) -> None:
-    """It sees nothing from then on."""
+    """A removed hook sees no later write."""
     hook = next(iter(level.hooks.prewrite))
     level.put("a", 1)
     level.hooks.prewrite.remove(hook)
@@ -347,7 +347,7 @@ def test_removing_a_hook(level: Level, seen: Seen) -> None:
 
 
 def test_a_chain_is_shown_when_it_is_written(level: Level) -> None:
-    """To the hooks of that time; `len` counts the inputs."""
+    """The hooks present at `write` get the chain; `len` counts the inputs."""
     batch = level.batch().put("a", 1)
     seen: list[Any] = []
     level.hooks.prewrite.add(lambda op, batch: (seen.append(op.key), batch.put("added", 1)))
@@ -363,7 +363,7 @@ def test_a_chain_is_shown_when_it_is_written(level: Level) -> None:
 
 
 def test_a_hook_must_not_write_past_the_batch(level: Level, make: Maker) -> None:
-    """400 instead of waiting for itself for ever."""
+    """A write of the hook to the level is refused with 400, since it would deadlock."""
     plain = level._space
 
     def hook(_: Any, __: Any) -> None:

@@ -52,7 +52,7 @@ RANGES: list[dict[str, Any]] = [
 
 
 def selected(options: dict[str, Any], *, reverse: bool) -> list[tuple[str, str]]:
-    """The rows that a range has, by its definition."""
+    """Return the rows that a range has, by its definition."""
     tests = {
         "gt": lambda key, end: key > end,
         "gte": lambda key, end: key >= end,
@@ -66,7 +66,7 @@ def selected(options: dict[str, Any], *, reverse: bool) -> list[tuple[str, str]]
 
 @pytest.fixture
 def full(make: Maker) -> Level:
-    """A level with a hundred entries, and its neighbours in key order full too."""
+    """Return a level with a hundred entries between full neighbours."""
     level = make()
     level.batch([{"type": "put", "key": key, "value": value} for key, value in ROWS])
     if make.names:
@@ -79,7 +79,7 @@ def full(make: Maker) -> Level:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
 def test_items_keys_and_values(full: Level, reverse: bool) -> None:
-    """Have the same entries, and downwards the same ones as upwards."""
+    """All three kinds give the same entries, and downwards the same as upwards."""
     for options in RANGES:
         rows = selected(options, reverse=reverse)
         assert collect(full.items(**options, reverse=reverse)) == rows, options
@@ -90,7 +90,7 @@ def test_items_keys_and_values(full: Level, reverse: bool) -> None:
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["up", "down"])
 def test_clear(make: Maker, full: Level, reverse: bool) -> None:
-    """Removes exactly the entries that the range has; the neighbours keep theirs."""
+    """`clear` removes exactly the entries of the range, and none of the neighbours."""
     before = collect(make.root.items())
     for options in RANGES:
         full.clear(**options, reverse=reverse)
@@ -124,7 +124,7 @@ def test_clear(make: Maker, full: Level, reverse: bool) -> None:
     ids=ascii,
 )
 def test_what_is_no_range(full: Level, options: dict[str, Any]) -> None:
-    """400 when it is asked for, and nothing is removed."""
+    """It is refused with 400, and nothing is removed."""
     for read in (full.items, full.keys, full.values):
         with pytest.raises(InvalidArgument) as caught:
             read(**options)
@@ -137,7 +137,7 @@ def test_what_is_no_range(full: Level, options: dict[str, Any]) -> None:
 
 
 def test_clear_of_many(level: Level) -> None:
-    """More than it removes in one step, in both directions, and within a limit."""
+    """`clear` removes more than one step's rows, in both directions, and obeys a limit."""
     rows = [{"type": "put", "key": f"{number:05}", "value": number} for number in range(3_500)]
     level.batch(rows)
     level.clear(limit=1_250)
@@ -163,7 +163,7 @@ def test_clear_includes_the_sublevels(level: Level) -> None:
 
 
 def test_compact(full: Level) -> None:
-    """Of everything, or of a range: it changes nothing that can be read."""
+    """Compacting everything or a range changes nothing that can be read."""
     full.delete("50")
     full.compact(gte="40", lte="60")
     full.compact()

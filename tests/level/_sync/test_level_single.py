@@ -16,14 +16,14 @@ BAD_VALUES: list[Any] = [None, ..., {1, 2}, b"bytes", float("nan"), "\ud800", 1j
 
 @pytest.fixture
 def full(level: Level) -> Level:
-    """A level with three entries."""
+    """Return a level with three entries."""
     for number, key in enumerate("abc"):
         level.put(key, number)
     return level
 
 
 def test_put_and_get(level: Level) -> None:
-    """What was put is got, and put returns nothing."""
+    """`get` returns what `put` stored, and `put` returns None."""
     assert level.put("a", "one") is None
     assert level.get("a") == "one"
 
@@ -37,7 +37,7 @@ def test_putting_again_overwrites(level: Level) -> None:
 
 
 def test_an_absent_key_gives_none_or_the_default(full: Level) -> None:
-    """Also where the default could be taken for a value."""
+    """The default is returned even if it looks like a stored value."""
     assert full.get("absent") is None
     assert full.get("absent", 7) == 7
     assert full.get("absent", default=False) is False
@@ -45,7 +45,7 @@ def test_an_absent_key_gives_none_or_the_default(full: Level) -> None:
 
 
 def test_get_or_raise(full: Level) -> None:
-    """NotFound, which does not name the key, for an absent one; a false value is a value."""
+    """An absent key raises NotFound without its name; a false value is returned."""
     assert full.get_or_raise("a") == 0
     with pytest.raises(NotFound) as caught:
         full.get_or_raise("secret")
@@ -69,7 +69,7 @@ def test_delete(full: Level) -> None:
 
 
 def test_deleting_what_is_absent(full: Level) -> None:
-    """Is no error, and changes nothing; nor is deleting twice."""
+    """Deleting an absent key, also a second time, is no error and changes nothing."""
     full.delete("absent")
     full.delete("b")
     full.delete("b")
@@ -77,7 +77,7 @@ def test_deleting_what_is_absent(full: Level) -> None:
 
 
 def test_has(full: Level) -> None:
-    """Whether the key is there, also with a false value."""
+    """`has` is true for a present key, also with a false value."""
     assert full.has("a") is True
     assert full.has("absent") is False
     full.delete("a")
@@ -85,7 +85,7 @@ def test_has(full: Level) -> None:
 
 
 def test_get_many(full: Level) -> None:
-    """The values in the order asked for, repeated where a key is, None where there is none."""
+    """Values come in the order of the keys, repeated ones too, with None for an absent key."""
     assert full.get_many(["c", "a"]) == [2, 0]
     assert full.get_many(["a", "absent", "a"]) == [0, None, 0]
     assert full.get_many([]) == []
@@ -93,7 +93,7 @@ def test_get_many(full: Level) -> None:
 
 
 def test_has_many(full: Level) -> None:
-    """Whether they are there, in the order asked for."""
+    """Answers come in the order of the keys."""
     assert full.has_many(["c", "absent", "c"]) == [True, False, True]
     assert full.has_many([]) == []
     assert full.has_many(iter("ax")) == [True, False]
@@ -103,7 +103,7 @@ def test_has_many(full: Level) -> None:
     "values", [[False, 0, 0.0, "", [], {}], [True, -1, 1.5, "x", [1], {"a": None}]]
 )
 def test_values_of_every_kind(level: Level, values: list[Any]) -> None:
-    """False ones too come back as they were, type and all."""
+    """Values come back with their type, also false ones."""
     for number, value in enumerate(values):
         level.put(f"k{number}", value)
     found = level.get_many(f"k{number}" for number in range(len(values)))
@@ -115,7 +115,7 @@ def test_values_of_every_kind(level: Level, values: list[Any]) -> None:
     "key", ["0", "a b", "x" * 5_000, "\0", "ключ", "🐄", "!", "!a!b", "a!", '"']
 )
 def test_keys_of_every_kind(level: Level, key: str) -> None:
-    """Any text but the empty one."""
+    """Any text but the empty one can be a key."""
     level.put(key, "value")
     assert level.get(key) == "value"
     assert level.has(key)
@@ -126,7 +126,7 @@ def test_keys_of_every_kind(level: Level, key: str) -> None:
 
 @pytest.mark.parametrize("key", BAD_KEYS, ids=repr)
 def test_bad_keys(full: Level, key: Any) -> None:
-    """400 from every method, without the key in the message, and nothing is written."""
+    """Every method refuses them with 400 without quoting the key, and writes nothing."""
     calls = [
         lambda: full.get(key),
         lambda: full.get_or_raise(key),
@@ -148,7 +148,7 @@ def test_bad_keys(full: Level, key: Any) -> None:
 
 @pytest.mark.parametrize("value", BAD_VALUES, ids=repr)
 def test_bad_values(full: Level, value: Any) -> None:
-    """400, and the old value stays."""
+    """They are refused with 400, and the old value stays."""
     for sync in (False, True):
         with pytest.raises(InvalidArgument):
             full.put("a", value, sync=sync)
@@ -160,7 +160,7 @@ def test_bad_values(full: Level, value: Any) -> None:
 
 
 def test_what_is_no_list_of_keys(full: Level) -> None:
-    """400: one key is not many."""
+    """A single key in place of a list is refused with 400."""
     for keys in (None, 7, "abc", b"abc"):
         with pytest.raises(InvalidArgument):
             full.get_many(keys)  # type: ignore[arg-type] - on purpose

@@ -11,7 +11,7 @@ from datapatterns.level import Level
 
 @pytest.fixture
 def full(level: Level) -> Level:
-    """A level with three entries."""
+    """Return a level with three entries."""
     level.batch([{"type": "put", "key": key, "value": "before"} for key in "abc"])
     return level
 
@@ -24,7 +24,7 @@ def change(level: Level) -> None:
 
 
 def test_get_and_has(full: Level) -> None:
-    """See what was there; without the snapshot, what is there."""
+    """With the snapshot they see the old state, without it the present one."""
     with full.snapshot() as snapshot:
         change(full)
         found = [full.get(key, snapshot=snapshot) for key in "abcd"]
@@ -37,7 +37,7 @@ def test_get_and_has(full: Level) -> None:
 
 
 def test_many(full: Level) -> None:
-    """As each of them alone."""
+    """get_many and has_many see the same state as get and has."""
     with full.snapshot() as snapshot:
         change(full)
         found = full.get_many(["a", "b", "d"], snapshot=snapshot)
@@ -47,7 +47,7 @@ def test_many(full: Level) -> None:
 
 
 def test_iterators(full: Level) -> None:
-    """In both directions, with ranges and seeking."""
+    """Iterators see the old state, in both directions, with ranges and seeking."""
     with full.snapshot() as snapshot:
         change(full)
         assert collect(full.items(snapshot=snapshot)) == [(key, "before") for key in "abc"]
@@ -68,7 +68,7 @@ def test_of_an_empty_level(level: Level) -> None:
 
 
 def test_clearing_after_it(full: Level) -> None:
-    """Everything is still there to it."""
+    """The snapshot still shows everything."""
     with full.snapshot() as snapshot:
         full.clear()
         full.compact()
@@ -102,7 +102,7 @@ def test_of_a_sublevel(full: Level) -> None:
 
 
 def test_closed(full: Level) -> None:
-    """503 from every read; closing again does nothing, and others go on."""
+    """Every read with it is a 503; closing again is harmless, and other snapshots go on."""
     snapshot, other = full.snapshot(), full.snapshot()
     snapshot.close()
     snapshot.close()
@@ -123,7 +123,7 @@ def test_closed(full: Level) -> None:
 
 
 def test_an_iterator_outlives_its_snapshot(full: Level) -> None:
-    """It has the moment of the snapshot for itself."""
+    """An iterator keeps the state of its snapshot."""
     snapshot = full.snapshot()
     entries = full.keys(snapshot=snapshot)
     change(full)
@@ -132,7 +132,7 @@ def test_an_iterator_outlives_its_snapshot(full: Level) -> None:
 
 
 def test_another_directory_s_snapshot(full: Level, make: Maker) -> None:
-    """400, also from another handle of the same directory: each closes its own."""
+    """It is refused with 400, also if it is of another handle of the same directory."""
     for other in (make(), make.again()):
         with other.snapshot() as snapshot:
             with pytest.raises(InvalidArgument):
@@ -144,7 +144,7 @@ def test_another_directory_s_snapshot(full: Level, make: Maker) -> None:
 
 
 def test_closing_the_level(full: Level, make: Maker) -> None:
-    """Closes its snapshots and their iterators; closing them afterwards is no error."""
+    """It closes the snapshots and their iterators; closing them afterwards is no error."""
     snapshot = full.snapshot()
     entries = full.keys(snapshot=snapshot)
     next(entries)
@@ -158,7 +158,7 @@ def test_closing_the_level(full: Level, make: Maker) -> None:
 
 
 def test_a_forgotten_snapshot(full: Level, make: Maker) -> None:
-    """Does not keep the level from closing."""
+    """An unclosed snapshot does not keep the level from closing."""
     full.snapshot()
     forgotten = full.snapshot()
     del forgotten

@@ -25,14 +25,14 @@ def test_keys_on_disk(level: Level, make: Maker) -> None:
 
 
 def test_the_same_name_is_the_same_place(level: Level) -> None:
-    """However often, and by whichever way, a sublevel is made."""
+    """A sublevel's name decides, however often it is made."""
     level.sublevel("a").sublevel("b").put("k", 1)
     assert level.sublevel("a").sublevel("b").get("k") == 1
     assert level.get("!a!!b!k") == 1
 
 
 def test_they_do_not_see_each_other(level: Level) -> None:
-    """Also where one name begins with another, or sorts beside the separator."""
+    """This holds also for a name that begins with another, or sorts beside the separator."""
     names = ["a", "aa", "a#", "a~", "b", "#", "~", "$a"[1:], "a$", "A-Z", "1.2", "%21"]
     parts = {name: level.sublevel(name) for name in names}
     for name, part in parts.items():
@@ -69,7 +69,7 @@ def test_they_do_not_see_each_other(level: Level) -> None:
     ids=ascii,
 )
 def test_bad_names(level: Level, name: str) -> None:
-    """400: bytes outside of # to ~, and what begins with $, which is ours."""
+    """Bytes outside of # to ~, and names that begin with $, are refused with 400."""
     with pytest.raises(InvalidArgument) as caught:
         level.sublevel(name)
     assert caught.value.status == 400
@@ -77,14 +77,14 @@ def test_bad_names(level: Level, name: str) -> None:
 
 @pytest.mark.parametrize("name", [None, 7, b"a", ["a", "b"], ("a",)], ids=repr)
 def test_names_are_text(level: Level, name: Any) -> None:
-    """400 for anything else."""
+    """A name that is not text is refused with 400."""
     with pytest.raises(InvalidArgument):
         level.sublevel(name)
 
 
 @pytest.mark.parametrize("name", ["#", "~", "a$", "a.b", "%", "0", "x" * 1_000])
 def test_good_names(level: Level, name: str) -> None:
-    """Everything else."""
+    """Every other name is accepted."""
     sublevel = level.sublevel(name)
     sublevel.put("k", 1)
     assert collect(level.keys()) == [f"!{name}!k"]
@@ -129,7 +129,7 @@ def test_every_byte_as_a_key(level: Level, encoding: str) -> None:
 
 @pytest.mark.parametrize("chained", [False, True], ids=["list", "chain"])
 def test_batches_across(level: Level, chained: bool) -> None:
-    """To the level itself, down to any depth, up, and to neighbours."""
+    """A batch may write to the level, to any depth below, upwards, and to neighbours."""
     a, neighbour = level.sublevel("a"), level.sublevel("neighbour")
     b = a.sublevel("b")
     c = b.sublevel("c")
@@ -152,7 +152,7 @@ def test_batches_across(level: Level, chained: bool) -> None:
 
 
 def test_ranges_and_seeking_are_relative(level: Level) -> None:
-    """To the sublevel: its bounds are its own first and last keys."""
+    """The bounds are the sublevel's own first and last keys."""
     part = level.sublevel("part")
     for other in (level, level.sublevel("par"), level.sublevel("part#")):
         other.batch([{"type": "put", "key": key, "value": 0} for key in "az"])
@@ -168,7 +168,7 @@ def test_ranges_and_seeking_are_relative(level: Level) -> None:
 
 
 def test_sublevels_of_a_closed_level(level: Level, make: Maker) -> None:
-    """There is nothing to make on disk, so making one is no error; using it is."""
+    """Making one is no error, as nothing is made on disk; using it is one."""
     before = level.sublevel("before")
     make.root.close()
     for sublevel in (before, level.sublevel("after")):

@@ -15,7 +15,7 @@ Open = Callable[[str], Awaitable[AsyncStore]]
 
 @pytest.fixture
 async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
-    """`await open_store("level")`: a new store of that kind, closed with the test."""
+    """Return a function that opens a new store of a kind, which is closed with the test."""
     stores: list[AsyncStore] = []
 
     async def open_store(kind: str) -> AsyncStore:

@@ -20,7 +20,7 @@ UNITS = {Unit("repository", name) for name in COLLECTIONS}
 
 
 async def put(store: AsyncStore) -> None:
-    """Some documents in each of some collections, with fields that no model knows."""
+    """Store some documents in each of some collections, with fields that no model knows."""
     for name in COLLECTIONS:
         people = store.repository(name, Wider)
         more = [f"{n:04}" for n in range(220)] if name == "people" else []
@@ -50,7 +50,7 @@ async def test_there_and_back(open_store: Open) -> None:
 
 
 async def test_what_stays_behind(open_store: Open) -> None:
-    """Attachments and checkpoints are told beforehand, and other namespaces are not looked at."""
+    """Attachments and checkpoints are listed beforehand; other namespaces are not read."""
     couch, other = await open_store("couch"), await open_store("couch")
     await couch.repository("people", Person).create(Person(id="a"))
     await other.repository("people", Person).create(Person(id="b"))
@@ -71,7 +71,7 @@ async def test_what_stays_behind(open_store: Open) -> None:
 
 
 async def test_what_couchdb_cannot_hold(open_store: Open) -> None:
-    """Other kinds are refused before anything is written, and ids that it keeps for itself."""
+    """Kinds and ids that CouchDB cannot hold are refused before anything is written."""
     source, couch = await open_store("level"), await open_store("couch")
     await fill(source)
     with pytest.raises(Unsupported, match="cannot hold calendar_counter, counter, groups"):

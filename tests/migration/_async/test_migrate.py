@@ -112,7 +112,7 @@ async def test_it_goes_on_where_it_was_interrupted(open_store: Open, one: str, o
 
 
 async def test_merging_overwrites_nothing(open_store: Open) -> None:
-    """What the target has stays as it is, what it lacks is added, and again does no harm."""
+    """A merge keeps what the target has and adds what it lacks; repeating it is harmless."""
     source, target = await open_store("redis"), await open_store("level")
     await fill(source)
     await target.counter(NAMES[0]).increment(500)
@@ -142,7 +142,7 @@ async def test_merging_overwrites_nothing(open_store: Open) -> None:
 
 
 async def test_merging_into_indexed_documents_on_redis(open_store: Open) -> None:
-    """Who keeps an index over the target's collection finds what was added to it."""
+    """A repository with an index on the target's collection finds the added documents."""
     source, target = await open_store("level"), await open_store("redis")
     await source.repository("people", Person).create_many([Person(id="a", age=3), Person(id="b")])
     people = target.repository("people", Person, indexes=[BY_AGE])
@@ -153,7 +153,7 @@ async def test_merging_into_indexed_documents_on_redis(open_store: Open) -> None
 
 
 async def test_a_dry_run_writes_nothing(open_store: Open) -> None:
-    """It says what there is and what stays behind, and refuses what would be refused."""
+    """A dry run reports what there is and what stays behind, and refuses what `migrate` would."""
     source, target = await open_store("level"), await open_store("redis")
     await fill(source)
     report = await async_migrate(source, target, dry_run=True, verify=True)
@@ -180,7 +180,7 @@ async def test_some_kinds_only(open_store: Open) -> None:
 
 
 async def test_differences_are_found(open_store: Open) -> None:
-    """Something missing, something else and something more: each is told of its unit."""
+    """Missing, different and extra records are each reported for their unit."""
     source, target = await open_store("redis"), await open_store("level")
     await fill(source)
     migration = AsyncMigration(source, target)
@@ -200,7 +200,7 @@ async def test_differences_are_found(open_store: Open) -> None:
 
 @pytest.mark.parametrize("kind", ["level", "redis"])
 async def test_the_same_place_is_refused(open_store: Open, kind: str) -> None:
-    """Nothing is read and nothing is written."""
+    """A migration of a store to itself is refused before it reads or writes."""
     store = await open_store(kind)
     await store.counter("c").increment()
     with pytest.raises(InvalidArgument):
@@ -208,7 +208,7 @@ async def test_the_same_place_is_refused(open_store: Open, kind: str) -> None:
 
 
 async def test_an_interrupted_migration_from_elsewhere(open_store: Open) -> None:
-    """It is not taken for one's own, nor for an empty target."""
+    """A target with another migration's data is refused, and not taken for an empty one."""
     stores = [await open_store("level") for _ in range(3)]
     for store in stores[:2]:
         await store.counter("c").increment()
@@ -239,7 +239,7 @@ async def test_items_from_a_clock_that_is_ahead(open_store: Open, kind: str) -> 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS[:4])
 async def test_what_is_kept_for_a_time_is_so_there(open_store: Open, one: str, other: str) -> None:
-    """Buckets of a calendar counter end on the other side too, and not before their time."""
+    """Buckets of a calendar counter expire in the target too, and not before their time."""
     source, target = await open_store(one), await open_store(other)
     unit, id = Unit("calendar_counter"), ("bounded", "x")
     bounded = source.calendar_counter("bounded", buckets=("day", "total"), keep={"day": KEPT})
@@ -256,7 +256,7 @@ async def test_what_is_kept_for_a_time_is_so_there(open_store: Open, one: str, o
 
 
 async def test_an_index_is_filled_again_after_a_merge(tmp_path: Path) -> None:
-    """Also one that was complete before, whose repository the migration knows nothing of."""
+    """After a merge even an index that was complete is filled again."""
     old, new = (f"level:{tmp_path}/{name}" for name in ("old", "new"))
     for url, age in ((old, 3), (new, 5)):
         async with AsyncStore.from_url(url) as store:
@@ -272,7 +272,7 @@ async def test_an_index_is_filled_again_after_a_merge(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["level", "redis"])
 async def test_what_stays_behind_is_told(open_store: Open, kind: str) -> None:
-    """Whatever is in the namespace and is not carried is listed, also what nobody foresaw."""
+    """Everything in the namespace that is not carried is listed, unknown data too."""
     store = await open_store(kind)
     await fill(store)
     await store.concurrency_limiter("slots", limit=1, lease=60).acquire("ann")

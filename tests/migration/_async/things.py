@@ -83,7 +83,7 @@ async def fill_queues(store: AsyncStore) -> None:
 
 
 async def look(store: AsyncStore) -> dict[str, Any]:
-    """What can be seen of it, without changing anything."""
+    """Return what the patterns show of the store, without changing anything."""
     seen: dict[str, Any] = {}
     for name in (*NAMES, "least", "absent"):
         seen["counter", name] = await store.counter(name).value()

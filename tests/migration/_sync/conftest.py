@@ -16,7 +16,7 @@ Open = Callable[[str], Awaitable[Store]]
 
 @pytest.fixture
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
-    """`open_store("level")`: a new store of that kind, closed with the test."""
+    """Return a function that opens a new store of a kind, which is closed with the test."""
     stores: list[Store] = []
 
     def open_store(kind: str) -> Store:

@@ -21,7 +21,7 @@ UNITS = {Unit("repository", name) for name in COLLECTIONS}
 
 
 def put(store: Store) -> None:
-    """Some documents in each of some collections, with fields that no model knows."""
+    """Store some documents in each of some collections, with fields that no model knows."""
     for name in COLLECTIONS:
         people = store.repository(name, Wider)
         more = [f"{n:04}" for n in range(220)] if name == "people" else []
@@ -51,7 +51,7 @@ def test_there_and_back(open_store: Open) -> None:
 
 
 def test_what_stays_behind(open_store: Open) -> None:
-    """Attachments and checkpoints are told beforehand, and other namespaces are not looked at."""
+    """Attachments and checkpoints are listed beforehand; other namespaces are not read."""
     couch, other = open_store("couch"), open_store("couch")
     couch.repository("people", Person).create(Person(id="a"))
     other.repository("people", Person).create(Person(id="b"))
@@ -72,7 +72,7 @@ def test_what_stays_behind(open_store: Open) -> None:
 
 
 def test_what_couchdb_cannot_hold(open_store: Open) -> None:
-    """Other kinds are refused before anything is written, and ids that it keeps for itself."""
+    """Kinds and ids that CouchDB cannot hold are refused before anything is written."""
     source, couch = open_store("level"), open_store("couch")
     fill(source)
     with pytest.raises(Unsupported, match="cannot hold calendar_counter, counter, groups"):

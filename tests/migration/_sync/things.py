@@ -84,7 +84,7 @@ def fill_queues(store: Store) -> None:
 
 
 def look(store: Store) -> dict[str, Any]:
-    """What can be seen of it, without changing anything."""
+    """Return what the patterns show of the store, without changing anything."""
     seen: dict[str, Any] = {}
     for name in (*NAMES, "least", "absent"):
         seen["counter", name] = store.counter(name).value()

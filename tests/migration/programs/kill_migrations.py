@@ -64,12 +64,12 @@ def fill(url: str, space: str) -> None:
 
 
 def kinds_of(store: Store) -> frozenset[str]:
-    """The kinds that the store can hold."""
+    """Return the kinds that the store can hold."""
     return transfer_of(store).kinds
 
 
 def carry(source: str, target: str, space: str, goal: str) -> None:
-    """The migration that is killed."""
+    """Run the migration that is to be killed."""
     with Store.from_url(source, namespace=space) as old:
         with Store.from_url(target, namespace=goal) as new:
             try:
@@ -81,7 +81,7 @@ def carry(source: str, target: str, space: str, goal: str) -> None:
 
 
 def compare(source: str, target: str, space: str, goal: str) -> None:
-    """Both are equal by count and digest, and the target is whole."""
+    """Assert that both sides are equal by count and digest, and that the target is whole."""
     with Store.from_url(source, namespace=space) as old:
         with Store.from_url(target, namespace=goal) as new:
             report = migrate(old, new, kinds=kinds_of(new), only_verify=True)
