@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -26,14 +25,11 @@ class DictBackend:
     def make(self, pattern: str, name: str, options: Mapping[str, Any]) -> DictCounter:
         return DictCounter(self, name, **options)
 
-    def open(self) -> None:
-        pass
+    def open(self) -> None: ...
 
-    def ping(self) -> None:
-        pass
+    def ping(self) -> None: ...
 
-    def close(self) -> None:
-        pass
+    def close(self) -> None: ...
 
 
 class DictCounter:
@@ -76,4 +72,4 @@ def target() -> Store:
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-q"]))
+    raise SystemExit(pytest.main([__file__, "-q"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,14 +23,11 @@ class DictBackend:
     def make(self, pattern: str, name: str, options: Mapping[str, Any]) -> DictCounter:
         return DictCounter(self, name, **options)
 
-    async def open(self) -> None:
-        pass
+    async def open(self) -> None: ...
 
-    async def ping(self) -> None:
-        pass
+    async def ping(self) -> None: ...
 
-    async def close(self) -> None:
-        pass
+    async def close(self) -> None: ...
 
 
 class DictCounter:
@@ -73,4 +69,4 @@ def target() -> AsyncStore:
 
 
 if __name__ == "__main__":
-    sys.exit(pytest.main([__file__, "-q"]))
+    raise SystemExit(pytest.main([__file__, "-q"]))
