@@ -7,12 +7,14 @@ from datapatterns.capabilities import BACKENDS, Capabilities
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.changes import Change, ChangesSummary, DeadChange
 from datapatterns.core.checks import Duration
+from datapatterns.core.counts import Counts
 from datapatterns.core.decisions import Decision
 from datapatterns.core.documents import Document, UtcDatetime
 from datapatterns.core.emitter import Gap
-from datapatterns.core.indexes import Index
+from datapatterns.core.indexes import Each, Index
 from datapatterns.core.leaderboard import Ranked
 from datapatterns.core.pages import Page
+from datapatterns.core.schema_versions import upgrades
 from datapatterns.core.work_queue import DeadLetter, QueueStats, WorkSummary
 from datapatterns.errors import (
     BadGateway,
@@ -23,6 +25,7 @@ from datapatterns.errors import (
     DecodeFailed,
     Forbidden,
     HookFailed,
+    IndexNotUnique,
     InvalidArgument,
     InvalidData,
     Locked,
@@ -57,6 +60,7 @@ __all__ = [
     "ChangesWorker",
     "Closed",
     "Conflict",
+    "Counts",
     "DataCorrupted",
     "DataError",
     "DeadChange",
@@ -65,10 +69,12 @@ __all__ = [
     "DecodeFailed",
     "Document",
     "Duration",
+    "Each",
     "Forbidden",
     "Gap",
     "HookFailed",
     "Index",
+    "IndexNotUnique",
     "InvalidArgument",
     "InvalidData",
     "Locked",
@@ -90,4 +96,5 @@ __all__ = [
     "UtcDatetime",
     "WorkSummary",
     "Worker",
+    "upgrades",
 ]

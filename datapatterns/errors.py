@@ -255,6 +255,12 @@ class DecodeFailed(DataError):
     status, code, title = 500, "decode_failed", "Decode failed"
 
 
+class IndexNotUnique(DataError):
+    """A unique index cannot be filled: `data["ids"]` has two documents with the same values."""
+
+    status, code, title = 500, "index_not_unique", "Index not unique"
+
+
 class HookFailed(DataError):
     """A hook raised an exception; the whole batch was dropped and nothing was written."""
 

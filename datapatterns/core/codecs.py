@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
+from pydantic import Secret, SecretBytes, SecretStr
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from datapatterns.errors import DataError, DecodeFailed, InvalidArgument
@@ -40,6 +41,8 @@ class NamedCodec:
 _PLAIN = frozenset({str, int, bool, type(None)})
 # Types that pydantic_core writes as values of another type.
 _NOT_JSON = (set, frozenset, bytes, bytearray, complex, Iterator)
+# Secrets, which are written as asterisks.
+_MASKED = (SecretStr, SecretBytes, Secret)
 # pydantic_core writes deeper nesting and longer whole numbers than these, but does not read them.
 _DEEPEST, _MOST_DIGITS = 200, 4_300
 _DIGITS_AS_ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
@@ -54,9 +57,11 @@ def dumps(value: object) -> bytes:
     UUIDs, paths, and the keys of dicts as strings. Sets and bytes are refused.
     """
     try:
-        plain = type(value) in _PLAIN or _is_plain(value, _DEEPEST)
+        plain = type(value) in _PLAIN or is_plain(value)
         if not plain and not _is_json(value):
-            raise InvalidArgument("not a JSON value: NaN, infinity, sets and bytes are not allowed")
+            raise InvalidArgument(
+                "not a JSON value: NaN, infinity, sets, bytes and secrets are not allowed"
+            )
         data = to_json(value)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"not a JSON value: {type(value).__name__}") from error
@@ -73,7 +78,7 @@ def loads(data: bytes | str) -> Any:
         raise DecodeFailed("a stored value is not JSON") from error
 
 
-def _is_plain(value: object, levels: int) -> bool:
+def is_plain(value: object, levels: int = _DEEPEST) -> bool:
     """Return whether the value has only JSON's own types, and at most these levels of nesting."""
     kind = type(value)
     if kind is dict:
@@ -85,7 +90,7 @@ def _is_plain(value: object, levels: int) -> bool:
     if not levels:
         return False
     for item in items:  # noqa: SIM110 - all() with a generator takes twice as long
-        if type(item) not in _PLAIN and not _is_plain(item, levels - 1):
+        if type(item) not in _PLAIN and not is_plain(item, levels - 1):
             return False
     return True
 
@@ -94,7 +99,7 @@ def _is_json(value: object) -> bool:
     """Return whether a value of any type can be written as JSON and keeps its meaning."""
     if isinstance(value, float):
         return math.isfinite(value)
-    if isinstance(value, _NOT_JSON):
+    if isinstance(value, (*_NOT_JSON, *_MASKED)):
         return False
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value)

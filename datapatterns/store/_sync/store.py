@@ -274,6 +274,7 @@ class Store:
         immutable: Iterable[str] = (),
         indexes: Iterable[Index] = (),
         update_model: type[BaseModel] | None = None,
+        expires: str | None = None,
         ensure: bool = True,
         change_log: ChangeLog | Default = DEFAULT,
         remember: int | Default = DEFAULT,
@@ -282,7 +283,8 @@ class Store:
         """Return the repository of that collection.
 
         `id_from` names the field that gives a new document its id, `immutable` those that never
-        change; `update_model` validates changes besides. With `ensure` the first operation prepares
+        change; `update_model` validates changes besides; a document is treated as absent from the
+        moment in the field that `expires` names. With `ensure` the first operation prepares
         what is needed. On LevelDB `change_log` is "latest", "full" or None (default: "latest"), on
         Redis `remember` is how many documents are remembered (1000), on CouchDB `partitioned` is
         how the database is created (False).
@@ -295,6 +297,7 @@ class Store:
             immutable=immutable,
             indexes=indexes,
             update_model=update_model,
+            expires=expires,
             ensure=ensure,
             change_log=change_log,
             remember=remember,

@@ -1,0 +1,251 @@
+"""Changes to a stored document: `update`, `patch` and `rewrite` as pure steps over its fields.
+
+Each is made once from the caller's arguments, which it checks, and applied to what is stored, as
+often as other writers are faster. Stored fields that the model does not know stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import SecretBytes, SecretStr
+
+from datapatterns.core.codecs import dumps, is_plain, loads
+from datapatterns.core.documents import Document
+from datapatterns.core.model_fields import MISSING, StoredField, by_stored_name
+from datapatterns.core.model_json import differences, listed, not_finite
+from datapatterns.core.schema import OURS, Schema, same_json
+from datapatterns.core.schema_versions import SCHEMA_VERSION
+from datapatterns.errors import DataError, FieldError, InvalidArgument, InvalidData
+
+D = TypeVar("D", bound=Document)
+
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Revised(Generic[D]):
+    """A changed document: all its stored fields, and the document of the former revision."""
+
+    fields: Fields
+    document: D
+
+
+Revise = Callable[[str, str, Mapping[str, Any]], Revised[D] | None]
+"""Returns, for the id, revision and stored fields, the changed document; None to leave it."""
+
+
+def update(schema: Schema[D], changes: Mapping[str, Any]) -> Revise[D]:
+    """Return the step that sets the named fields to these values.
+
+    Raise InvalidData for an unknown or immutable field, and for a value that cannot be JSON.
+    """
+    _check_names(schema, changes)
+    if schema.update_json is not None:
+        schema.update_json.validate(changes)
+    values = {name: _as_json(schema, name, value) for name, value in changes.items()}
+
+    def merge(before: Mapping[str, Any]) -> Fields:
+        merged = dict(before)
+        for name, value in values.items():
+            _set(merged, schema.fields[name], value)
+        return merged
+
+    def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D]:
+        before = schema.upgraded(id, fields)
+        made = schema.read(id, merge(before))
+        for name, value in changes.items():
+            _check_taken(schema, name, value, getattr(made, name))
+        return _revised(schema, id, rev, before, made, changes.keys())
+
+    return revise
+
+
+def patch(schema: Schema[D], given: object) -> Revise[D]:
+    """Return the step that applies a JSON Merge Patch (RFC 7396).
+
+    Names of the object are names of fields, or the names under which these are stored; within
+    nested objects they are names of the JSON. Raise InvalidArgument if it is not an object,
+    InvalidData as `update` does.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidArgument(f"a patch must be a JSON object, not {type(given).__name__}")
+    stored = by_stored_name(schema.model)
+    named = {stored.get(name, name): value for name, value in cast("Fields", given).items()}
+    _check_names(schema, named)
+    values = {name: _plain(name, value) for name, value in named.items()}
+
+    def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D]:
+        before = schema.upgraded(id, fields)
+        merged = dict(before)
+        for name, value in values.items():
+            field = schema.fields[name]
+            _set(merged, field, merge_patch(field.find(before), value))
+        made = schema.read(id, merged)
+        return _revised(schema, id, rev, before, made, named.keys(), merged)
+
+    return revise
+
+
+def rewrite(schema: Schema[D]) -> Revise[D]:
+    """Return the step that stores every field as the model has it now, None if it is so already."""
+
+    def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D] | None:
+        before = schema.upgraded(id, fields)
+        made = schema.load(id, rev, fields)
+        revised = _revised(schema, id, rev, before, made, schema.fields.keys(), before)
+        return None if same_json(revised.fields, dict(fields)) else revised
+
+    return revise
+
+
+def merge_patch(value: Any, patch: Any) -> Any:
+    """Return the JSON value with the patch applied; MISSING stands for a removed value."""
+    if patch is None:
+        return MISSING
+    if not isinstance(patch, Mapping):
+        return patch
+    merged: Fields = dict(cast("Fields", value)) if isinstance(value, Mapping) else {}
+    for name, part in cast("Fields", patch).items():
+        if (new := merge_patch(merged.get(name, MISSING), part)) is MISSING:
+            merged.pop(name, None)
+        else:
+            merged[name] = new
+    return merged
+
+
+def _revised(
+    schema: Schema[D],
+    id: str,
+    rev: str,
+    before: Mapping[str, Any],
+    made: D,
+    names: Collection[str],
+    raw: Mapping[str, Any] | None = None,
+) -> Revised[D]:
+    """Return the stored fields with those of these names as `made` has them.
+
+    With `raw`, members of nested objects that the model does not know are kept from there. Raise
+    InvalidData if one of the fields would be read as another value.
+    """
+    written: Fields = loads(schema.json.write(made, names))
+    fields = dict(before)
+    for name in names:
+        field = schema.fields[name]
+        value = written.get(field.name, MISSING)
+        _set(fields, field, value if raw is None else _with_unknown(field.find(raw), value))
+    fields |= {name: written[name] for name in written.keys() - schema.stored_names}
+    if schema.version > 1:
+        fields[SCHEMA_VERSION] = schema.version
+    document = schema.load(id, rev, fields)
+    lost = [
+        FieldError(loc=place, msg="would be read back as another value", type="not_kept")
+        for name in names
+        for place in differences(getattr(made, name), getattr(document, name), (name,))
+    ]
+    if lost:
+        raise listed(schema.model, lost)
+    return Revised(fields, document)
+
+
+def _set(fields: Fields, field: StoredField, value: Any) -> None:
+    """Set the field under its stored name, and remove it under the others that it is read from."""
+    for path in field.sources:
+        if len(path) == 1:
+            fields.pop(str(path[0]), None)
+    if value is not MISSING:
+        fields[field.name] = value
+
+
+def _with_unknown(raw: Any, written: Any) -> Any:
+    """Return the written value with the members of objects that only the raw value has."""
+    if not isinstance(raw, Mapping) or not isinstance(written, Mapping):
+        return written
+    kept, new = cast("Fields", raw), cast("Fields", written)
+    return {**kept, **{name: _with_unknown(kept.get(name), part) for name, part in new.items()}}
+
+
+# --- arguments
+
+
+def _check_names(schema: Schema[D], changes: Mapping[str, Any]) -> None:
+    """Raise InvalidData for an unknown or immutable field, the id or the revision.
+
+    The error also lists what is wrong with the values of the other fields.
+    """
+    errors: list[FieldError] = []
+    allowed: Fields = {}
+    for name, value in changes.items():
+        if name not in schema.model.model_fields:
+            errors += InvalidData.field(str(name), "unknown field", "extra_forbidden").errors
+        elif name in schema.fixed or name in OURS:
+            errors += InvalidData.field(name, "cannot be changed", "frozen_field").errors
+        else:
+            allowed[name] = value
+    if errors:
+        errors += _wrong_values(schema, allowed)
+        told = [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in errors]
+        raise InvalidData("; ".join(told), errors=errors)
+
+
+def _wrong_values(schema: Schema[D], values: Mapping[str, Any]) -> list[FieldError]:
+    """Return the errors in these values that show without the rest of the document."""
+    named: Fields = {}
+    for name, value in values.items():
+        named[str(schema.fields[name].sources[0][0])] = value
+    try:
+        schema.json.validate(named)
+    except InvalidData as error:
+        return [each for each in error.errors if each["loc"] and each["loc"][0] in named]
+    return []
+
+
+def _as_json(schema: Schema[D], name: str, value: Any) -> Any:
+    """Return the value as JSON; raise InvalidData naming the field if that is not possible."""
+    if is_plain(value):
+        return value
+    try:
+        made = schema.model.model_construct(**{name: value})
+        plain = made.model_dump(
+            mode="json", by_alias=True, include={name}, round_trip=True, warnings=False
+        )
+        found = plain[schema.fields[name].name]
+    except Exception:  # of a serializer that expects another type
+        return _plain(name, value)
+    _check_finite(name, found)
+    return found
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return the value as the JSON value that `dumps` makes of it."""
+    try:
+        return loads(dumps(value))
+    except DataError as error:
+        _check_finite(name, value)
+        message = "cannot be written as JSON"
+        raise InvalidData.field(name, message, "not_json") from error
+
+
+def _check_finite(name: str, value: Any) -> None:
+    """Raise InvalidData for numbers that JSON lacks."""
+    if next(not_finite(value), None) is not None:
+        raise InvalidData.field(name, "must be a finite number", "finite_number")
+
+
+def _check_taken(schema: Schema[D], name: str, given: Any, made: Any) -> None:
+    """Raise InvalidData if the value was lost on its way into the document.
+
+    What validation turns into a value of another type is no loss, but for secrets.
+    """
+    secret = isinstance(given, SecretStr | SecretBytes)
+    if type(given) is type(made):
+        lost = list(differences(given, made, (name,)))
+    else:
+        lost = [(name,)] if secret else []
+    if lost:
+        message = "would be stored as another value; give the field a serializer that keeps it"
+        raise listed(
+            schema.model, [FieldError(loc=place, msg=message, type="not_kept") for place in lost]
+        )
