@@ -138,13 +138,13 @@ class Index:
     def _each(self, found: list[Any]) -> list[bytes]:
         """Return the packed values with each element of a list in the place of the list."""
         at = cast("int", self.each)
-        elements = found[at]
-        if elements is None:
+        if found[at] is None:
             return []
-        if not isinstance(elements, list):
+        if not isinstance(found[at], list):
             raise InvalidArgument(f"{self.fields[at]} must be a list for the index")
+        elements: list[Any] = found[at]
         before, behind = pack_values(found[:at]), pack_values(found[at + 1 :])
-        packed = [before + pack_values((element,)) + behind for element in elements]
+        packed = [before + pack_values([element]) + behind for element in elements]
         return list(dict.fromkeys(packed))
 
     def _admits(self, fields: Mapping[str, Any]) -> bool:

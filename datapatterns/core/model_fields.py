@@ -28,7 +28,7 @@ from datapatterns.errors import InvalidArgument
 
 Path = tuple[str | int, ...]
 
-_SECRETS = (SecretStr, SecretBytes, Secret)
+SECRETS = (SecretStr, SecretBytes, Secret)
 
 
 class Missing:
@@ -159,7 +159,7 @@ def _lost(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[
         if name in trusted or "*" in trusted:
             continue
         for part in _written_as_they_are(Annotated[info.annotation, *(info.metadata or [None])]):
-            if issubclass(part, _SECRETS):
+            if issubclass(part, SECRETS):
                 yield (
                     where,
                     "a secret is written as asterisks; give it a field_serializer that reveals it,"
@@ -236,7 +236,8 @@ def _unordered(schema: Any, definitions: Mapping[str, Any], seen: set[str]) -> s
         return _unordered(definitions[ref], definitions, seen | {ref})
     inner = [schema[key] for key in _INNER if isinstance(schema.get(key), dict)]
     choices: Any = schema.get("choices") or ()
-    choices = list(choices.values()) if isinstance(choices, dict) else choices  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+    if kind == "tagged-union":
+        choices = list(choices.values())
     inner += [choice[0] if isinstance(choice, tuple) else choice for choice in choices]
     inner += schema.get("steps") or ()
     if kind == "tuple":

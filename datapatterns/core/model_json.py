@@ -7,7 +7,7 @@ Whatever code of the model raises counts as a failed validation.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, cast
 
@@ -35,7 +35,7 @@ class ModelJson(Generic[M]):
         self.model = model
         self._apart = set(apart) or None
         self._computed = set(model.model_computed_fields) if computed else set[str]()
-        self._shaped = bool(model.__pydantic_decorators__.model_serializers)
+        self.shaped = bool(model.__pydantic_decorators__.model_serializers)
         self._own_equality = model.__eq__ is not BaseModel.__eq__
 
     def write(self, instance: M, names: Collection[str] | None = None) -> bytes:
@@ -44,7 +44,7 @@ class ModelJson(Generic[M]):
         With `names`, return only the fields of these names and the computed ones, unless the model
         has a serializer of its own.
         """
-        include = None if names is None or self._shaped else set(names)
+        include = None if names is None or self.shaped else set(names)
         try:
             data = self._json(instance, include=include, exclude=self._apart, round_trip=True)
             if self._computed:
@@ -77,6 +77,11 @@ class ModelJson(Generic[M]):
             self._check_finite(data)
         if not self._own_equality and given == read:
             return
+        if type(given) is not type(read):
+            message = (
+                f"is a {type(given).__name__}, and would be read back as a {type(read).__name__}"
+            )
+            raise listed(self.model, [FieldError(loc=(), msg=message, type="not_kept")])
         if errors := [_not_kept(place) for place in differences(given, read)]:
             raise listed(self.model, errors)
 
@@ -166,22 +171,22 @@ def differences(given: object, read: object, place: Location = ()) -> Iterator[L
     Private attributes of models do not count. Values of a class that defines no equality are
     compared by their JSON.
     """
-    if isinstance(given, BaseModel) and type(given) is type(read):
-        names = type(given).model_fields
-        extra, other = given.__pydantic_extra__ or {}, read
-        yield from _members(
-            {name: given.__dict__.get(name) for name in names} | extra,
-            {name: other.__dict__.get(name) for name in names} | (other.__pydantic_extra__ or {}),
-            place,
-        )
+    if isinstance(given, BaseModel) and isinstance(read, BaseModel) and type(given) is type(read):
+        yield from _members(_values(given), _values(read), place)
     elif isinstance(given, Mapping) and isinstance(read, Mapping):
         yield from _members(
             cast("Mapping[Any, object]", given), cast("Mapping[Any, object]", read), place
         )
-    elif isinstance(given, list | tuple) and type(given) is type(read):  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(given, (list, tuple)) and type(given) is type(read):  # pyright: ignore[reportUnknownArgumentType] - of any items
         yield from _items(cast("Sequence[object]", given), cast("Sequence[object]", read), place)
-    elif not _equal(given, read):
+    elif not _equal(given, read):  # pyright: ignore[reportUnknownArgumentType] - of any type
         yield place
+
+
+def _values(model: BaseModel) -> dict[str, object]:
+    """Return the model's fields and extra fields; its cached properties are none of them."""
+    fields = {name: model.__dict__.get(name) for name in type(model).model_fields}
+    return {**fields, **(model.__pydantic_extra__ or {})}
 
 
 def _members(
@@ -205,17 +210,12 @@ def _items(given: Sequence[object], read: Sequence[object], place: Location) -> 
 def _equal(given: object, read: object) -> bool:
     """Return whether two values that are no containers are equal."""
     try:
-        if type(given) is type(read) and type(given).__eq__ is object.__eq__:
-            return _plain_json(given) == _plain_json(read)
+        if given == read:
+            return True
         if isinstance(given, datetime) and isinstance(read, datetime) and given.tzinfo:
             # Two moments in an hour that a time zone repeats are never equal to one in another.
             return given.astimezone(UTC) == read.astimezone(UTC)
-        if isinstance(given, Set) and isinstance(read, Set):
-            return cast("Set[object]", given) == read
-        return bool(given == read)
-    except Exception:  # of a comparison that the model's author wrote
+        without_equality = type(given) is type(read) and type(given).__eq__ is object.__eq__
+        return without_equality and to_json(vars(given)) == to_json(vars(read))
+    except Exception:  # of a comparison that the model's author wrote, or of values without JSON
         return False
-
-
-def _plain_json(value: object) -> bytes:
-    return to_json(vars(value) if hasattr(value, "__dict__") else value)

@@ -6,15 +6,15 @@ often as other writers are faster. Stored fields that the model does not know st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import SecretBytes, SecretStr
+from pydantic import BaseModel
 
 from datapatterns.core.codecs import dumps, is_plain, loads
 from datapatterns.core.documents import Document
-from datapatterns.core.model_fields import MISSING, StoredField, by_stored_name
+from datapatterns.core.model_fields import MISSING, SECRETS, StoredField, by_stored_name
 from datapatterns.core.model_json import differences, listed, not_finite
 from datapatterns.core.schema import OURS, Schema, same_json
 from datapatterns.core.schema_versions import SCHEMA_VERSION
@@ -55,12 +55,22 @@ def update(schema: Schema[D], changes: Mapping[str, Any]) -> Revise[D]:
 
     def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D]:
         before = schema.upgraded(id, fields)
-        made = schema.read(id, merge(before))
+        if schema.json.shaped:  # the JSON has no members of the names of fields
+            made = _assigned(schema, schema.load(id, rev, fields), changes)
+        else:
+            made = schema.read(id, merge(before))
         for name, value in changes.items():
-            _check_taken(schema, name, value, getattr(made, name))
+            _check_secrets(schema, name, value, getattr(made, name))
         return _revised(schema, id, rev, before, made, changes.keys())
 
     return revise
+
+
+def _assigned(schema: Schema[D], document: D, changes: Mapping[str, Any]) -> D:
+    """Return the document with these fields, as Python values, validated."""
+    values = {name: getattr(document, name) for name in schema.fields} | {**changes}
+    named: Fields = {str(schema.fields[name].sources[0][0]): values[name] for name in values}
+    return schema.json.validate({**named, "id": document.id})
 
 
 def patch(schema: Schema[D], given: object) -> Revise[D]:
@@ -72,6 +82,11 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
     """
     if not isinstance(given, Mapping):
         raise InvalidArgument(f"a patch must be a JSON object, not {type(given).__name__}")
+    if schema.json.shaped:
+        message = (
+            f"patch needs a model without a model_serializer, which {schema.model.__name__} has"
+        )
+        raise InvalidArgument(message)
     stored = by_stored_name(schema.model)
     named = {stored.get(name, name): value for name, value in cast("Fields", given).items()}
     _check_names(schema, named)
@@ -234,18 +249,23 @@ def _check_finite(name: str, value: Any) -> None:
         raise InvalidData.field(name, "must be a finite number", "finite_number")
 
 
-def _check_taken(schema: Schema[D], name: str, given: Any, made: Any) -> None:
-    """Raise InvalidData if the value was lost on its way into the document.
+def _check_secrets(schema: Schema[D], name: str, given: Any, made: Any) -> None:
+    """Raise InvalidData if a secret in the given value was masked on its way into the document."""
+    if set(_secrets(given)) - set(_secrets(made)):
+        message = "a secret would be stored as asterisks; give the field a serializer"
+        problem = FieldError(loc=(name,), msg=message, type="not_kept")
+        raise listed(schema.model, [problem])
 
-    What validation turns into a value of another type is no loss, but for secrets.
-    """
-    secret = isinstance(given, SecretStr | SecretBytes)
-    if type(given) is type(made):
-        lost = list(differences(given, made, (name,)))
-    else:
-        lost = [(name,)] if secret else []
-    if lost:
-        message = "would be stored as another value; give the field a serializer that keeps it"
-        raise listed(
-            schema.model, [FieldError(loc=place, msg=message, type="not_kept") for place in lost]
-        )
+
+def _secrets(value: Any) -> Iterator[Any]:
+    """Yield what the secrets in a value hide."""
+    if isinstance(value, SECRETS):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        yield from _secrets(vars(value))
+    elif isinstance(value, Mapping):
+        members: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType] - of any type
+        yield from _secrets(list(members.values()))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in cast("Iterable[Any]", value):
+            yield from _secrets(item)

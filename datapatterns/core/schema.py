@@ -302,11 +302,11 @@ def same_json(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
-        first, second = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
-        return first.keys() == second.keys() and all(
-            same_json(first[key], second[key]) for key in first
-        )
+        return _same_members(cast("dict[str, Any]", one), cast("dict[str, Any]", other))
     if isinstance(one, list) and isinstance(other, list):
-        items, others = cast("list[Any]", one), cast("list[Any]", other)
-        return len(items) == len(others) and all(map(same_json, items, others))
+        return len(one) == len(other) and all(map(same_json, one, other))  # pyright: ignore[reportUnknownArgumentType] - of any items
     return bool(one == other)
+
+
+def _same_members(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(same_json(one[name], other[name]) for name in one)

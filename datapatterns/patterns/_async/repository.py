@@ -27,7 +27,6 @@ from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgume
 D = TypeVar("D", bound=Document)
 
 OnBad = Callable[[DecodeFailed], Any]
-Documents = list[D | None]
 
 EXPIRY = "$expires"  # the name of the index by which documents expire
 
@@ -363,20 +362,25 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
         found = await self._decoded(page.items, on_bad)
         return Page([one for one in found if one is not None], page.next, page.previous)
 
-    async def _decoded(self, rows: Sequence[Stored | None], on_bad: OnBad | None) -> list[D | None]:
+    async def _decoded(
+        self, rows: Sequence[Stored | None], on_bad: OnBad | None
+    ) -> Sequence[D | None]:
         """Return the documents, None for what is missing, has expired, or went to `on_bad`."""
         now = None if self._schema.expires is None else await self._now()
-        found: Documents[D] = []
-        for stored in rows:
-            try:
-                shown = stored is not None and not (now and self._is_over(stored, now))
-                found.append(self._load(stored) if stored is not None and shown else None)
-            except DecodeFailed as error:
-                if on_bad is None:
-                    raise
-                on_bad(error)
-                found.append(None)
-        return found
+        return [self._decode(stored, now, on_bad) for stored in rows]
+
+    def _decode(
+        self, stored: Stored | None, now: datetime | None, on_bad: OnBad | None
+    ) -> D | None:
+        if stored is None or (now is not None and self._is_over(stored, now)):
+            return None
+        try:
+            return self._load(stored)
+        except DecodeFailed as error:
+            if on_bad is None:
+                raise
+            on_bad(error)
+            return None
 
     def _load(self, stored: Stored) -> D:
         """Return the document of what is stored; raise DecodeFailed if it does not validate."""
