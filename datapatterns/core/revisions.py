@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from pydantic import BaseModel
 
 from datapatterns.core.codecs import dumps, is_plain, loads
-from datapatterns.core.documents import Document
+from datapatterns.core.documents import Document, give_identity
 from datapatterns.core.model_fields import MISSING, SECRETS, StoredField, by_stored_name
 from datapatterns.core.model_json import differences, listed, not_finite
 from datapatterns.core.schema import OURS, Schema, same_json
@@ -154,7 +154,8 @@ def _revised(
     fields |= {name: written[name] for name in written.keys() - schema.stored_names}
     if schema.version > 1:
         fields[SCHEMA_VERSION] = schema.version
-    document = schema.load(id, rev, fields)
+    document = schema.read(id, fields)
+    give_identity(document, id, rev)
     lost = [
         FieldError(loc=place, msg="would be read back as another value", type="not_kept")
         for name in names
