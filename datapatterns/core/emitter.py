@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from datapatterns.core.checks import check_name
-from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.codecs import loads
+from datapatterns.core.json_values import write_value
 from datapatterns.errors import InvalidArgument
 
 ERROR, GAP = "error", "gap"  # an emitter's own events, which stay in its process
@@ -54,8 +55,8 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def encode(payload: object) -> bytes:
-    """Return the payload as JSON; raise InvalidArgument for a value that JSON cannot hold."""
-    return dumps(payload)
+    """Return the payload as JSON; raise InvalidData or InvalidArgument if it cannot be that."""
+    return write_value(payload)
 
 
 def decode(data: bytes) -> Any:

@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar, cast
 from uuid import uuid4
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from datapatterns.core.checks import INT32_MAX, check_count, seconds
-from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.codecs import loads
 from datapatterns.core.documents import check_model
-from datapatterns.errors import DataError, DecodeFailed, InvalidArgument, InvalidData
+from datapatterns.core.json_values import write_value
+from datapatterns.core.model_fields import check_carried
+from datapatterns.core.model_json import ModelJson
+from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
 
 M = TypeVar("M")
 
@@ -171,50 +174,50 @@ class Seats:
 
 
 class Items(Generic[M]):
-    """Encodes items as JSON, and validates them if the queue has a model."""
+    """Writes items as JSON, and reads them as instances of the model if the queue has one."""
 
     def __init__(self, model: type[M] | None) -> None:
+        self._json: ModelJson[Any] | None = None
         if model is not None:
             check_model("model", model, BaseModel)
-        self._model = cast("type[BaseModel] | None", model)
+            self._json = ModelJson(cast("type[BaseModel]", model))
+            check_carried("a queue", self._json.model)
 
     def encode(self, item: M | Mapping[str, Any]) -> bytes:
-        """Return the item's JSON; raise InvalidData if the model refuses it.
+        """Return the item's JSON; raise InvalidData naming what would not be delivered as it is.
 
         Raise InvalidArgument if it is not an instance of the model, or cannot be JSON.
         """
-        if self._model is None:
-            return dumps(item)
-        try:
-            if isinstance(item, Mapping):
-                return dumps(self._model.model_validate(item))
-            if not isinstance(item, self._model):
-                raise InvalidArgument(
-                    f"item must be a {self._model.__name__} or a dict of its fields"
-                )
-            data = dumps(item)
-            self._model.model_validate_json(
-                data
-            )  # the instance may have changed since its validation
-        except ValidationError as error:
-            raise InvalidData.of(error) from error
+        json = self._json
+        if json is None:
+            return write_value(item)
+        if isinstance(item, Mapping):
+            instance = json.validate(cast("Mapping[str, Any]", item))
+        elif isinstance(item, json.model):
+            instance = item
+        else:
+            raise InvalidArgument(f"item must be a {json.model.__name__} or a dict of its fields")
+        data = json.write(instance)
+        json.check_kept(instance, data, json.read(data))
         return data
 
     def decode(self, data: bytes) -> M:
         """Return the item in the JSON; raise DecodeFailed if it does not fit the model."""
-        if self._model is None:
+        if self._json is None:
             return cast("M", loads(data))
         try:
-            return cast("M", self._model.model_validate_json(data))
-        except ValidationError as error:
-            raise DecodeFailed("a queued item does not fit the model") from error
+            return self._json.read(data)
+        except InvalidData as error:
+            raise DecodeFailed(f"a queued item does not fit its model: {error}") from error
 
     def show(self, data: bytes) -> Any:
-        """Return the item, or its plain JSON value if it does not fit the model."""
-        try:
-            return self.decode(data)
-        except DataError:
-            return loads(data)
+        """Return the item; its plain JSON value if it does not fit the model, else its text."""
+        for read in (self.decode, loads):
+            try:
+                return read(data)
+            except DecodeFailed:
+                continue
+        return data.decode(errors="replace")
 
 
 # --- arguments
