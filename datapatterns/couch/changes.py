@@ -12,8 +12,9 @@ from typing_extensions import override
 from datapatterns.core.changes import Change
 from datapatterns.core.checks import check_choice, check_name
 from datapatterns.core.codecs import dumps
-from datapatterns.core.documents import Document, load
+from datapatterns.core.documents import Document
 from datapatterns.core.options import OnRecreated
+from datapatterns.core.schema import Schema
 from datapatterns.couch.change_rows import ChangeRow
 from datapatterns.couch.database.raw_documents import fields_in
 from datapatterns.errors import DataError, NotFound
@@ -63,7 +64,7 @@ class CouchChange(Change[M]):
             rev = str(raw.get("_rev", self.rev))
             if self._model is None:
                 return cast("M", {**fields_in(raw), "id": self.id, "rev": rev})
-            return load(self._model, self.id, rev, fields_in(raw))
+            return Schema(self._model).load(self.id, rev, fields_in(raw))
         except DataError as error:
             return error
 

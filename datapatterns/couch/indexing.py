@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from datapatterns.capabilities import BACKENDS
 from datapatterns.core.checks import escape
+from datapatterns.core.counts import Counts
 from datapatterns.core.documents import Document
 from datapatterns.core.indexes import Index, as_stored, by_name
 from datapatterns.couch.database.designs import DesignDocument, View
@@ -104,13 +105,12 @@ def _behind(key: list[Any]) -> Any:
     return [*key, {}] if key else ABSENT
 
 
-def counted(rows: Iterable[Mapping[str, Any]], depth: int) -> dict[Any, int]:
+def counted(rows: Iterable[Mapping[str, Any]], depth: int) -> Counts:
     """Return the counts of rows that are grouped by `depth` fields, by value or tuple of values."""
-    found: dict[Any, int] = {}
+    found = Counts()
     for row in rows:
         values = tuple(_hashable(wrapped[0]) for wrapped in row["key"])
-        value = values[0] if depth == 1 else values
-        found[value] = found.get(value, 0) + int(row["value"])
+        found.add(values[0] if depth == 1 else values, int(row["value"]))
     return found
 
 

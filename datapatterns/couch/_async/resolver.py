@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from datapatterns.core.backoff import Backoff
-from datapatterns.core.documents import Document, Schema, contention
+from datapatterns.core.documents import Document, contention
 from datapatterns.core.pages import Page
+from datapatterns.core.schema import Schema
 from datapatterns.couch.database._async.database import AsyncDatabase
 from datapatterns.couch.database._async.ensure import ensure_designs
 from datapatterns.couch.database.designs import DesignDocument, View
@@ -66,14 +67,14 @@ class AsyncConflictResolver(Generic[D]):
     async def read(self, id: str) -> list[D]:
         """Return the document's open revisions, the winner first; raise NotFound if absent."""
         leaves = await self._leaves(check_document_id(id))
-        return [loaded(self._schema.model, id, raw) for raw in leaves]
+        return [loaded(self._schema, id, raw) for raw in leaves]
 
     async def resolve(self, id: str, *, attempts: int = 20) -> D:
         """Merge the document's revisions and return the result; raise Conflict after `attempts`."""
         check_document_id(id)
         async for _ in AsyncTries(attempts, _WAIT):
             leaves = await self._leaves(id)
-            documents = [loaded(self._schema.model, id, raw) for raw in leaves]
+            documents = [loaded(self._schema, id, raw) for raw in leaves]
             if len(leaves) == 1:
                 return documents[0]
             document = self._merge(documents)
@@ -83,8 +84,7 @@ class AsyncConflictResolver(Generic[D]):
 
     async def _store(self, id: str, leaves: Sequence[dict[str, Any]], document: D) -> None:
         """Write the merged document over the first leaf, then delete the other leaves."""
-        _, fields = self._schema.checked(document)
-        raw = merged(leaves, fields)
+        raw = merged(leaves, self._schema.new(document).fields)
         if attachments := await self._attachments(id, leaves):
             raw["_attachments"] = attachments
         if raw != leaves[0]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -12,23 +12,24 @@ from typing_extensions import override
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_flag, check_names
 from datapatterns.core.codecs import loads
-from datapatterns.core.documents import Document, Schema, absent, contention, stale
+from datapatterns.core.counts import Counts
+from datapatterns.core.documents import Document, absent, contention, stale
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Schema, Written
 from datapatterns.couch._sync.indexing import Indexing
 from datapatterns.couch.database._sync.batching import batcher_of
 from datapatterns.couch.database._sync.database import Database
 from datapatterns.couch.database._sync.update_locks import UpdateLock
 from datapatterns.couch.database.paging import PageReader, Range
 from datapatterns.couch.database.raw_documents import (
-    Raw,
-    Write,
+    Found,
     change,
     check_document_id,
-    creation,
+    encoded,
     fields_in,
-    loaded,
-    replacement,
+    readable,
     revision_of,
 )
 from datapatterns.couch.http._sync.client import CouchClient, client_of
@@ -47,7 +48,7 @@ _WAIT = Backoff(0.002, 0.25)  # before an update or a removal starts over
 _DESIGN, _BEHIND_DESIGN = "_design/", "_design0"
 
 
-class Repository(BaseRepository[D, Write[D]]):
+class Repository(BaseRepository[D]):
     """Documents of one schema, validated before they are stored, found by id and by indexes.
 
     A collection is a database, and `name` is the database's. A stored document has the model's
@@ -91,12 +92,13 @@ class Repository(BaseRepository[D, Write[D]]):
         immutable: Iterable[str] = (),
         indexes: Iterable[Index] = (),
         update_model: type[BaseModel] | None = None,
+        expires: str | None = None,
         partitioned: bool = False,
         ensure: bool = True,
     ) -> None:
         check_flag("ensure", ensure)
         check_flag("partitioned", partitioned)
-        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
+        schema = Schema(model, id_from, check_names("immutable", immutable), update_model, expires)
         super().__init__(schema, view_indexes(indexes, model))
         couch = client_of(client)
         self.database = Database(couch, name, partitioned=partitioned)
@@ -107,64 +109,94 @@ class Repository(BaseRepository[D, Write[D]]):
     # --- writes
 
     @override
-    def create(self, document: D) -> D:
-        write = self._creation(document)
+    def _create(self, written: Written[D]) -> D:
+        data = encoded(written)
         self._indexing.prepare()
-        return write.done(self._batcher.write(write.id, write.data, new=True))
+        return written.stored(self._batcher.write(written.id, data, new=True))
 
     @override
-    def _creation(self, document: D) -> Write[D]:
-        return creation(self._schema, document)
-
-    @override
-    def _create_some(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
+    def _create_some(self, writes: Sequence[Written[D]]) -> list[D | DataError]:
+        begun = [_encoded_or_error(written) for written in writes]
+        sent = [(item[0].id, item[1]) for item in begun if isinstance(item, tuple)]
         self._indexing.prepare()
-        revs = self._documents.create_many([(one.id, one.data) for one in writes])
-        return [_outcome(write, rev) for write, rev in zip(writes, revs, strict=True)]
+        revs = iter(self._documents.create_many(sent))
+        return [
+            _outcome(item[0], next(revs)) if isinstance(item, tuple) else item for item in begun
+        ]
 
     @override
-    def replace(self, document: D) -> D:
-        write = replacement(self._schema, document)
+    def _replace(self, written: Written[D], rev: str | None) -> D:
+        check_document_id(written.id)
+        if rev is None:
+            raise stale()
+        data = encoded(written, rev)
         self._indexing.prepare()
         # Read first, because the server accepts any revision for a document that it never had. A
         # removed document leaves its revisions behind, so no write can slip in between.
-        if self._batcher.revision(write.id) != write.expected:
+        stored = self._batcher.find(written.id)
+        if stored is None or revision_of(stored) != rev:
             raise stale()
-        return write.done(self._batcher.write(write.id, write.data, new=False))
+        self._check_replaced(written, stored)
+        return written.stored(self._batcher.write(written.id, data, new=False))
 
     @override
-    def _update(self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int) -> D:
+    def _put(self, written: Written[D]) -> D:
+        id = check_document_id(written.id)
+        self._indexing.prepare()
+        with self._batcher.lock(id) as lock:
+            for _ in Tries(_ATTEMPTS, _WAIT):
+                stored = self._batcher.find(id)
+                rev = None if stored is None else revision_of(stored)
+                if stored is not None:
+                    self._check_replaced(written, stored)
+                try:
+                    new = self._batcher.write(id, encoded(written, rev), new=rev is None)
+                except Conflict:
+                    continue
+                lock.stored = None
+                return written.stored(new)
+        raise contention()
+
+    def _check_replaced(self, written: Written[D], stored: Found) -> None:
+        """Raise an error unless the whole document may be stored in place of that one."""
+        before = fields_in(readable(written.id, stored))
+        self._schema.check_replaced(written.id, before, written.fields)
+
+    @override
+    def _update(self, id: str, revise: Revise[D], rev: str | None, attempts: int) -> D | None:
         check_document_id(id)
         self._indexing.prepare()
         with self._batcher.lock(id) as lock:
             for _ in Tries(attempts, _WAIT):
-                write = self._guess(id, lock, changes, rev) or change(
-                    self._schema, id, self._batcher.find(id), changes, rev
+                written = self._guess(id, lock, revise, rev) or change(
+                    id, self._batcher.find(id), revise, rev
                 )
+                if written is None:
+                    return None
                 try:
-                    new = self._batcher.write(id, write.data, new=False)
+                    new = self._batcher.write(id, written.data, new=False)
                 except Conflict:
                     if rev is not None:
                         raise
                 else:
-                    lock.stored = (new, write.data)
-                    return write.done(new)
+                    lock.stored = (new, written.data)
+                    return written.stored(new)
         raise contention()
 
     def _guess(
-        self, id: str, lock: UpdateLock, changes: Mapping[str, Any], rev: str | None
-    ) -> Write[D] | None:
+        self, id: str, lock: UpdateLock, revise: Revise[D], rev: str | None
+    ) -> Written[D] | None:
         """Return the write over what the update before this one stored, None if it does not fit."""
         if lock.stored is None:
             return None
         (stored, data), lock.stored = lock.stored, None
         try:
-            return change(self._schema, id, {**loads(data), "_rev": stored}, changes, rev)
+            return change(id, {**loads(data), "_rev": stored}, revise, rev)
         except DataError:
             return None  # the document may have changed since; the caller reads it
 
     @override
-    def destroy(self, id: str, *, rev: str | None = None) -> None:
+    def _destroy(self, id: str, rev: str | None) -> None:
         check_document_id(id)
         self._indexing.prepare()
         for _ in Tries(_ATTEMPTS, _WAIT):
@@ -181,36 +213,66 @@ class Repository(BaseRepository[D, Write[D]]):
                     raise
         raise contention()
 
+    @override
+    def _remove_some(self, rows: Sequence[Stored]) -> int:
+        if not rows:
+            return 0
+        removals = [{"_id": one.id, "_rev": one.rev, "_deleted": True} for one in rows]
+        outcomes = self.database.bulk(removals)
+        for outcome in outcomes:
+            if isinstance(outcome, DataError) and not isinstance(outcome, Conflict):
+                raise outcome
+        return sum(isinstance(outcome, str) for outcome in outcomes)
+
     # --- reads
 
     @override
     def _read(self, id: str) -> Stored | None:
         check_document_id(id)
         self._indexing.prepare()
-        return _stored(self._batcher.find(id))
+        return _stored(id, self._batcher.find(id))
 
     @override
     def _read_many(self, ids: Sequence[str]) -> list[Stored | None]:
         ids = [check_document_id(id) for id in ids]
         self._indexing.prepare()
-        return [_stored(raw) for raw in self._documents.find_many(ids)]
+        found = self._documents.find_many(ids)
+        return [_stored(id, raw) for id, raw in zip(ids, found, strict=True)]
 
     @override
-    def exists(self, id: str) -> bool:
+    def _exists(self, id: str) -> bool:
         check_document_id(id)
         self._indexing.prepare()
         return self._batcher.revision(id) is not None
 
     @override
-    def list(
-        self, *, limit: int = 50, after: str | None = None, descending: bool = False
-    ) -> Page[D]:
+    def _page(
+        self,
+        index: str | None,
+        prefix: Sequence[Any],
+        *,
+        start: Any,
+        end: Any,
+        descending: bool,
+        limit: int,
+        after: str | None,
+    ) -> Page[Stored]:
+        if index is None:
+            page = self._page_by_id(descending, limit, after)
+        else:
+            keys = key_range(self._index(index), prefix, start, end, descending=descending)
+            page = self._indexing.page(index, keys, limit, after)
+        # Rows of documents that were removed meanwhile have none.
+        found = [_stored(row["id"], row["doc"]) for row in page if row.get("doc")]
+        return Page([one for one in found if one is not None], page.next, page.previous)
+
+    def _page_by_id(self, descending: bool, limit: int, after: str | None) -> Page[dict[str, Any]]:
         path = f"{self.database.path}/_all_docs"
         reader = PageReader(path, Range(descending=descending), limit=limit, after=after)
         self._indexing.prepare()
         while not reader.done:
             reader.take(self._by_id({**reader.body(), "include_docs": True}))
-        return self._documents_of(reader.page)
+        return reader.page
 
     def _by_id(self, body: dict[str, Any]) -> _Rows:
         """Return rows of `_all_docs` without design documents, up to the limit in `body`."""
@@ -228,27 +290,7 @@ class Repository(BaseRepository[D, Write[D]]):
             body = {**body, "skip": 0, **further, "limit": limit - len(rows)}
 
     @override
-    def query(
-        self,
-        index: str,
-        *prefix: Any,
-        start: Any = None,
-        end: Any = None,
-        descending: bool = False,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> Page[D]:
-        keys = key_range(self._index(index), prefix, start, end, descending=descending)
-        return self._documents_of(self._indexing.page(index, keys, limit, after))
-
-    def _documents_of(self, page: Page[dict[str, Any]]) -> Page[D]:
-        """Return the page of the rows' documents; rows of documents removed meanwhile have none."""
-        model = self._schema.model
-        items = [loaded(model, row["id"], row["doc"]) for row in page if row.get("doc")]
-        return Page(items, page.next, page.previous)
-
-    @override
-    def count(self, index: str | None = None, *prefix: Any) -> int:
+    def _count(self, index: str | None, prefix: Sequence[Any]) -> int:
         if index is None:
             self._indexing.prepare()
             return self._total()
@@ -257,7 +299,7 @@ class Repository(BaseRepository[D, Write[D]]):
         return int(rows[0]["value"]) if rows else 0
 
     @override
-    def _counts(self, index: str, depth: int) -> dict[Any, int]:
+    def _counts(self, index: str, depth: int) -> Counts:
         return counted(self._indexing.reduced(index, Range(), group_level=depth), depth)
 
     def _total(self) -> int:
@@ -285,11 +327,21 @@ class Repository(BaseRepository[D, Write[D]]):
         return self._indexing.build(self._total(), progress)
 
 
-def _stored(raw: Raw | None) -> Stored | None:
-    """Return the revision and the fields of a raw document, None if it does not exist."""
-    return None if raw is None else (revision_of(raw), fields_in(raw))
+def _stored(id: str, raw: Found | None) -> Stored | None:
+    """Return the raw document as the base decodes it, None if it does not exist."""
+    if raw is None:
+        return None
+    return Stored(id, revision_of(raw), raw if isinstance(raw, bytes) else fields_in(raw))
 
 
-def _outcome(write: Write[D], rev: str | DataError) -> D | DataError:
+def _encoded_or_error(written: Written[D]) -> tuple[Written[D], bytes] | DataError:
+    """Return the write with its JSON, or the error that its encoding raises."""
+    try:
+        return written, encoded(written)
+    except DataError as error:
+        return error
+
+
+def _outcome(written: Written[D], rev: str | DataError) -> D | DataError:
     """Return the stored document, or the error instead of its revision."""
-    return rev if isinstance(rev, DataError) else write.done(rev)
+    return rev if isinstance(rev, DataError) else written.stored(rev)

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from datapatterns.core.backoff import Backoff
-from datapatterns.core.documents import Document, Schema, contention
+from datapatterns.core.documents import Document, contention
 from datapatterns.core.pages import Page
+from datapatterns.core.schema import Schema
 from datapatterns.couch.database._sync.database import Database
 from datapatterns.couch.database._sync.ensure import ensure_designs
 from datapatterns.couch.database.designs import DesignDocument, View
@@ -67,14 +68,14 @@ class ConflictResolver(Generic[D]):
     def read(self, id: str) -> list[D]:
         """Return the document's open revisions, the winner first; raise NotFound if absent."""
         leaves = self._leaves(check_document_id(id))
-        return [loaded(self._schema.model, id, raw) for raw in leaves]
+        return [loaded(self._schema, id, raw) for raw in leaves]
 
     def resolve(self, id: str, *, attempts: int = 20) -> D:
         """Merge the document's revisions and return the result; raise Conflict after `attempts`."""
         check_document_id(id)
         for _ in Tries(attempts, _WAIT):
             leaves = self._leaves(id)
-            documents = [loaded(self._schema.model, id, raw) for raw in leaves]
+            documents = [loaded(self._schema, id, raw) for raw in leaves]
             if len(leaves) == 1:
                 return documents[0]
             document = self._merge(documents)
@@ -84,8 +85,7 @@ class ConflictResolver(Generic[D]):
 
     def _store(self, id: str, leaves: Sequence[dict[str, Any]], document: D) -> None:
         """Write the merged document over the first leaf, then delete the other leaves."""
-        _, fields = self._schema.checked(document)
-        raw = merged(leaves, fields)
+        raw = merged(leaves, self._schema.new(document).fields)
         if attachments := self._attachments(id, leaves):
             raw["_attachments"] = attachments
         if raw != leaves[0]:

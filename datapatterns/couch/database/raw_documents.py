@@ -1,32 +1,32 @@
 """Raw documents, the JSON that CouchDB stores: built from models, and read back into models.
 
 A raw document has the model's fields, fields that other programs stored beside them, and CouchDB's
-own members, which begin with an underscore: `_id`, `_rev`, `_attachments`.
+own members, which begin with an underscore: `_id`, `_rev`, `_attachments`. One that our parser
+refuses, such as one nested 300 deep, stays JSON text: its bytes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
+
+from pydantic_core import to_json
 
 from datapatterns.core.codecs import dumps
-from datapatterns.core.documents import (
-    Document,
-    Schema,
-    absent,
-    document_id,
-    load,
-    revise,
-    stale,
-)
+from datapatterns.core.documents import Document, absent, stale
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Schema, Written
 from datapatterns.couch.http.errors import unexpected_answer
 from datapatterns.couch.http.paths import check_id
-from datapatterns.errors import InvalidArgument, InvalidData
+from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
 
 D = TypeVar("D", bound=Document)
 
 Raw = Mapping[str, Any]
+Found = Raw | bytes
+
+_REV = re.compile(rb'"_rev":"([^"]*)"')  # CouchDB writes it among the first members
 
 
 def check_document_id(id: object) -> str:
@@ -37,9 +37,13 @@ def check_document_id(id: object) -> str:
     return id
 
 
-def revision_of(raw: Raw) -> str:
+def revision_of(raw: Found) -> str:
     """Return the revision in a raw document; raise BadGateway if it has none."""
-    rev = raw.get("_rev")
+    if isinstance(raw, bytes):
+        found = _REV.search(raw)
+        rev: object = None if found is None else found[1].decode()
+    else:
+        rev = raw.get("_rev")
     if not isinstance(rev, str):
         raise unexpected_answer()
     return rev
@@ -50,60 +54,50 @@ def fields_in(raw: Raw) -> dict[str, Any]:
     return {name: value for name, value in raw.items() if not name.startswith("_")}
 
 
-def loaded(model: type[D], id: str, raw: Raw) -> D:
+def readable(id: str, raw: Found) -> Raw:
+    """Return the raw document as an object; raise DecodeFailed, with the id, if it stayed text."""
+    if isinstance(raw, bytes):
+        message = f"the stored document {id!r} is not JSON that can be read"
+        raise DecodeFailed(message, data={"id": id})
+    return raw
+
+
+def loaded(schema: Schema[D], id: str, raw: Found) -> D:
     """Return the raw document as its model; raise DecodeFailed, with the id, if it does not fit."""
-    return load(model, id, revision_of(raw), fields_in(raw))
+    raw = readable(id, raw)
+    return schema.load(id, revision_of(raw), fields_in(raw))
 
 
-@dataclass(frozen=True, slots=True)
-class Write(Generic[D]):
-    """A document to store: its id, its whole JSON, and the model that is returned afterwards."""
+def encoded(written: Written[Any], rev: str | None = None) -> bytes:
+    """Return the JSON to store in place of this revision; of a new document without one.
 
-    id: str
-    data: bytes
-    document: D
-    expected: str = ""  # the revision that it replaces
-
-    def done(self, rev: str) -> D:
-        """Return the document, now stored under that revision."""
-        self.document.id, self.document.rev = self.id, rev
-        return self.document
+    Raise InvalidData for a field whose name CouchDB reserves, InvalidArgument for a bad id.
+    """
+    id = check_document_id(written.id)
+    if b'"_' in written.data:
+        _check_names(written.fields)
+    own = to_json({"_id": id} if rev is None else {"_id": id, "_rev": rev})
+    return own[:-1] + (b"}" if written.data == b"{}" else b"," + written.data[1:])
 
 
-def creation(schema: Schema[D], document: D) -> Write[D]:
-    """Return the write of a new document."""
-    checked, fields = schema.checked(document)
-    id = check_document_id(document_id(document, schema.id_from))
-    return Write(id, _encoded({"_id": id}, fields), checked)
-
-
-def replacement(schema: Schema[D], document: D) -> Write[D]:
-    """Return the write of a whole document over the revision it carries."""
-    checked, fields = schema.checked(document)
-    id = check_document_id(document.id)
-    if schema.id_from is not None and getattr(document, schema.id_from) != id:
-        raise InvalidData.field(schema.id_from, "cannot be changed", "frozen_field")
-    if not isinstance(document.rev, str):
-        raise stale()
-    return Write(id, _encoded({"_id": id, "_rev": document.rev}, fields), checked, document.rev)
-
-
-def change(
-    schema: Schema[D], id: str, raw: Raw | None, changes: Mapping[str, Any], rev: str | None
-) -> Write[D]:
-    """Return the write of some fields over the stored document `raw`.
+def change(id: str, raw: Found | None, revise: Revise[D], rev: str | None) -> Written[D] | None:
+    """Return what to store of the changed document, None if `revise` leaves it as it is.
 
     Raise NotFound if there is no such document, Conflict if `rev` is given and is not its revision.
-    All other members stay as they are, attachments as the stubs that stand for them.
+    CouchDB's own members stay as they are, attachments as the stubs that stand for them.
     """
     if raw is None:
         raise absent()
     expected = revision_of(raw)
     if rev is not None and rev != expected:
         raise stale()
-    fields = revise(fields_in(raw), changes, schema.model, update_model=schema.update_model)
-    document = load(schema.model, id, expected, fields)
-    return Write(id, dumps({**raw, **fields}), document, expected)
+    raw = readable(id, raw)
+    revised = revise(id, expected, fields_in(raw))
+    if revised is None:
+        return None
+    own = {name: value for name, value in raw.items() if name.startswith("_")}
+    _check_names(revised.fields)
+    return Written(id, revised.document, dumps({**own, **revised.fields}))
 
 
 def merged(leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,8 +109,7 @@ def merged(leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, **fields, "_id": first["_id"], "_rev": first["_rev"]}
 
 
-def _encoded(own: dict[str, str], fields: dict[str, Any]) -> bytes:
-    """Return CouchDB's own members and the fields as JSON; raise InvalidData for reserved names."""
+def _check_names(fields: Mapping[str, Any]) -> None:
+    """Raise InvalidData for a field whose name CouchDB reserves."""
     if any(name.startswith("_") for name in fields):
         raise InvalidData("fields that begin with an underscore belong to CouchDB")
-    return dumps({**own, **fields})
