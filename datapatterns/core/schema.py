@@ -7,6 +7,7 @@ What a backend stores is the JSON object of the model's fields under their store
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
@@ -54,6 +55,15 @@ class Written(Generic[D]):
         """Return the document, which is stored under this revision now."""
         give_identity(self.document, self.id, rev)
         return self.document
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored document: its id, its revision, and its fields, as an object or as JSON."""
+
+    id: str
+    rev: str
+    fields: Mapping[str, Any] | bytes
 
 
 class Schema(Generic[D]):

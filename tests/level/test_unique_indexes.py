@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datapatterns import Conflict, Document, Index, Store, Unavailable
+from datapatterns import Conflict, Document, Index, IndexNotUnique, Store, Unavailable
 from datapatterns.level import Repository
 
 BY_EMAIL = Index("by_email", "email", unique=True)
@@ -45,9 +45,10 @@ def test_a_value_taken_twice_beside_the_filling(tmp_path: Path, moment: int) -> 
     with Store.from_url(f"level:{tmp_path}/data") as store:
         plain, strict = users_of(store), users_of(store, BY_EMAIL)
         plain.create_many(User(id=f"{n:03}", email=f"{n:03}") for n in range(MANY))
-        with pytest.raises(Conflict):
+        with pytest.raises(IndexNotUnique) as raised:
             strict.reindex(at(moment, lambda: plain.create(User(id="0011", email="001"))))
-        with pytest.raises(Conflict):
+        assert sorted(raised.value.data["ids"]) == ["001", "0011"]
+        with pytest.raises(IndexNotUnique):
             strict.ensure()
         plain.destroy("001")
         assert strict.count("by_email") == MANY
@@ -79,7 +80,7 @@ def test_what_was_written_while_nobody_declared_it(tmp_path: Path) -> None:
         assert users_of(store, BY_EMAIL).counts("by_email") == {"x": 1, "y": 1}
     with Store.from_url(f"level:{tmp_path}/data") as store:
         users_of(store, PLAIN).create(User(id="b", email="x"))
-    with Store.from_url(f"level:{tmp_path}/data") as store, pytest.raises(Conflict):
+    with Store.from_url(f"level:{tmp_path}/data") as store, pytest.raises(IndexNotUnique):
         users_of(store, BY_EMAIL).count("by_email")
 
 

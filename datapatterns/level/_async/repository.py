@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from typing_extensions import override
 
 from datapatterns.core.checks import check_choice, check_flag, check_names
-from datapatterns.core.documents import Document, Schema
+from datapatterns.core.counts import Counts
+from datapatterns.core.documents import Document
 from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.options import ChangeLog
 from datapatterns.core.pages import Page
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Schema, Stored, Written
 from datapatterns.errors import DataError
 from datapatterns.level._async.level import AsyncLevel
 from datapatterns.level.engine.space import AsyncSpace
 from datapatterns.level.steps.collection import Collection
-from datapatterns.level.steps.repository import NewDocument, RepositorySteps
-from datapatterns.patterns._async.repository import AsyncBaseRepository, Stored
+from datapatterns.level.steps.repository import RepositorySteps
+from datapatterns.patterns._async.repository import AsyncBaseRepository
 
 D = TypeVar("D", bound=Document)
 
 _NONE = frozenset[str]()
 
 
-class AsyncRepository(AsyncBaseRepository[D, NewDocument[D]]):
+class AsyncRepository(AsyncBaseRepository[D]):
     """Documents of one schema, validated on the way in, found by id and by indexes, in pages.
 
     A write is one atomic batch: the document with its new `rev`, the index entries that it loses
@@ -56,11 +59,13 @@ class AsyncRepository(AsyncBaseRepository[D, NewDocument[D]]):
         immutable: Iterable[str] = (),
         indexes: Iterable[Index] = (),
         update_model: type[BaseModel] | None = None,
+        expires: str | None = None,
         change_log: ChangeLog = "latest",
         ensure: bool = True,
     ) -> None:
         check_choice("change_log", change_log, ("latest", "full", None))
-        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
+        fixed = check_names("immutable", immutable)
+        schema = Schema(model, id_from, fixed, update_model, expires)
         super().__init__(schema, by_name(indexes, model))
         self._space = AsyncSpace.of(client)
         collection = Collection.of(self._space, name)
@@ -77,41 +82,45 @@ class AsyncRepository(AsyncBaseRepository[D, NewDocument[D]]):
     # --- writes
 
     @override
-    async def create(self, document: D) -> D:
+    async def _create(self, written: Written[D]) -> D:
         await self._prepare(self._written)
-        return await self._space.write(self._steps.create, self._creation(document))
+        return await self._space.write(self._steps.create, written)
 
     @override
-    def _creation(self, document: D) -> NewDocument[D]:
-        return self._steps.new(document)
-
-    @override
-    async def _create_some(self, writes: Sequence[NewDocument[D]]) -> list[D | DataError]:
+    async def _create_some(self, writes: Sequence[Written[D]]) -> list[D | DataError]:
         await self._prepare(self._written)
         return await self._space.write(self._steps.create_many, writes)
 
     @override
-    async def replace(self, document: D) -> D:
+    async def _replace(self, written: Written[D], rev: str | None) -> D:
         await self._prepare(self._written)
-        changed = self._steps.changed(document)
-        return await self._space.write(self._steps.replace, changed, document.rev)
+        return await self._space.write(self._steps.replace, written, rev)
 
     @override
-    async def _update(
-        self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int
-    ) -> D:
+    async def _put(self, written: Written[D]) -> D:
         await self._prepare(self._written)
-        return await self._space.write(self._steps.update, id, changes, rev)
+        return await self._space.write(self._steps.put, written)
 
     @override
-    async def destroy(self, id: str, *, rev: str | None = None) -> None:
+    async def _update(self, id: str, revise: Revise[D], rev: str | None, attempts: int) -> D | None:
+        await self._prepare(self._written)
+        return await self._space.write(self._steps.update, id, revise, rev)
+
+    @override
+    async def _destroy(self, id: str, rev: str | None) -> None:
         await self._prepare(_NONE)
         await self._space.write(self._steps.destroy, id, rev)
+
+    @override
+    async def _remove_some(self, rows: Sequence[Stored]) -> int:
+        return await self._space.write(self._steps.destroy_many, rows)
 
     # --- reads
 
     @override
     async def find(self, id: str) -> D | None:
+        if self._schema.expires is not None:
+            return await super().find(id)
         return await self._space.read(self._steps.find, id)  # one call less: the hottest path
 
     @override
@@ -123,41 +132,36 @@ class AsyncRepository(AsyncBaseRepository[D, NewDocument[D]]):
         return await self._space.scan(self._steps.read_many, ids)
 
     @override
-    async def exists(self, id: str) -> bool:
+    async def _exists(self, id: str) -> bool:
         return await self._space.read(self._steps.exists, id)
 
     @override
-    async def list(
-        self, *, limit: int = 50, after: str | None = None, descending: bool = False
-    ) -> Page[D]:
-        plan = self._steps.plan(None, limit=limit, after=after, descending=descending)
-        return await self._space.scan(self._steps.page, None, plan)
-
-    @override
-    async def query(
+    async def _page(
         self,
-        index: str,
-        *prefix: Any,
-        start: Any = None,
-        end: Any = None,
-        descending: bool = False,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> Page[D]:
+        index: str | None,
+        prefix: Sequence[Any],
+        *,
+        start: Any,
+        end: Any,
+        descending: bool,
+        limit: int,
+        after: str | None,
+    ) -> Page[Stored]:
         plan = self._steps.plan(
             index, prefix, start=start, end=end, descending=descending, limit=limit, after=after
         )
-        await self._prepare({index})
+        if index is not None:
+            await self._prepare({index})
         return await self._space.scan(self._steps.page, index, plan)
 
     @override
-    async def count(self, index: str | None = None, *prefix: Any) -> int:
+    async def _count(self, index: str | None, prefix: Sequence[Any]) -> int:
         first, last = self._steps.range(index, prefix)
         await self._prepare(_NONE if index is None else {index})
         return await self._space.scan(self._steps.count, first, last)
 
     @override
-    async def _counts(self, index: str, depth: int) -> dict[Any, int]:
+    async def _counts(self, index: str, depth: int) -> Counts:
         await self._prepare({index})
         return await self._space.scan(self._steps.counts, index, depth)
 
@@ -171,7 +175,7 @@ class AsyncRepository(AsyncBaseRepository[D, NewDocument[D]]):
     @override
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
         """Fill every index afresh, resumably, calling `progress(done, total)`; return the count."""
-        total = await self.count() * len(self._indexes)
+        total = await self._count(None, ()) * len(self._indexes)
         done = 0
         for step in self._steps.preparation(self._indexes.keys(), anew=True):
             done += await self._space.write(step)

@@ -19,7 +19,13 @@ from datapatterns.errors import DataError
 from datapatterns.level.engine.engine import Engine
 from datapatterns.level.engine.keys import enclosing
 from datapatterns.level.engine.readers import Reader
-from datapatterns.level.steps.collection import Collection, parse, revision, values_of
+from datapatterns.level.steps.collection import (
+    Collection,
+    id_of_entry,
+    parse,
+    revision,
+    revision_of,
+)
 
 NUMBER = struct.Struct(">Q")
 
@@ -81,36 +87,43 @@ class Inspection:
             self._report(name, "documents that are no JSON objects with an id and a revision")
             return
         for index in collection.indexes.values():
-            prefix = collection.entries(index.name)
-            values = _values(index, fields)
-            if values is None or not self._is_filled(collection.note(index.name)):
-                continue
-            if self._get(prefix + indexes.entry(values, text)) is None:
-                self._report(name, f"documents missing from the index {index.name!r}")
+            if self._is_filled(collection.note(index.name)):
+                self._look_for_entries(collection, index, text, fields)
         # Of a full log, old changes may have been trimmed; number 0 was written past this library.
         if _keeps_latest(collection) and number:
             change = self._get(collection.change_key(number))
             if change is None or parse_change(change) != (text, False):
                 self._report(name, "documents without their change")
 
+    def _look_for_entries(
+        self, collection: Collection, index: Index, id: str, fields: dict[str, Any]
+    ) -> None:
+        name, prefix = collection.name.encode(), collection.entries(index.name)
+        try:
+            entries = [indexes.entry(values, id) for values in index.values(fields)]
+        except DataError:
+            self._report(name, f"documents that the index {index.name!r} leaves out")
+            return
+        if any(self._get(prefix + entry) is None for entry in entries):
+            self._report(name, f"documents missing from the index {index.name!r}")
+
     def _look_at_entry(self, client: bytes, name: bytes, rest: bytes) -> None:
         name, _, index = name.partition(b".")
         if not self._is_filled(b"%b!$meta!!%b!index.%b" % (client, name, index)):
             return
         shown = unquote_to_bytes(index).decode(errors="replace")
-        try:
-            id = indexes.entry_id(rest).encode()
-        except (DataError, AttributeError, IndexError, UnicodeError):
+        id = id_of_entry(rest)
+        if id is None:
             self._report(name, f"entries of the index {shown!r} that are none")
             return
         documents = documents_prefix(client, name)
-        stored = self._get(documents + id)
+        stored = self._get(documents + id.encode())
         if stored is None:
             self._report(name, f"entries of the index {shown!r} without a document")
             return
         collection = self._kept.get(documents)
         declared = collection.indexes.get(shown) if collection else None
-        if declared is not None and not _fits(declared, stored, rest, id.decode()):
+        if declared is not None and not _fits(declared, stored, rest, id):
             self._report(name, f"entries of the index {shown!r} that fit no document")
 
     def _look_at_change(self, client: bytes, name: bytes, rest: bytes, value: bytes) -> None:
@@ -145,19 +158,12 @@ def documents_prefix(client: bytes, name: bytes) -> bytes:
     return b"%b!%b!" % (client, name)
 
 
-def _values(index: Index, fields: dict[str, Any]) -> bytes | None:
-    try:
-        return values_of(index, fields)
-    except DataError:
-        return None
-
-
 def _fits(index: Index, stored: bytes, rest: bytes, id: str) -> bool:
     try:
-        values = values_of(index, parse(stored))
+        found = index.values(parse(stored))
     except DataError:
         return True  # said of the document itself
-    return values is not None and indexes.entry(values, id) == rest
+    return any(indexes.entry(values, id) == rest for values in found)
 
 
 def parse_change(value: bytes) -> tuple[str, bool] | None:
@@ -174,6 +180,6 @@ def stored_number(stored: bytes | None) -> int | None:
     if stored is None:
         return None
     try:
-        return int(revision(parse(stored)))
-    except (DataError, ValueError):
+        return int(revision_of(stored))
+    except ValueError:
         return 0

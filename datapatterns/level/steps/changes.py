@@ -6,11 +6,12 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from datapatterns.core.changes import Change
-from datapatterns.core.documents import Document, load
+from datapatterns.core.documents import Document
+from datapatterns.core.schema import Schema
 from datapatterns.errors import DataError, InvalidArgument
 from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.changes_worker import ProgressSteps
-from datapatterns.level.steps.collection import Collection, Entry, split
+from datapatterns.level.steps.collection import Collection, Entry, revision_of
 
 M = TypeVar("M", bound=Document)
 
@@ -21,7 +22,8 @@ class ChangesSteps(Generic[M]):
     def __init__(
         self, collection: Collection, model: type[M] | None, *, include_docs: bool
     ) -> None:
-        self._collection, self._model, self._include_docs = collection, model, include_docs
+        self._collection, self._include_docs = collection, include_docs
+        self._schema = None if model is None else Schema(model)
 
     def position(self, reader: Reader, since: str | None) -> int:
         """Return the number that `since` stands for; raise InvalidArgument for another value."""
@@ -65,10 +67,10 @@ class ChangesSteps(Generic[M]):
 
     def _document(self, id: str, data: bytes) -> Any:
         """Return the document, or the error that `Change.document` raises in its place."""
+        rev = revision_of(data)
         try:
-            rev, fields = split(data)
-            if self._model is None:
-                return {**fields, "id": id, "rev": rev}
-            return load(self._model, id, rev, fields)
+            if self._schema is None:
+                return {**Schema(Document).parsed(id, data), "id": id, "rev": rev}
+            return self._schema.load_json(id, rev, data)
         except DataError as error:
             return error

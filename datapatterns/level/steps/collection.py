@@ -16,6 +16,7 @@ On disk, below the client's prefix:
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
@@ -33,7 +34,6 @@ from datapatterns.errors import (
     DataCorrupted,
     DataError,
     DecodeFailed,
-    HookFailed,
     InvalidArgument,
     InvalidData,
 )
@@ -44,6 +44,17 @@ from datapatterns.level.engine.transaction import UNREAD, RawWrite
 
 REVISION = "_rev"
 _NUMBER = struct.Struct(">Q")
+_TAIL = b'"_rev":"'  # before the number and `"}`, as the keeper ends what it stores
+_MOST_DIGITS = 20  # of the number of a change
+
+logger = logging.getLogger("datapatterns.indexes")
+
+
+class Unreadable(dict[str, Any]):
+    """Stands for a stored document that is not a JSON object; it has the revision, if known.
+
+    Such a document has no index entries. It does not stop a write that removes it.
+    """
 
 
 class Entry(NamedTuple):
@@ -103,8 +114,9 @@ class Collection:
         """Keep these indexes too; InvalidArgument if one of these names is declared otherwise."""
         for index in indexes:
             known = self.indexes.get(index.name, index)
-            if (known.fields, known.unique) != (index.fields, index.unique):
-                raise InvalidArgument(f"an index {index.name!r} with other fields is in use")
+            if known.definition() != index.definition():
+                message = f"an index {index.name!r} with other fields or options is in use"
+                raise InvalidArgument(message)
             if index.name not in self.indexes:
                 self.indexes = {**self.indexes, index.name: index}
 
@@ -121,15 +133,14 @@ class Collection:
         return prefix
 
     def note(self, index: str) -> bytes:
-        """Return the key of the note about an index: its fields, and how far it is filled."""
+        """Return the key of the note about an index: its definition, and how far it is filled."""
         return self.meta + b"index." + escape(index).encode()
 
     def noted(self, reader: Reader, index: Index) -> dict[str, Any] | None:
-        """Return the note about this index; None if it is missing or has other fields."""
+        """Return the note about this index; None if it is missing or of another definition."""
         data = reader.get(self.note(index.name))
         note: dict[str, Any] = {} if data is None else loads(data)
-        told = note.get("fields"), note.get("unique", False)
-        return note if told == (list(index.fields), index.unique) else None
+        return note if note.get("definition") == index.definition() else None
 
     # --- in every write
 
@@ -138,7 +149,7 @@ class Collection:
         before = write.before
         if before is UNREAD:
             stored = writer.get(write.key)
-            before = None if stored is None else parse(stored)
+            before = None if stored is None else stored_fields(stored)
         if before is None and write.value is None:
             return  # nothing was there and nothing comes
         id = _id(write.key[len(self.documents) :])
@@ -147,48 +158,54 @@ class Collection:
         if write.value is not None:
             after = write.fields if write.fields is not None else _object(write.value)
             write.value = _with_revision(write.value, after, number)
-        self._move_entries(id, before, after, writer)
+        for index in self.indexes.values():
+            self._move_entries(index, id, before, after, writer)
         self._log_change(id, before, number, after is None, writer)
 
     def _move_entries(
         self,
+        index: Index,
         id: str,
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any] | None,
         writer: Writer,
     ) -> None:
-        packed = indexes.pack_id(id)
-        for index in self.indexes.values():
-            old = None if before is None else values_of(index, before)
-            new = None if after is None else values_of(index, after)
-            if old == new:
-                continue
-            prefix = self.entries(index.name)
-            if old is not None:
-                writer.store(prefix + old + packed, None)
-            if new is not None:
-                if index.unique and self.taken(writer, index, new, id):
+        old = [] if before is None else entries_of(index, id, before)
+        new = [] if after is None else _new_entries(index, id, before, after)
+        if old == new:
+            return
+        prefix, packed = self.entries(index.name), indexes.pack_id(id)
+        for values in old:
+            if values not in new:
+                writer.store(prefix + values + packed, None)
+        for values in new:
+            if values not in old:
+                if index.unique and self.holder(writer, index, values, id) is not None:
                     self._refuse_doublet(index, writer)
-                writer.store(prefix + new + packed, b"")
+                writer.store(prefix + values + packed, b"")
 
-    def taken(self, reader: Reader, index: Index, values: bytes, id: str) -> bool:
-        """Return whether another document has these values now; stale entries do not count."""
+    def holder(self, reader: Reader, index: Index, values: bytes, id: str) -> str | None:
+        """Return the id of another document that has these values now, None if there is none.
+
+        Entries that no longer fit their document do not count.
+        """
         prefix = self.entries(index.name)
         for key, _ in reader.items(prefix + values, prefix + values + AFTER):
             entry = key[len(prefix) :]
-            if indexes.entry_id(entry) != id and self.fits(reader, index, entry):
-                return True
-        return False
+            other = id_of_entry(entry)
+            if other is not None and other != id and self.fits(reader, index, entry):
+                return other
+        return None
 
     def fits(self, reader: Reader, index: Index, entry: bytes) -> bool:
         """Return whether the entry is one of a document as it is now."""
-        try:
-            id = indexes.entry_id(entry)
-        except DecodeFailed:
+        id = id_of_entry(entry)
+        stored = None if id is None else reader.get(self.documents + id.encode())
+        if id is None or stored is None:
             return False
-        stored = reader.get(self.documents + id.encode())
-        values = None if stored is None else values_of(index, parse(stored))
-        return values is not None and indexes.entry(values, id) == entry
+        packed = indexes.pack_id(id)
+        found = entries_of(index, id, stored_fields(stored))
+        return any(values + packed == entry for values in found)
 
     def _refuse_doublet(self, index: Index, writer: Writer) -> None:
         """Raise Conflict (`exists`) if the index is complete; else count it, and let it pass.
@@ -223,7 +240,7 @@ class Collection:
         """Remove the document's last change from the log, which keeps one for each document."""
         if before is not None:
             last = revision(before)
-            if last.isdecimal() and last.isascii():  # else another program wrote it
+            if _is_number(last):  # else another program wrote it
                 writer.store(self.change_key(int(last) % 2**64), None)
         elif self._any_deleted():
             tombstone = self._deleted + id.encode()
@@ -296,14 +313,46 @@ class Collection:
         return trimmed
 
 
-def values_of(index: Index, fields: Mapping[str, Any]) -> bytes | None:
-    """Return the index's values of stored fields; HookFailed if its `where` raises."""
+def entries_of(index: Index, id: str, fields: Mapping[str, Any]) -> list[bytes]:
+    """Return the values of the entries of a stored document; none if the index leaves it out."""
+    return [] if isinstance(fields, Unreadable) else index.stored_values(id, fields)
+
+
+def _new_entries(
+    index: Index, id: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]
+) -> list[bytes]:
+    """Return the values of the entries of a document that is being written.
+
+    Raise InvalidData if the index cannot hold it, unless the stored one could not be held either.
+    """
     try:
-        return index.values(fields)
+        return index.values(after)
+    except InvalidData as error:
+        if before is None or _holds(index, before):
+            raise
+        logger.warning("the index %r leaves out the document %r: %s", index.name, id, error)
+        return []
+
+
+def _holds(index: Index, fields: Mapping[str, Any]) -> bool:
+    """Return whether the index can hold the stored document."""
+    if isinstance(fields, Unreadable):
+        return False
+    try:
+        index.values(fields)
     except DataError:
-        raise
-    except Exception as error:
-        raise HookFailed(f"the condition of the index {index.name!r} raised") from error
+        return False
+    return True
+
+
+def id_of_entry(entry: bytes) -> str | None:
+    """Return the id at the end of an index entry, None if it is not an entry."""
+    try:
+        id = indexes.entry_id(entry)
+        id.encode()
+    except (DecodeFailed, AttributeError, IndexError, UnicodeError):
+        return None
+    return id
 
 
 def parse(data: bytes) -> dict[str, Any]:
@@ -314,9 +363,40 @@ def parse(data: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", fields)
 
 
+def stored_fields(data: bytes) -> dict[str, Any]:
+    """Return the stored object of a document; an Unreadable if it is not a JSON object."""
+    try:
+        return parse(data)
+    except DataError:
+        rev = _revision_at_end(data)
+        return Unreadable({} if rev is None else {REVISION: rev})
+
+
 def revision(fields: Mapping[str, Any]) -> str:
     """Return the revision of stored fields, "0" for a document that another program wrote."""
     return str(fields.get(REVISION, "0"))
+
+
+def revision_of(data: bytes) -> str:
+    """Return the revision of a stored document, if possible without parsing it."""
+    return _revision_at_end(data) or revision(stored_fields(data))
+
+
+def _revision_at_end(data: bytes) -> str | None:
+    """Return the revision at the end of the JSON, where the keeper puts it; else None.
+
+    The quotation mark of the name follows no backslash. So it begins a name, and since the object
+    around it ends with the data, that is the outermost one.
+    """
+    at = data.rfind(_TAIL, -len(_TAIL) - _MOST_DIGITS - 2)
+    if at < 1 or data[at - 1] not in b",{" or data[-2:] != b'"}':
+        return None
+    digits = data[at + len(_TAIL) : -2]
+    return digits.decode() if digits.isdigit() else None
+
+
+def _is_number(revision: str) -> bool:
+    return len(revision) <= _MOST_DIGITS and revision.isdecimal() and revision.isascii()
 
 
 def split(data: bytes) -> tuple[str, dict[str, Any]]:

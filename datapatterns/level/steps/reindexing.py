@@ -1,8 +1,10 @@
 """The steps that fill an index over existing documents: resumable, and invisible to readers.
 
-Each index has a note on disk with its fields and how far it has been filled. A step reads 500
+Each index has a note on disk with its definition and how far it has been filled. A step reads 500
 documents and writes their missing entries and the note in one batch; other writes keep the index by
-themselves meanwhile. After the last document, further steps remove entries that fit no document.
+themselves meanwhile. After the last document, further steps remove entries that fit no document,
+such as those of an earlier definition. A document that the index cannot hold is logged, and left
+out.
 
 A unique index that is not complete refuses no write. So two documents may come to have the same
 values even where a step has already been. The last pass, over the entries, therefore checks each of
@@ -11,18 +13,26 @@ them again, and is repeated if such a pair was written meanwhile.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 
 from datapatterns.core import indexes
 from datapatterns.core.codecs import dumps
 from datapatterns.core.indexes import Index
-from datapatterns.errors import Conflict, Unavailable
+from datapatterns.errors import IndexNotUnique, Unavailable
 from datapatterns.level.engine.keys import upper_bound
 from datapatterns.level.engine.readers import Writer
-from datapatterns.level.steps.collection import Collection, parse, values_of
+from datapatterns.level.steps.collection import (
+    Collection,
+    entries_of,
+    id_of_entry,
+    stored_fields,
+)
 
 Step = Callable[[Writer], int]
+
+logger = logging.getLogger("datapatterns.indexes")
 
 _ROWS = 500  # documents or entries that one step goes through
 
@@ -80,17 +90,25 @@ class Filling:
         prefix = self._collection.documents
         rows = list(islice(writer.items(prefix + self._at, upper_bound(prefix)), _ROWS))
         for key, value in rows:
-            values = values_of(self._index, parse(value))
-            if values is not None:
-                entry = indexes.entry(values, key[len(prefix) :].decode())
-                self._check_unique(writer, entry)
-                writer.store(self._collection.entries(self._index.name) + entry, b"")
+            self._fill_in(writer, key[len(prefix) :], value)
         if len(rows) < _ROWS:
             self._begin_sweep()
         else:
             self._at = rows[-1][0][len(prefix) :] + b"\x00"
         self._note(writer)
         return len(rows)
+
+    def _fill_in(self, writer: Writer, key: bytes, value: bytes) -> None:
+        """Write the entries of one document."""
+        try:
+            id = key.decode()
+        except UnicodeDecodeError:
+            logger.warning("the index %r leaves out %r, which is no id", self._index.name, key)
+            return
+        prefix = self._collection.entries(self._index.name)
+        for values in entries_of(self._index, id, stored_fields(value)):
+            self._check_unique(writer, values, id)
+            writer.store(prefix + indexes.entry(values, id), b"")
 
     def _begin_sweep(self) -> None:
         self._phase, self._at, self._doublets = "sweep", b"", self._collection.doublets
@@ -101,8 +119,9 @@ class Filling:
         keys = list(islice(writer.keys(prefix + self._at, upper_bound(prefix)), _ROWS))
         for key in keys:
             entry = key[len(prefix) :]
-            if self._collection.fits(writer, self._index, entry):
-                self._check_unique(writer, entry)
+            id = id_of_entry(entry)
+            if id is not None and self._collection.fits(writer, self._index, entry):
+                self._check_unique(writer, entry[: -len(indexes.pack_id(id))], id)
             else:
                 writer.store(key, None)
         if len(keys) == _ROWS:
@@ -120,19 +139,22 @@ class Filling:
 
     def _note(self, writer: Writer) -> None:
         note = {
-            "fields": list(self._index.fields),
-            "unique": self._index.unique,
+            "definition": self._index.definition(),
             "done": self._phase == "done",
             "at": self._at.hex() if self._phase == "fill" else "",
         }
         writer.store(self._collection.note(self._index.name), dumps(note))
 
-    def _check_unique(self, writer: Writer, entry: bytes) -> None:
-        """Raise Conflict (`exists`) if another document has the values of this entry."""
-        if not self._index.unique:
+    def _check_unique(self, writer: Writer, values: bytes, id: str) -> None:
+        """Raise IndexNotUnique, and log it, if another document has these values."""
+        index = self._index
+        other = self._collection.holder(writer, index, values, id) if index.unique else None
+        if other is None:
             return
-        id = indexes.entry_id(entry)
-        values = entry[: -len(indexes.pack_id(id))]
-        if self._collection.taken(writer, self._index, values, id):
-            message = f"two documents have the same {', '.join(self._index.fields)}"
-            raise Conflict(message, reason="exists", data={"index": self._index.name})
+        error = IndexNotUnique(
+            f"the unique index {index.name!r} cannot be filled: the documents {other!r} and {id!r}"
+            f" have the same {', '.join(index.fields)}",
+            data={"index": index.name, "ids": [other, id]},
+        )
+        logger.error("%s", error)
+        raise error

@@ -6,7 +6,6 @@ Indexes and the change log need no step here: the collection's keeper moves them
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -14,38 +13,26 @@ from typing import Any, Generic, TypeVar
 from datapatterns.core import indexes
 from datapatterns.core.checks import escape
 from datapatterns.core.codecs import dumps
-from datapatterns.core.documents import (
-    Document,
-    Schema,
-    absent,
-    document_id,
-    id_to_replace,
-    load,
-    revise,
-    stale,
-)
+from datapatterns.core.counts import Counts
+from datapatterns.core.documents import Document, absent, give_identity, stale
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page, Scan, scan
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Schema, Stored, Written
 from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import Conflict, DataCorrupted, DataError
 from datapatterns.level.engine.keys import upper_bound
 from datapatterns.level.engine.readers import Reader, Writer
-from datapatterns.level.steps.collection import REVISION, Collection, parse, revision, split
+from datapatterns.level.steps.collection import (
+    REVISION,
+    Collection,
+    revision_of,
+    stored_fields,
+)
 from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
 
 D = TypeVar("D", bound=Document)
 Row = tuple[bytes, bytes]
-Stored = tuple[str, dict[str, Any]]  # the revision and the fields of a stored document
-
-
-@dataclass(frozen=True, slots=True)
-class NewDocument(Generic[D]):
-    """A checked document with its id, and its fields as an object and as JSON."""
-
-    document: D
-    id: str
-    fields: dict[str, Any]
-    data: bytes
 
 
 class RepositorySteps(Generic[D]):
@@ -56,82 +43,93 @@ class RepositorySteps(Generic[D]):
 
     # --- writing
 
-    def new(self, document: D) -> NewDocument[D]:
-        """Check the document; raise InvalidData if it is not valid."""
-        checked, fields = self._schema.checked(document)
-        id = document_id(document, self._schema.id_from)
-        return NewDocument(checked, id, fields, dumps(fields))
-
-    def changed(self, document: D) -> NewDocument[D]:
-        """Check the document that is to replace the stored one; raise InvalidData."""
-        checked, fields = self._schema.checked(document)
-        id = id_to_replace(document, self._schema.id_from)
-        return NewDocument(checked, id, fields, dumps(fields))
-
-    def create(self, writer: Writer, new: NewDocument[D]) -> D:
+    def create(self, writer: Writer, new: Written[D]) -> D:
         """Store the document unless its id is taken."""
-        if writer.get(self._collection.key(new.id)) is not None:
+        key = self._collection.key(new.id)
+        if writer.get(key) is not None:
             raise Conflict("the id is taken", reason="exists")
-        return self._put_new(writer, new, None)
+        return self._store(writer, key, new, None)
 
-    def create_many(self, writer: Writer, many: Sequence[NewDocument[D]]) -> list[D | DataError]:
+    def create_many(self, writer: Writer, many: Sequence[Written[D]]) -> list[D | DataError]:
         """Store the documents, each with an outcome of its own, in one step."""
         return [self._create_or_error(writer, new) for new in many]
 
-    def _create_or_error(self, writer: Writer, new: NewDocument[D]) -> D | DataError:
+    def _create_or_error(self, writer: Writer, new: Written[D]) -> D | DataError:
         try:
             return writer.attempt(self.create, new)
         except DataError as error:
             return error
 
-    def replace(self, writer: Writer, new: NewDocument[D], rev: str | None) -> D:
+    def replace(self, writer: Writer, new: Written[D], rev: str | None) -> D:
         """Store the whole document if the stored one has this revision."""
-        before = self._stored(writer, new.id)
-        if before is None or rev != revision(before):
-            raise stale()
-        return self._put_new(writer, new, before)
-
-    def update(self, writer: Writer, id: str, changes: Mapping[str, Any], rev: str | None) -> D:
-        """Read, merge and write in one step, so that no other writer comes in between."""
-        before = self._existing(writer, id, rev)
-        fields = {name: value for name, value in before.items() if name != REVISION}
-        fields = revise(fields, changes, self._schema.model, update_model=self._schema.update_model)
-        write = writer.put(self._collection.key(id), dumps(fields), fields=fields, before=before)
-        return self._load(id, write.value or b"")
-
-    def destroy(self, writer: Writer, id: str, rev: str | None) -> None:
-        """Remove the document if it is there and has this revision, or any if it is None."""
-        before = self._existing(writer, id, rev)
-        writer.put(self._collection.key(id), None, before=before)
-
-    def _stored(self, reader: Reader, id: str) -> dict[str, Any] | None:
-        data = reader.get(self._collection.key(id))
-        return None if data is None else parse(data)
-
-    def _existing(self, reader: Reader, id: str, rev: str | None) -> dict[str, Any]:
-        """Return what is stored; raise NotFound if nothing is, Conflict for another revision."""
-        before = self._stored(reader, id)
-        if before is None:
-            raise absent()
-        if rev is not None and rev != revision(before):
-            raise stale()
-        return before
-
-    def _put_new(self, writer: Writer, new: NewDocument[D], before: dict[str, Any] | None) -> D:
-        """Write the document and return it as it is stored."""
         key = self._collection.key(new.id)
+        data = writer.get(key)
+        if data is None or rev != revision_of(data):
+            raise stale()
+        return self._store(writer, key, new, data)
+
+    def put(self, writer: Writer, new: Written[D]) -> D:
+        """Store the whole document, whether or not there is one."""
+        key = self._collection.key(new.id)
+        return self._store(writer, key, new, writer.get(key))
+
+    def _store(self, writer: Writer, key: bytes, new: Written[D], data: bytes | None) -> D:
+        """Write the document in place of what is stored, and return it as it is stored then."""
+        before = None
+        if data is not None:
+            self._schema.check_replaced(new.id, self._schema.parsed(new.id, data), new.fields)
+            before = stored_fields(data)
         write = writer.put(key, new.data, fields=new.fields, before=before)
         if write.fields is None:  # a hook has changed it
             return self._load(new.id, write.value or b"")
-        document = new.document
-        document.id, document.rev = new.id, self._collection.last_revision
-        return document
+        return new.stored(self._collection.last_revision)
+
+    def update(self, writer: Writer, id: str, revise: Revise[D], rev: str | None) -> D | None:
+        """Read, revise and write in one step, so that no other writer comes in between."""
+        data = self._existing(writer, id, rev)
+        revised = revise(id, revision_of(data), self._schema.parsed(id, data))
+        if revised is None:
+            return None
+        before = stored_fields(data)
+        # Members with an underscore are not part of a document, but they are not ours to remove.
+        more = {name: value for name, value in before.items() if name.startswith("_")}
+        fields = {**revised.fields, **more}
+        fields.pop(REVISION, None)
+        write = writer.put(self._collection.key(id), dumps(fields), fields=fields, before=before)
+        if write.fields is None:  # a hook has changed it
+            return self._load(id, write.value or b"")
+        give_identity(revised.document, id, self._collection.last_revision)
+        return revised.document
+
+    def destroy(self, writer: Writer, id: str, rev: str | None) -> None:
+        """Remove the document if it is there and has this revision, or any if it is None."""
+        self._existing(writer, id, rev)
+        writer.put(self._collection.key(id), None)
+
+    def destroy_many(self, writer: Writer, rows: Sequence[Stored]) -> int:
+        """Remove those of the documents that still have these revisions; return how many."""
+        removed = 0
+        for row in rows:
+            key = self._collection.key(row.id)
+            data = writer.get(key)
+            if data is not None and revision_of(data) == row.rev:
+                writer.put(key, None)
+                removed += 1
+        return removed
+
+    def _existing(self, reader: Reader, id: str, rev: str | None) -> bytes:
+        """Return what is stored; raise NotFound if nothing is, Conflict for another revision."""
+        data = reader.get(self._collection.key(id))
+        if data is None:
+            raise absent()
+        if rev is not None and rev != revision_of(data):
+            raise stale()
+        return data
 
     # --- reading
 
     def _load(self, id: str, data: bytes) -> D:
-        fields = parse(data)
-        return load(self._schema.model, id, str(fields.pop(REVISION, "0")), fields)
+        return self._schema.load_json(id, revision_of(data), data)
 
     def find(self, reader: Reader, id: str) -> D | None:
         """Return the document, or None if it does not exist."""
@@ -141,7 +139,7 @@ class RepositorySteps(Generic[D]):
     def read(self, reader: Reader, id: str) -> Stored | None:
         """Return the stored document, or None if it does not exist."""
         data = reader.get(self._collection.key(id))
-        return None if data is None else split(data)
+        return None if data is None else Stored(id, revision_of(data), data)
 
     def read_many(self, reader: Reader, ids: Sequence[str]) -> list[Stored | None]:
         """Return the stored documents in the order of the ids, None for a missing one."""
@@ -172,7 +170,7 @@ class RepositorySteps(Generic[D]):
         query = f"level {escape(self._collection.name)} {escape(index or '')}"
         return scan(query, *bounds, limit=limit, after=after, descending=descending)
 
-    def page(self, reader: Reader, index: str | None, plan: Scan) -> Page[D]:
+    def page(self, reader: Reader, index: str | None, plan: Scan) -> Page[Stored]:
         """Read the planned rows, and of an index's entries the documents."""
         base = self._collection.documents if index is None else self._collection.entries(index)
         rows = reader.items(base + plan.gte, base + plan.lt, reverse=plan.reverse)
@@ -180,14 +178,14 @@ class RepositorySteps(Generic[D]):
         page = plan.page(found, lambda row: row[0])
         return page.map(lambda row: self._of_row(reader, index, row))
 
-    def _of_row(self, reader: Reader, index: str | None, row: Row) -> D:
+    def _of_row(self, reader: Reader, index: str | None, row: Row) -> Stored:
         if index is None:
-            return self._load(row[0].decode(), row[1])
+            return _stored(row[0], row[1])
         id = indexes.entry_id(row[0])
         data = reader.get(self._collection.key(id))
         if data is None:
             raise DataCorrupted("an index has an entry without its document; run reindex()")
-        return self._load(id, data)
+        return Stored(id, revision_of(data), data)
 
     def range(self, index: str | None, prefix: Sequence[Any]) -> tuple[bytes, bytes]:
         """Return the range of all documents, or of the entries under a prefix of an index."""
@@ -201,10 +199,10 @@ class RepositorySteps(Generic[D]):
         """Count the keys of the range."""
         return sum(1 for _ in reader.keys(first, last))
 
-    def counts(self, reader: Reader, index: str, depth: int) -> dict[Any, int]:
+    def counts(self, reader: Reader, index: str, depth: int) -> Counts:
         """Count the entries of an index by their first value, or their first `depth` values."""
         base = self._collection.entries(index)
-        counted: dict[Any, int] = {}
+        counted = Counts()
         values: Any = None
         group: bytes | None = None
         for key in reader.keys(base, upper_bound(base)):
@@ -212,7 +210,7 @@ class RepositorySteps(Generic[D]):
                 found, _ = collated(unpack(key[len(base) :]), depth)
                 group = base + indexes.pack_values(found)
                 values = found[0] if depth == 1 else found
-            counted[values] = counted.get(values, 0) + 1
+            counted.add(values)
         return counted
 
     def _index(self, name: str) -> Index:
@@ -242,3 +240,12 @@ class RepositorySteps(Generic[D]):
                 yield from Filling(collection, index, anew=anew).steps()
             else:
                 yield partial(require_complete, collection=collection, index=index)
+
+
+def _stored(key: bytes, data: bytes) -> Stored:
+    """Return the stored document under the key, which another program may have chosen."""
+    try:
+        return Stored(key.decode(), revision_of(data), data)
+    except UnicodeDecodeError:
+        # It has no id by which it could be read, so it is shown as a document without content.
+        return Stored(key.decode(errors="backslashreplace"), "0", b"")

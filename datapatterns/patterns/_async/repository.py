@@ -6,7 +6,6 @@ import asyncio
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -21,7 +20,7 @@ from datapatterns.core.documents import Document, absent, contention, stale, utc
 from datapatterns.core.indexes import Index, declared
 from datapatterns.core.pages import Page
 from datapatterns.core.revisions import Revise, Revised
-from datapatterns.core.schema import Schema, Written
+from datapatterns.core.schema import Schema, Stored, Written
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, NotFound
 
 D = TypeVar("D", bound=Document)
@@ -34,15 +33,6 @@ _PAGE = 500  # documents that iterate reads in one step
 _SWEEP = 100  # expired documents that one step of a sweep removes
 _SWEEP_EVERY = 1.0  # seconds between the sweeps that writes make
 _WAIT = Backoff(0.002, 0.25)  # before a put starts over
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A stored document: its id, its revision, and its fields, as an object or as JSON."""
-
-    id: str
-    rev: str
-    fields: Mapping[str, Any] | bytes
 
 
 class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
