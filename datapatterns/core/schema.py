@@ -163,8 +163,12 @@ class Schema(Generic[D]):
         would be read as another document.
         """
         self._check_instance(document)
-        id = document.id if self.id_from is None else getattr(document, self.id_from)
-        return self._written(check_name("an id", id), document)
+        if self.id_from is None:
+            return self._written(check_name("an id", document.id), document)
+        id = getattr(document, self.id_from, None)
+        written = self._written(id, document)  # first what the model itself says about the field
+        check_name("an id", id)
+        return written
 
     def replacement(self, document: D) -> Written[D]:
         """Return what to store in place of the document with this id; errors as of `new`."""
