@@ -255,7 +255,7 @@ class Tour:
         return {"changes": summary.handled}
 
     def _scopes(self) -> dict[str | None, int]:
-        return self.packages.counts("by_scope")
+        return dict(self.packages.counts("by_scope"))
 
     def _compare(self) -> None:
         """Compare the ranking and the counters with the documents."""

@@ -6,17 +6,15 @@ import base64
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import count
 
 from pydantic import Field
 
 from datapatterns.contracts import AsyncRepository
 from datapatterns.core.checks import Duration, seconds
-from datapatterns.core.documents import Document
-from datapatterns.core.indexes import Index
+from datapatterns.core.documents import Document, UtcDatetime
 from datapatterns.errors import Conflict, DataError, InvalidArgument, NotFound
 from datapatterns.store._async.store import AsyncStore
 from datapatterns.web.asgi import (
@@ -39,25 +37,22 @@ _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')  # a string of a structur
 _TOKEN = re.compile(r"[!#-~]+")  # most clients send the key without quotes
 _LONGEST = 255
 _TRIES = 3  # to get a record that other requests remove or take over at the same time
-_SWEEP_EVERY, _SWEEP = 10, 20  # after so many new records remove up to so many expired ones
 
 
 class StoredAnswer(Document):
     """The answer to a request with an idempotency key; `status` is None while the request runs."""
 
     fingerprint: str
-    until: float  # seconds since 1970: the record expires then
+    until: UtcDatetime  # the record expires then
+    leased_until: UtcDatetime  # from then on another request may run in its place
     status: int | None = None
     headers: list[tuple[str, str]] = Field(default_factory=list[tuple[str, str]])
     body: str = ""  # base64
 
 
-UNTIL = Index("until", "until")
-
-
 def stored_answers(store: AsyncStore, name: str = "idempotency") -> AsyncRepository[StoredAnswer]:
-    """Return the repository of answers; one that you make yourself needs the index UNTIL."""
-    return store.repository(name, StoredAnswer, indexes=[UNTIL])
+    """Return the repository of answers; one that you make yourself needs `expires="until"`."""
+    return store.repository(name, StoredAnswer, expires="until")
 
 
 class IdempotencyMiddleware:
@@ -70,7 +65,7 @@ class IdempotencyMiddleware:
        (IdempotencyKeyReused), and a malformed key 400.
     3. The application's answer is held back until it is stored, and then sent. An answer that says
        "try again later" (429, 503: `keep`) is not stored: the key is free again.
-    4. Records expire after `ttl` seconds, and are removed in small steps as new ones are created.
+    4. Records expire after `ttl` seconds, and the repository removes them in small steps.
 
     `subject(scope)` names the caller, so that no caller gets the answer of another; a request whose
     subject is None passes without all this. `answers` is a repository (`stored_answers(store)`), or
@@ -80,7 +75,7 @@ class IdempotencyMiddleware:
     stays running: repetitions get 409 until `lease` seconds after its start, and then the next one
     runs again. The same happens when the store fails at that moment, and when a request takes
     longer than `lease`. To close the window make the effect itself idempotent with the same key:
-    `push(item, id=key)`, `increment(op_id=key)`, a document's id. Times are measured by this
+    `push(item, id=key)`, `increment(op_id=key)`, a document's id. `lease` is measured by this
     machine's clock.
 
     Answers above `most` bytes are sent but not stored (a repetition gets 409), so this does not fit
@@ -109,7 +104,6 @@ class IdempotencyMiddleware:
         self.lease = seconds("lease", lease)
         self.most = most
         self.keep = keep
-        self._made = count(1)
         self._answering = ProblemMiddleware(self._answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,14 +149,13 @@ class IdempotencyMiddleware:
     ) -> StoredAnswer:
         """Return a new record, under which the request runs, or the record of an earlier answer."""
         for _ in range(_TRIES):
-            now = time.time()
-            mine = StoredAnswer(id=id, fingerprint=fingerprint, until=now + self.lease)
             found = await answers.find(id)
+            mine = self._new(id, fingerprint)
             try:
                 if found is None:
-                    await self._sweep(answers, now)
                     return await answers.create(mine)
-                if found.until <= now:  # its revision lets only one request replace it
+                if found.status is None and found.leased_until <= datetime.now(UTC):
+                    # Its revision lets only one request replace it.
                     return await answers.replace(mine.model_copy(update={"rev": found.rev}))
             except (Conflict, NotFound):
                 continue
@@ -174,15 +167,14 @@ class IdempotencyMiddleware:
         message = "a request with this key is still running; try again later"
         raise Conflict(message, reason="contention")
 
-    async def _sweep(self, answers: AsyncRepository[StoredAnswer], now: float) -> None:
-        """Remove some expired records."""
-        if next(self._made) % _SWEEP_EVERY:
-            return
-        for old in await answers.query(UNTIL.name, end=now, limit=_SWEEP):
-            try:
-                await answers.destroy(old.id, rev=old.rev)
-            except (Conflict, NotFound):
-                continue
+    def _new(self, id: str, fingerprint: str) -> StoredAnswer:
+        """Return the record of a request that begins to run."""
+        return StoredAnswer(
+            id=id,
+            fingerprint=fingerprint,
+            until=_from_now(max(self.ttl, self.lease)),
+            leased_until=_from_now(self.lease),
+        )
 
 
 class _Run:
@@ -242,7 +234,7 @@ class _Run:
                 await self._answers.destroy(record.id, rev=record.rev)
                 return
             kept = {
-                "until": time.time() + middleware.ttl,
+                "until": _from_now(middleware.ttl),
                 "status": status,
                 "headers": headers,
                 "body": base64.b64encode(body).decode(),
@@ -254,6 +246,10 @@ class _Run:
                 error,
                 extra={"record": record.id, "code": error.code},
             )
+
+
+def _from_now(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def key_of(value: str | None) -> str | None:

@@ -24,7 +24,7 @@ _SPANS = {"hour": timedelta(hours=23), "day": timedelta(days=13), "month": timed
 @router.get("/counts")
 async def counts(mailroom: Office) -> dict[str, int]:
     """Return how many messages each person has received."""
-    return await mailroom.messages.counts(INBOX.name)
+    return dict(await mailroom.messages.counts(INBOX.name))
 
 
 @router.get("/quota")

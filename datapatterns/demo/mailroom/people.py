@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
-from datapatterns import InvalidArgument
 from datapatterns.demo.mailroom.models import NewPerson, Person, Welcome
 from datapatterns.demo.mailroom.requests import Office, counted, json_only, listed
 from datapatterns.web import etag, if_match, links
@@ -55,12 +54,12 @@ async def edit(
     request: Request,
     response: Response,
 ) -> Person:
-    """Change some fields; answer 412 if the person was changed since it was read.
+    """Apply a JSON Merge Patch; answer 412 if the person was changed since it was read.
 
     Without If-Match the answer is 428. The repository refuses unknown and immutable fields.
     """
     with if_match(request) as match:
-        person = await mailroom.people.update(username, changes, rev=match.rev)
+        person = await mailroom.people.patch(username, changes, rev=match.rev)
     await mailroom.tell("person.edited", username=username, name=person.name)
     response.headers["ETag"] = etag(person)
     return person
@@ -68,10 +67,10 @@ async def edit(
 
 @router.put("/{username}")
 async def replace(username: str, person: Person, mailroom: Office, response: Response) -> Person:
-    """Replace the whole document, which carries its revision; answer 409 if that is stale."""
-    before = await mailroom.people.get(username)
-    if (person.username, person.email) != (before.username, before.email):
-        raise InvalidArgument("username and email cannot be changed; send them as they were read")
+    """Replace the whole document, which carries its revision; answer 409 if that is stale.
+
+    The repository refuses a change of an immutable field.
+    """
     person = await mailroom.people.replace(person.model_copy(update={"id": username}))
     await mailroom.tell("person.edited", username=username, name=person.name)
     response.headers["ETag"] = etag(person)
