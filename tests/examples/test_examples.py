@@ -163,6 +163,34 @@ def test_together(
     assert pattern(expected(path)).fullmatch(printed), printed
 
 
+ANYWHERE = of("together", using='"level:./data"')
+# What needs a unique index, which CouchDB lacks.
+UNIQUE = {"together/soft_delete.py", "together/soft_delete_async.py"}
+
+
+@pytest.mark.parametrize("path", ANYWHERE, ids=name_of)
+def test_without_a_server_by_default_and_on_redis(
+    path: Path, own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that uses LevelDB by default prints the same on Redis."""
+    printed = run(path, monkeypatch, redis_environment(own_redis))
+    assert pattern(expected(path)).fullmatch(printed), printed
+
+
+@pytest.mark.parametrize("path", ANYWHERE, ids=name_of)
+def test_without_a_server_by_default_and_on_couch(
+    path: Path, couch_server: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that uses LevelDB by default prints the same on CouchDB, if that can do it."""
+    environment = {"STORE_URL": f"couch+{couch_server.url}"}
+    if name_of(path) in UNIQUE:
+        with pytest.raises(Unsupported):
+            run(path, monkeypatch, environment)
+        return
+    printed = run(path, monkeypatch, environment)
+    assert pattern(expected(path)).fullmatch(printed), printed
+
+
 PORTABLE = [*of("redis", using='"STORE_URL"'), *of("couch", using='"STORE_URL"')]
 
 

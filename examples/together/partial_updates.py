@@ -1,0 +1,54 @@
+"""Change a part of a document: `update`, `patch`, `put`, and what each does to nested values."""
+
+import os
+
+from pydantic import BaseModel
+
+from datapatterns import Document, InvalidData, Store
+
+URL = os.environ.get("STORE_URL", "level:./data")
+
+
+class Address(BaseModel):
+    street: str
+    city: str
+    country: str = "GB"
+
+
+class User(Document):
+    name: str
+    address: Address
+    tags: list[str]
+    nickname: str | None = None
+
+
+def show(user: User) -> None:
+    address = user.address
+    print(address.street, address.city, address.country, user.tags, user.nickname, sep=" | ")
+
+
+with Store.from_url(URL, namespace="partial_updates") as store:
+    users = store.repository("users", User)
+
+    # `put` stores the whole document, whether it is new or not.
+    home = Address(street="St James's Square", city="London", country="UK")
+    show(users.put(User(id="ada", name="Ada", address=home, tags=["x", "y"], nickname="AAL")))
+
+    # `update` sets whole values: the country is not named here, so it has its default again.
+    show(users.update("ada", {"address": {"street": "Ockham Park", "city": "Ockham"}}))
+
+    # `patch` is a JSON Merge Patch: members of a nested object that it does not name are kept.
+    show(users.patch("ada", {"address": {"city": "Paris", "country": "FR"}}))
+
+    # In a patch null removes: the field has its default again. An array is replaced.
+    show(users.patch("ada", {"nickname": None, "address": {"country": None}, "tags": ["z"]}))
+
+    # The result must be a valid document: a street is required.
+    try:
+        users.patch("ada", {"address": {"street": None}})
+    except InvalidData as error:
+        print(error.status, error.errors[0]["loc"], error.errors[0]["type"])
+
+    # With `put` the last writer wins, and fields that are not given have their defaults.
+    show(users.put(User(id="ada", name="Ada", address=home, tags=["x"])))
+    users.destroy("ada")

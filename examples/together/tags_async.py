@@ -1,0 +1,45 @@
+"""Tags: an index with an entry for each element of a list."""
+
+import asyncio
+import os
+
+from datapatterns import AsyncStore, Document, Each, Index
+
+URL = os.environ.get("STORE_URL", "level:./data")
+
+
+class Note(Document):
+    text: str
+    written: int
+    tags: tuple[str, ...] = ()
+
+
+# One entry for each tag; within a tag the notes are in the order of time.
+BY_TAG = Index("by_tag", Each("tags"), "written")
+
+
+async def main() -> None:
+    async with AsyncStore.from_url(URL, namespace="tags") as store:
+        notes = store.repository("notes", Note, indexes=[BY_TAG])
+        await notes.put(Note(id="1", text="a cake", written=1, tags=("sweet", "round")))
+        await notes.put(Note(id="2", text="a coin", written=2, tags=("round", "round")))
+        await notes.put(Note(id="3", text="nothing", written=3))
+
+        page = await notes.query("by_tag", "round", descending=True)
+        print([note.text for note in page])
+        counts = await notes.counts("by_tag")
+        for tag, count in counts.items():
+            print(tag, count)
+
+        # A range of tags gives a note once for each of its tags in that range.
+        page = await notes.query("by_tag", start="r", end="t")
+        print([note.text for note in page])
+
+        # The entries change with the document, in the same step.
+        await notes.update("1", {"tags": ["sweet"]})
+        print(await notes.count("by_tag", "round"), await notes.count("by_tag", "sweet"))
+        for id in ("1", "2", "3"):
+            await notes.destroy(id)
+
+
+asyncio.run(main())
