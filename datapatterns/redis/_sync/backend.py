@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from redis import Redis, RedisCluster
@@ -78,13 +79,12 @@ class Backend:
             options = {**TIMEOUTS, "retry": again, **url.options}
             client: Redis = sentinel.master_for(url.service, **options)
             return client
-        try:
+        with suppress(TypeError, ValueError, RedisError):  # they may quote a password
             options = {**TIMEOUTS, "retry": again}
             one: Redis = _Redis.from_url(url.url, **options)
             new_connection(one.connection_pool)  # the driver looks at most options only here
-        except (TypeError, ValueError, RedisError) as error:
-            raise bad_options(url.url) from error
-        return one
+            return one
+        raise bad_options(url.url)
 
     def open(self) -> None:
         """Replace a client that was closed; any other connects by itself."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from datapatterns.core.urls import split_url, without_cause
 from datapatterns.errors import InvalidArgument
 
 DEFAULT_PORT = 6379
@@ -43,10 +45,8 @@ class RedisUrl:
 
 def parse_url(url: str) -> RedisUrl:
     """Return the parts of the URL; raise InvalidArgument, which does not quote it, if it is bad."""
-    try:
-        return _parse(url)
-    except ValueError as error:
-        raise InvalidArgument(_NO_URL) from error
+    parts = split_url(url, _NO_URL)
+    return without_cause(partial(_parse, parts, url), _NO_URL)
 
 
 def bad_options(url: str) -> InvalidArgument:
@@ -56,8 +56,7 @@ def bad_options(url: str) -> InvalidArgument:
     return InvalidArgument(message if names else _NO_URL)
 
 
-def _parse(url: str) -> RedisUrl:
-    parts = urlsplit(url)
+def _parse(parts: SplitResult, url: str) -> RedisUrl:
     if parts.scheme in ("redis", "rediss", "valkey"):
         if not parts.hostname or (parts.port is not None and not 0 < parts.port < 65_536):
             raise ValueError("host or port")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, overload, runtime_checkable
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -106,8 +105,8 @@ class AsyncStore:
         The default namespace is `dp` on Redis; elsewhere names then have no prefix. A missing
         driver raises ImportError, which names the extra to install.
         """
-        scheme = urlsplit(url).scheme if isinstance(url, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        return cls(load(backend_of(scheme)).AsyncBackend(url, namespace))
+        scheme, colon, _ = url.partition(":") if isinstance(url, str) else ("", "", "")  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        return cls(load(backend_of(scheme.lower() if colon else "")).AsyncBackend(url, namespace))
 
     @property
     def capabilities(self) -> Capabilities:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, overload, runtime_checkable
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -107,8 +106,8 @@ class Store:
         The default namespace is `dp` on Redis; elsewhere names then have no prefix. A missing
         driver raises ImportError, which names the extra to install.
         """
-        scheme = urlsplit(url).scheme if isinstance(url, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-        return cls(load(backend_of(scheme)).Backend(url, namespace))
+        scheme, colon, _ = url.partition(":") if isinstance(url, str) else ("", "", "")  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        return cls(load(backend_of(scheme.lower() if colon else "")).Backend(url, namespace))
 
     @property
     def capabilities(self) -> Capabilities:

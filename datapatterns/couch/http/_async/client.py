@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import Duration, seconds
 from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.urls import split_url, without_cause
 from datapatterns.couch.http import drivers
 from datapatterns.couch.http.drivers import AsyncClient, AsyncClients, AsyncHttpClient
 from datapatterns.couch.http.errors import couch_errors, of_reply, status_of
@@ -183,13 +184,11 @@ def async_client_of(client: AsyncCouchClient | AsyncHttpClient) -> AsyncCouchCli
 
 def parse_url(url: str) -> tuple[str, tuple[str, str] | None]:
     """Return the URL without its credentials, and the credentials if it has some."""
-    try:
-        parts = urlsplit(url.removeprefix("couch+"))
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise InvalidArgument(f"the URL of a CouchDB must be {_FORM}") from None
+    bad = f"the URL of a CouchDB must be {_FORM}"
+    parts = split_url(url.removeprefix("couch+"), bad)
+    host, port = without_cause(lambda: (parts.hostname, parts.port), bad)
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment:
-        raise InvalidArgument(f"the URL of a CouchDB must be {_FORM}, without options")
+        raise InvalidArgument(f"{bad}, without options")
     address = f"[{host}]" if ":" in host else host
     address = address if port is None else f"{address}:{port}"
     auth = None
