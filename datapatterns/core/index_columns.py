@@ -105,7 +105,10 @@ def find(steps: Column, fields: Mapping[str, Any]) -> Any:
     """Return the value of the field in stored fields, MISSING if a reader sees none."""
     value: Any = fields
     for step in steps:
-        value = step.find(value)
+        # A nested model that is absent, such as None, has no defaults either.
+        if not isinstance(value, Mapping):
+            return MISSING
+        value = step.find(value)  # pyright: ignore[reportUnknownArgumentType] - it is JSON
         if value is MISSING:
             return MISSING
     return value

@@ -26,6 +26,8 @@ from datapatterns.errors import DataError, HookFailed, InvalidArgument, InvalidD
 
 logger = logging.getLogger("datapatterns.indexes")
 
+EXPIRY = "$expires"  # the name of the index by which documents expire
+
 
 class Each:
     """A field that holds a list, for an index with an entry for each element of it."""
@@ -247,8 +249,8 @@ def by_name(indexes: Iterable[Index], model: type[Document]) -> dict[str, Index]
             raise InvalidArgument(f"indexes must be a list of Index, not of {type(index).__name__}")
         if index.name in named:
             raise InvalidArgument(f"two indexes are named {index.name!r}")
-        if index.name.startswith("$"):
-            raise InvalidArgument("names of indexes that begin with $ belong to the stores")
+        if index.name == EXPIRY:
+            raise InvalidArgument(f"the name {EXPIRY} belongs to the index of the option expires")
         named[index.name] = index.of_model(model)
     return named
 

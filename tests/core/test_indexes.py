@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AliasChoices, Field, computed_field, model_serializer
+from pydantic import AliasChoices, BaseModel, Field, computed_field, model_serializer
 
 from datapatterns.core import tuples
 from datapatterns.core.documents import Document
@@ -210,6 +210,28 @@ def test_an_index_goes_by_what_the_model_stores() -> None:
         by_name([Index("by", "emial")], Letters)
     told = "Letters has no field emial for the index 'by'; its stored fields are B, C, a, d"
     assert caught.value.detail == told
+
+
+def test_the_name_of_the_index_of_expiry() -> None:
+    """The name of the index by which documents expire is refused; others with a $ are not."""
+    assert list(by_name([Index("$x", "a")], Letters)) == ["$x"]
+    with pytest.raises(InvalidArgument, match="belongs to the index of the option expires"):
+        by_name([Index("$expires", "a")], Letters)
+
+
+def test_a_nested_model_that_is_absent_has_no_defaults() -> None:
+    """An index over a nested field takes its default, unless there is no nested object."""
+
+    class Address(BaseModel):
+        city: str = "Oslo"
+
+    class Person(Document):
+        address: Address | None = None
+
+    index = by_name([Index("i", "address.city")], Person)["i"]
+    assert index.values({"address": {}}) == [pack_values(["Oslo"])]
+    for fields in ({}, {"address": None}, {"address": []}, {"address": "x"}):
+        assert index.values(fields) == []
 
 
 def test_an_index_may_go_by_what_a_model_leaves_open() -> None:

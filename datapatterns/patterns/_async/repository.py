@@ -17,7 +17,7 @@ from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import INT32_MAX, check_count
 from datapatterns.core.counts import Counts
 from datapatterns.core.documents import Document, absent, contention, stale, utc_text
-from datapatterns.core.indexes import Index, declared
+from datapatterns.core.indexes import EXPIRY, Index, declared
 from datapatterns.core.pages import Page
 from datapatterns.core.revisions import Revise, Revised
 from datapatterns.core.schema import Schema, Stored, Written
@@ -26,8 +26,6 @@ from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgume
 D = TypeVar("D", bound=Document)
 
 OnBad = Callable[[DecodeFailed], Any]
-
-EXPIRY = "$expires"  # the name of the index by which documents expire
 
 _PAGE = 500  # documents that iterate reads in one step
 _SWEEP = 100  # expired documents that one step of a sweep removes
@@ -160,7 +158,7 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
         written = self._schema.replacement(document)
         if self._schema.expires is not None:
             await self._sweep_sometimes()
-            if await self.find(written.id) is None:
+            if not await self.exists(written.id):
                 raise stale()
         return await self._replace(written, document.rev)
 
@@ -217,7 +215,7 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
 
     @override
     async def destroy(self, id: str, *, rev: str | None = None) -> None:
-        if self._schema.expires is not None and await self.find(id) is None:
+        if self._schema.expires is not None and not await self.exists(id):
             raise absent()
         await self._destroy(id, rev)
 
