@@ -6,7 +6,7 @@ the model's declaration alone is refused here, when a repository or a queue is m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
@@ -130,18 +130,21 @@ def _parts(annotation: Any) -> Iterator[Any]:
 # --- what cannot come back
 
 
-def check_carried(what: str, model: type[BaseModel]) -> None:
+def check_carried(what: str, model: type[BaseModel], apart: Collection[str] = ()) -> None:
     """Raise InvalidArgument for a field that cannot come back from JSON as it was written.
 
-    These are secrets, which are written as asterisks; excluded fields; and fields that are written
-    under a name which validation does not read. Fields and models with serializers of their own are
-    taken on trust: every write checks its values.
+    These are secrets, which are written as asterisks; excluded fields; fields that are written
+    under a name which validation does not read; and two that are written under one name. Fields
+    and models with serializers of their own are taken on trust: every write checks its values.
+    `apart` names fields of the model that are stored elsewhere.
     """
-    for where, problem in _lost(model, set()):
+    for where, problem in _lost(model, set(), apart):
         raise InvalidArgument(f"{what} cannot keep {where}: {problem}")
 
 
-def _lost(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[str, str]]:
+def _lost(
+    model: type[BaseModel], seen: set[type[BaseModel]], apart: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield the fields of the model, and of models in it, that would be lost, and why."""
     decorators = model.__pydantic_decorators__
     if model in seen or decorators.model_serializers:
@@ -150,8 +153,13 @@ def _lost(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[
     trusted = {
         field for found in decorators.field_serializers.values() for field in found.info.fields
     }
+    written: dict[str, str] = {name: name for name in apart}
     for name, info in model.model_fields.items():
+        if name in apart:
+            continue
         where = f"{model.__name__}.{name}"
+        if (other := written.setdefault(stored_name(name, info), name)) != name:
+            yield where, f"it is written under the same name as {other}; give it another alias"
         if info.exclude:
             yield where, "it has exclude=True; store it, or make it a private attribute"
         if (stored_name(name, info),) not in sources(model, name):

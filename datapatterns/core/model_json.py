@@ -8,8 +8,12 @@ Whatever code of the model raises counts as a failed validation.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
@@ -36,7 +40,6 @@ class ModelJson(Generic[M]):
         self._apart = set(apart) or None
         self._computed = set(model.model_computed_fields) if computed else set[str]()
         self.shaped = bool(model.__pydantic_decorators__.model_serializers)
-        self._own_equality = model.__eq__ is not BaseModel.__eq__
 
     def write(self, instance: M, names: Collection[str] | None = None) -> bytes:
         """Return the instance's JSON; raise InvalidData naming the fields that cannot be JSON.
@@ -73,9 +76,8 @@ class ModelJson(Generic[M]):
 
     def check_kept(self, given: M, data: bytes, read: M) -> None:
         """Raise InvalidData unless what was read from the JSON is equal to what was given."""
-        if b"NaN" in data or b"Infinity" in data:
-            self._check_finite(data)
-        if not self._own_equality and given == read:
+        self.check_finite(data)
+        if same(given, read):
             return
         if type(given) is not type(read):
             message = (
@@ -91,23 +93,27 @@ class ModelJson(Generic[M]):
             instance, by_alias=True, warnings=False, **options
         )
 
-    def _check_finite(self, data: bytes) -> None:
+    def check_finite(self, data: bytes) -> None:
         """Raise InvalidData for the numbers that JSON lacks: NaN, Infinity and -Infinity."""
+        if b"NaN" not in data and b"Infinity" not in data:
+            return
         try:
             from_json(data, allow_inf_nan=False)
-        except ValueError:
+        except ValueError as error:
             errors = [
                 FieldError(loc=place, msg="must be a finite number", type="finite_number")
                 for place in not_finite(from_json(data))
             ]
-            raise listed(self.model, errors) from None
+            if errors:
+                raise listed(self.model, errors) from error
 
     def _not_json(self, instance: M, error: Exception) -> InvalidData:
         """Return the error that names the fields which cannot be serialized."""
         errors: list[FieldError] = []
-        for name in self.model.model_fields.keys() - (self._apart or ()):
+        names = self.model.model_fields.keys() | self._computed
+        for name in names - (self._apart or set()):
             try:
-                self._json(instance, include={name}, round_trip=True)
+                self._json(instance, include={name}, round_trip=name not in self._computed)
             except Exception:
                 errors.append(
                     FieldError(loc=(name,), msg="cannot be written as JSON", type="not_json")
@@ -165,57 +171,115 @@ def not_finite(value: object, place: Location = ()) -> Iterator[Location]:
             yield from not_finite(item, (*place, number))
 
 
-def differences(given: object, read: object, place: Location = ()) -> Iterator[Location]:
-    """Yield the places where what was read is not equal to what was given.
+# Values of exactly these types are equal if `==` says so.
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes, Decimal, UUID, date, timedelta})
 
-    Private attributes of models do not count. Values of a class that defines no equality are
-    compared by their JSON.
+
+def same(given: object, read: object) -> bool:
+    """Return whether what was read is equal to what was given.
+
+    Models and dataclasses are equal if they are of one class and their fields are equal, whatever
+    equality their class defines. Private attributes do not count. Values of a class that defines no
+    equality are compared by their JSON.
     """
-    if isinstance(given, BaseModel) and isinstance(read, BaseModel) and type(given) is type(read):
-        yield from _members(_values(given), _values(read), place)
-    elif isinstance(given, Mapping) and isinstance(read, Mapping):
-        yield from _members(
-            cast("Mapping[Any, object]", given), cast("Mapping[Any, object]", read), place
-        )
-    elif isinstance(given, (list, tuple)) and type(given) is type(read):  # pyright: ignore[reportUnknownArgumentType] - of any items
-        yield from _items(cast("Sequence[object]", given), cast("Sequence[object]", read), place)
-    elif not _equal(given, read):  # pyright: ignore[reportUnknownArgumentType] - of any type
+    kind: Any = type(given)
+    if kind in _PLAIN:
+        return bool(given == read)
+    shape, names = _layout(kind)
+    if shape is None:
+        return _equal(given, read)
+    if kind is not type(read) and shape is not _layout(cast("Any", type(read)))[0]:
+        return False
+    if names is None:
+        return _same_parts(given, read)
+    for name in names:
+        one, other = getattr(given, name, None), getattr(read, name, None)
+        if one is not other and not same(one, other):
+            return False
+    extra, others = _extra(given), _extra(read)
+    return extra is others or _same_parts(extra or {}, others or {})
+
+
+def _same_parts(given: Any, read: Any) -> bool:
+    """Return whether two lists, or two mappings, have the same parts."""
+    if len(given) != len(read):
+        return False
+    if isinstance(given, Mapping):
+        members = cast("Mapping[Any, object]", given)
+        return all(name in read and same(part, read[name]) for name, part in members.items())
+    if _PLAIN.issuperset(map(type, given)):  # long lists of these are many times faster so
+        return bool(given == read)
+    return all(map(same, given, read))
+
+
+def differences(given: object, read: object, place: Location = ()) -> Iterator[Location]:
+    """Yield the places where what was read is not the same as what was given."""
+    if same(given, read):
+        return
+    shape, _ = _layout(cast("Any", type(given)))
+    if shape is None or shape is not _layout(cast("Any", type(read)))[0]:
         yield place
-
-
-def _values(model: BaseModel) -> dict[str, object]:
-    """Return the model's fields and extra fields; its cached properties are none of them."""
-    fields = {name: model.__dict__.get(name) for name in type(model).model_fields}
-    return {**fields, **(model.__pydantic_extra__ or {})}
-
-
-def _members(
-    given: Mapping[Any, object], read: Mapping[Any, object], place: Location
-) -> Iterator[Location]:
-    for name in {**given, **read}:
-        if name in given and name in read:
-            yield from differences(given[name], read[name], (*place, name))
+        return
+    inner, other = _named(given), _named(read)
+    if shape in (list, tuple) and len(inner) != len(other):
+        yield place
+        return
+    for name in {**inner, **other}:
+        if name in inner and name in other:
+            yield from differences(inner[name], other[name], (*place, name))
         else:
             yield (*place, name)
 
 
-def _items(given: Sequence[object], read: Sequence[object], place: Location) -> Iterator[Location]:
-    if len(given) != len(read):
-        yield place
-        return
-    for number, (one, other) in enumerate(zip(given, read, strict=True)):
-        yield from differences(one, other, (*place, number))
+@lru_cache(maxsize=1_024)
+def _layout(kind: Any) -> tuple[type | None, tuple[str, ...] | None]:
+    """Return what containers must have in common to be equal, and the fields of such a class.
+
+    For values that are no containers the first is None.
+    """
+    if issubclass(kind, BaseModel):
+        return kind.__pydantic_generic_metadata__["origin"] or kind, tuple(kind.model_fields)
+    for base in (list, tuple, Mapping):
+        if issubclass(kind, base):
+            return base, None
+    if is_dataclass(kind):
+        return cast("type", kind), tuple(field.name for field in fields(kind))
+    return None, None
+
+
+def _extra(value: object) -> Mapping[str, object] | None:
+    """Return the extra fields of a model."""
+    return getattr(value, "__pydantic_extra__", None)
+
+
+def _named(value: Any) -> Mapping[Any, object]:
+    """Return the parts of a container by their names or numbers."""
+    _, names = _layout(cast("Any", type(value)))
+    if names is not None:
+        return {name: getattr(value, name, None) for name in names} | {**(_extra(value) or {})}
+    if isinstance(value, Mapping):
+        return cast("Mapping[Any, object]", value)
+    return dict(enumerate(cast("Sequence[object]", value)))
 
 
 def _equal(given: object, read: object) -> bool:
     """Return whether two values that are no containers are equal."""
     try:
+        if isinstance(given, datetime) and isinstance(read, datetime) and given.tzinfo:
+            return _since_1970(given) == _since_1970(read)
         if given == read:
             return True
-        if isinstance(given, datetime) and isinstance(read, datetime) and given.tzinfo:
-            # Two moments in an hour that a time zone repeats are never equal to one in another.
-            return given.astimezone(UTC) == read.astimezone(UTC)
         without_equality = type(given) is type(read) and type(given).__eq__ is object.__eq__
         return without_equality and to_json(vars(given)) == to_json(vars(read))
     except Exception:  # of a comparison that the model's author wrote, or of values without JSON
         return False
+
+
+def _since_1970(moment: datetime) -> timedelta:
+    """Return the time since 1970 in UTC.
+
+    Comparing datetimes is not enough: those of one zone are equal if their clocks show the same,
+    also in an hour that the zone repeats, and then those of two zones are never equal.
+    """
+    offset = cast("timedelta", moment.utcoffset())
+    return moment.replace(tzinfo=None, fold=0) - datetime(1970, 1, 1) - offset

@@ -6,15 +6,13 @@ often as other writers are faster. Stored fields that the model does not know st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import BaseModel
-
 from datapatterns.core.codecs import dumps, is_plain, loads
 from datapatterns.core.documents import Document, give_identity
-from datapatterns.core.model_fields import MISSING, SECRETS, StoredField, by_stored_name
+from datapatterns.core.model_fields import MISSING, by_stored_name
 from datapatterns.core.model_json import differences, listed, not_finite
 from datapatterns.core.schema import OURS, Schema, same_json
 from datapatterns.core.schema_versions import SCHEMA_VERSION
@@ -45,25 +43,28 @@ def update(schema: Schema[D], changes: Mapping[str, Any]) -> Revise[D]:
     _check_names(schema, changes)
     if schema.update_json is not None:
         schema.update_json.validate(changes)
-    values = {name: _as_json(schema, name, value) for name, value in changes.items()}
-
-    def merge(before: Mapping[str, Any]) -> Fields:
-        merged = dict(before)
-        for name, value in values.items():
-            _set(merged, schema.fields[name], value)
-        return merged
+    shaped = schema.json.shaped  # then the JSON has no members of the names of fields
+    values = {} if shaped else {name: _as_json(schema, name, changes[name]) for name in changes}
+    rich = [name for name, value in changes.items() if not is_plain(value)]
 
     def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D]:
         before = schema.upgraded(id, fields)
-        if schema.json.shaped:  # the JSON has no members of the names of fields
+        if shaped:
             made = _assigned(schema, schema.load(id, rev, fields), changes)
         else:
-            made = schema.read(id, merge(before))
-        for name, value in changes.items():
-            _check_secrets(schema, name, value, getattr(made, name))
+            made = schema.read(id, _merged(schema, before, values))
+            _check_taken(schema, made, changes, rich)
         return _revised(schema, id, rev, before, made, changes.keys())
 
     return revise
+
+
+def _merged(schema: Schema[D], before: Mapping[str, Any], values: Mapping[str, Any]) -> Fields:
+    """Return the stored fields with these JSON values."""
+    merged = dict(before)
+    for name, value in values.items():
+        _set(schema, merged, name, value, values.keys())
+    return merged
 
 
 def _assigned(schema: Schema[D], document: D, changes: Mapping[str, Any]) -> D:
@@ -96,8 +97,8 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
         before = schema.upgraded(id, fields)
         merged = dict(before)
         for name, value in values.items():
-            field = schema.fields[name]
-            _set(merged, field, merge_patch(field.find(before), value))
+            patched = merge_patch(schema.fields[name].find(before), value)
+            _set(schema, merged, name, patched, values.keys())
         made = schema.read(id, merged)
         return _revised(schema, id, rev, before, made, named.keys(), merged)
 
@@ -145,34 +146,59 @@ def _revised(
     With `raw`, members of nested objects that the model does not know are kept from there. Raise
     InvalidData if one of the fields would be read as another value.
     """
-    written: Fields = loads(schema.json.write(made, names))
+    data = schema.json.write(made, names)
+    schema.json.check_finite(data)
+    written: Fields = loads(data)
     fields = dict(before)
     for name in names:
         field = schema.fields[name]
         value = written.get(field.name, MISSING)
-        _set(fields, field, value if raw is None else _with_unknown(field.find(raw), value))
+        known = value if raw is None else _with_unknown(field.find(raw), value)
+        _set(schema, fields, name, known, names)
     fields |= {name: written[name] for name in written.keys() - schema.stored_names}
     if schema.version > 1:
         fields[SCHEMA_VERSION] = schema.version
     document = schema.read(id, fields)
     give_identity(document, id, rev)
-    lost = [
-        FieldError(loc=place, msg="would be read back as another value", type="not_kept")
-        for name in names
-        for place in differences(getattr(made, name), getattr(document, name), (name,))
-    ]
-    if lost:
-        raise listed(schema.model, lost)
+    _check_same(schema, names, made, document)
     return Revised(fields, document)
 
 
-def _set(fields: Fields, field: StoredField, value: Any) -> None:
-    """Set the field under its stored name, and remove it under the others that it is read from."""
+def _check_same(schema: Schema[D], names: Collection[str], given: D, read: D) -> None:
+    """Raise InvalidData unless these fields of two documents are equal."""
+    lost = [
+        FieldError(loc=place, msg="would be read back as another value", type="not_kept")
+        for name in names
+        for place in differences(getattr(given, name), getattr(read, name), (name,))
+    ]
+    if lost:
+        raise listed(schema.model, lost)
+
+
+def _set(schema: Schema[D], fields: Fields, name: str, value: Any, names: Collection[str]) -> None:
+    """Set the field under its stored name, and remove it under the others that it is read from.
+
+    A name that a field besides `names` is read from stays. Raise InvalidData if the value would
+    not be found.
+    """
+    field = schema.fields[name]
     for path in field.sources:
-        if len(path) == 1:
+        if len(path) == 1 and not _needed(schema, path[0], name, names):
             fields.pop(str(path[0]), None)
     if value is not MISSING:
         fields[field.name] = value
+        if field.find(fields) is not value:
+            message = f"is read from other stored fields before {field.name}"
+            raise InvalidData.field(name, message, "not_kept")
+
+
+def _needed(schema: Schema[D], stored: str | int, name: str, names: Collection[str]) -> bool:
+    """Return whether a stored name is that of another field, or one outside `names` reads it."""
+    return any(
+        other.name == stored or (each not in names and (stored,) in other.sources)
+        for each, other in schema.fields.items()
+        if each != name
+    )
 
 
 def _with_unknown(raw: Any, written: Any) -> Any:
@@ -250,23 +276,17 @@ def _check_finite(name: str, value: Any) -> None:
         raise InvalidData.field(name, "must be a finite number", "finite_number")
 
 
-def _check_secrets(schema: Schema[D], name: str, given: Any, made: Any) -> None:
-    """Raise InvalidData if a secret in the given value was masked on its way into the document."""
-    if set(_secrets(given)) - set(_secrets(made)):
-        message = "a secret would be stored as asterisks; give the field a serializer"
-        problem = FieldError(loc=(name,), msg=message, type="not_kept")
-        raise listed(schema.model, [problem])
+def _check_taken(
+    schema: Schema[D], made: D, changes: Mapping[str, Any], names: Collection[str]
+) -> None:
+    """Raise InvalidData if values of these names were lost on their way through JSON.
 
-
-def _secrets(value: Any) -> Iterator[Any]:
-    """Yield what the secrets in a value hide."""
-    if isinstance(value, SECRETS):
-        yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        yield from _secrets(vars(value))
-    elif isinstance(value, Mapping):
-        members: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType] - of any type
-        yield from _secrets(list(members.values()))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in cast("Iterable[Any]", value):
-            yield from _secrets(item)
+    They must be what validation makes of the Python values, or else equal to these.
+    """
+    if not names:
+        return
+    try:
+        given = _assigned(schema, made, changes)
+    except InvalidData:  # of strict fields, or of others that take JSON only
+        given = made.model_copy(update=dict(changes))
+    _check_same(schema, names, given, made)

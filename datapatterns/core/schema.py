@@ -17,7 +17,7 @@ from pydantic_core import to_json
 
 from datapatterns.core.checks import check_name, check_names
 from datapatterns.core.codecs import loads
-from datapatterns.core.documents import Document, check_model, give_identity
+from datapatterns.core.documents import Document, check_model, give_identity, new_id
 from datapatterns.core.model_fields import (
     MISSING,
     check_carried,
@@ -85,7 +85,7 @@ class Schema(Generic[D]):
         self.json = ModelJson(model, apart=OURS, computed=True)
         self.version = schema_version(model)
         check_upgrades(model)
-        check_carried("a repository", model)
+        check_carried("a repository", model, OURS)
         self.fields = {
             name: stored_field(model, name) for name in model.model_fields if name not in OURS
         }
@@ -166,9 +166,13 @@ class Schema(Generic[D]):
         if self.id_from is None:
             return self._written(check_name("an id", document.id), document)
         id = getattr(document, self.id_from, None)
-        written = self._written(id, document)  # first what the model itself says about the field
-        check_name("an id", id)
-        return written
+        try:
+            return self._written(check_name("an id", id), document)
+        except InvalidArgument:
+            self._written(
+                new_id(), document
+            )  # what the model itself says about the field is better
+            raise
 
     def replacement(self, document: D) -> Written[D]:
         """Return what to store in place of the document with this id; errors as of `new`."""
@@ -184,11 +188,22 @@ class Schema(Generic[D]):
 
     def _written(self, id: str, document: D) -> Written[D]:
         data = self.json.write(document)
-        read = self._read_json(document.id, data)
+        self.json.check_finite(data)
+        self._check_extra(document)
+        try:
+            read = self._read_json(id, data)
+        except DecodeFailed as error:
+            raise InvalidData(f"{self.model.__name__} cannot be read back: {error}") from error
         give_identity(read, document.id, document.rev)
         self.json.check_kept(document, data, read)
         give_identity(read, id, None)
         return Written(id, read, self._with_version(data))
+
+    def _check_extra(self, document: D) -> None:
+        """Raise InvalidData for extra fields whose names the stores use for members of theirs."""
+        for name in document.__pydantic_extra__ or ():
+            if name.startswith("_") or name == SCHEMA_VERSION:
+                raise InvalidData.field(name, "the name belongs to the stores", "reserved_name")
 
     def _with_version(self, data: bytes) -> bytes:
         if self.version == 1:

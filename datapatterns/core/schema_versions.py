@@ -7,6 +7,7 @@ A document without a stored number is of version 1. So is every model that sets 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -28,8 +29,9 @@ def upgrades(model: type[BaseModel], version: int) -> Callable[[U], U]:
 
     The function is called with a dict of the stored fields, which it may change, and returns the
     fields of the next version. It is called while a document is read, so it must be quick and must
-    not depend on anything else. Raise InvalidArgument if the version has an upgrade already, or is
-    not below the model's `schema_version`.
+    not depend on anything else. Models that inherit from this one inherit its upgrades. Raise
+    InvalidArgument if the version has an upgrade already, or is not below the model's
+    `schema_version`.
     """
     latest = schema_version(model)
     check_count("version", version, most=INT32_MAX)
@@ -54,9 +56,17 @@ def schema_version(model: type[BaseModel]) -> int:
     return check_count(f"schema_version of {model.__name__}", version, most=INT32_MAX)
 
 
+def _upgrades_of(model: type[BaseModel]) -> Mapping[int, Upgrade]:
+    """Return the functions by version: the model's own, else those of its base classes."""
+    found: dict[int, Upgrade] = {}
+    for kind in reversed(model.__mro__):
+        found |= _UPGRADES.get(kind, {})
+    return found
+
+
 def check_upgrades(model: type[BaseModel]) -> None:
     """Raise InvalidArgument if documents of the version before the model's cannot be upgraded."""
-    latest, known = schema_version(model), _UPGRADES.get(model, {})
+    latest, known = schema_version(model), _upgrades_of(model)
     for version in range(min(known, default=latest - 1), latest):
         if version and version not in known:
             raise InvalidArgument(
@@ -72,7 +82,10 @@ def upgraded(model: type[BaseModel], id: str, fields: Mapping[str, Any]) -> dict
     """
     found = {name: value for name, value in fields.items() if name != SCHEMA_VERSION}
     latest = schema_version(model)
-    for version in range(_version_of(model, id, fields, latest), latest):
+    first = _version_of(model, id, fields, latest)
+    if first < latest:
+        found = deepcopy(found)  # upgrades may change what they are given
+    for version in range(first, latest):
         found = _next(model, id, version, found)
     return found
 
@@ -99,7 +112,7 @@ def _version_of(model: type[BaseModel], id: str, fields: Mapping[str, Any], late
 
 def _next(model: type[BaseModel], id: str, version: int, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of the next version."""
-    upgrade = _UPGRADES.get(model, {}).get(version)
+    upgrade = _upgrades_of(model).get(version)
     about = f"the stored document {id!r} of schema version {version}"
     if upgrade is None:
         message = f"{about} cannot be read: {model.__name__} has no upgrade from that version"
