@@ -15,7 +15,7 @@ from datapatterns.core.indexes import Each, Index
 from datapatterns.core.leaderboard import Ranked
 from datapatterns.core.pages import Page
 from datapatterns.core.schema_versions import upgrades
-from datapatterns.core.work_queue import DeadLetter, QueueStats, WorkSummary
+from datapatterns.core.work_queue import DeadLetter, ItemState, QueueStats, WorkSummary
 from datapatterns.errors import (
     BadGateway,
     Closed,
@@ -77,6 +77,7 @@ __all__ = [
     "IndexNotUnique",
     "InvalidArgument",
     "InvalidData",
+    "ItemState",
     "Locked",
     "NotFound",
     "OutcomeUnknown",

@@ -49,6 +49,24 @@ class DeadLetter:
     died_at: datetime
 
 
+State = Literal["ready", "delayed", "leased", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """Where an item is, after how many deliveries, with its last error, or "" if it has none.
+
+    `due_at` says when a delayed item is ready, and is None for all others. Times are in UTC.
+    """
+
+    id: str
+    state: State
+    attempts: int
+    pushed_at: datetime
+    error: str = ""
+    due_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class WorkSummary:
     """How many deliveries a worker acked, retried, buried, released at its end, and lost."""
@@ -65,12 +83,16 @@ class WorkSummary:
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """An item to push; the delay is in microseconds."""
+    """An item to push; the times are in microseconds.
+
+    `dedup` says for how long the id is remembered; it is None for a fresh id, which no push had.
+    """
 
     id: str
     data: bytes
     delay: int
     priority: int
+    dedup: int | None = None
 
 
 # `release` gives an item back without counting the attempt; `renew` extends a lease and never

@@ -38,8 +38,9 @@ class AsyncEmitter(Protocol):
         """Send the event to every listener; the payload is a JSON value or a pydantic model.
 
         It arrives as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list,
-        a model as a dict, the keys of a dict as strings (see
-        [codecs][datapatterns.core.codecs.dumps]). A set, bytes or NaN raises InvalidArgument.
+        a model as a dict from which it can be validated again, the keys of a dict as strings (see
+        [codecs][datapatterns.core.codecs.dumps]). NaN, a secret, or a model that would be read back
+        as another one raises InvalidData with the place; a set or bytes raises InvalidArgument.
         """
         ...
 

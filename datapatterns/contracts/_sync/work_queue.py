@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from datapatterns.core.checks import Duration
-from datapatterns.core.work_queue import DeadLetter, QueueStats, WorkSummary
+from datapatterns.core.work_queue import DeadLetter, ItemState, QueueStats, WorkSummary
 
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
@@ -21,8 +21,9 @@ class Delivery(Protocol[M_co]):
     Settle it once, by `ack`, `retry`, `bury` or `release`. As a context manager it acks at the end
     of the block, and retries if the block raises an exception; it releases the item if the block is
     cancelled. A worker passes it to a handler that takes a second parameter. Every call raises
-    Conflict (`lease_lost`), and changes nothing, once the lease is lost. Repeating a call whose
-    reply was lost has one effect and reports that one.
+    Conflict (`lease_lost`), and changes nothing, once the lease is lost: because its time is over,
+    or because the item was cancelled. Repeating a call whose reply was lost has one effect and
+    reports that one.
     """
 
     @property
@@ -47,7 +48,10 @@ class Delivery(Protocol[M_co]):
 
     @property
     def lost(self) -> bool:
-        """Return whether the lease was lost, as the backend said or since its time is over."""
+        """Return whether the lease was lost, as the backend said or since its time is over.
+
+        It becomes true at the first renewal, by a worker or by `extend`, after a `cancel`.
+        """
         ...
 
     @property
@@ -111,17 +115,23 @@ class WorkQueue(Protocol[M]):
         id: str | None = None,
         delay: Duration = 0.0,
         priority: int = 0,
+        dedup: Duration = 0.0,
     ) -> str:
         """Queue the item and return its id (default: a fresh one); it is ready after the delay.
 
-        An id that is in the queue already is not queued twice: the call changes nothing and returns
-        the id. An item is in the queue until it is acked or purged; that includes dead letters.
+        An id that is in the queue already is not queued twice: the call queues nothing and returns
+        the id. An item is in the queue until it is acked, cancelled or purged; that includes dead
+        letters. With `dedup` the id is also remembered for so long, by the backend's clock: until
+        then no push queues it again, even when the item is done, cancelled or purged. A further
+        push of the id does not prolong that time. `dedup` without an id raises InvalidArgument.
 
-        With a model, the item is an instance of it, or a mapping that validates as one; else
-        InvalidData is raised. Without a model it is any value that JSON can hold, and is delivered
-        as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list, a model as
-        a dict, the keys of a dict as strings (see [codecs][datapatterns.core.codecs.dumps]). A set,
-        bytes or NaN raises InvalidArgument.
+        With a model, the item is an instance of it, or a mapping that validates as one. InvalidData
+        names the fields that do not validate, and those that would be delivered as another value,
+        such as a masked secret. Without a model it is any value that JSON can hold, and is
+        delivered as JSON: a datetime, a Decimal, a UUID or a Path as a string, a tuple as a list, a
+        model as a dict from which it can be validated again, the keys of a dict as strings (see
+        [codecs][datapatterns.core.codecs.dumps]). NaN, a secret, or a model that would be read back
+        as another one raises InvalidData with the place; a set or bytes raises InvalidArgument.
         """
         ...
 
@@ -135,7 +145,26 @@ class WorkQueue(Protocol[M]):
     def take(self, timeout: Duration = 0.0) -> Delivery[M] | None:
         """Return the next delivery, or None if no item becomes ready within the timeout.
 
-        Raise DecodeFailed for an item that does not fit the model; it is a dead letter then.
+        Raise DecodeFailed for an item that does not fit the model, whatever its validators raise;
+        it is a dead letter then.
+        """
+        ...
+
+    def cancel(self, id: str) -> bool:
+        """Remove the item, wherever it is, and return whether there was one.
+
+        A ready, delayed or dead item is never delivered after that. The work on a leased item may
+        be under way: its holder's delivery is `lost` from the next renewal on, and what it does
+        with the item has no effect. Repeating a call whose outcome was unknown returns True if the
+        first one has removed the item.
+        """
+        ...
+
+    def find(self, id: str) -> ItemState | None:
+        """Return where the item is, or None if there is no item of this id.
+
+        A delayed item that is due counts as ready; one whose holder died is leased until it is
+        taken back.
         """
         ...
 
@@ -147,7 +176,11 @@ class WorkQueue(Protocol[M]):
         ...
 
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
-        """Return at most `limit` dead letters, the oldest first."""
+        """Return at most `limit` dead letters, the oldest first.
+
+        An item that does not fit the model is shown as its JSON value; one that is not JSON that
+        can be read, as text.
+        """
         ...
 
     def requeue_dead(self, ids: Iterable[str] | None = None) -> int:
@@ -155,7 +188,10 @@ class WorkQueue(Protocol[M]):
         ...
 
     def purge(self) -> int:
-        """Remove every item that no holder works on, and return how many there were."""
+        """Remove every item that no holder works on, and return how many there were.
+
+        Ids that were pushed with `dedup` are remembered all the same.
+        """
         ...
 
     def pause(self) -> None:

@@ -15,6 +15,7 @@ from datapatterns.core.options import Retry
 from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
     DeadLetter,
+    ItemState,
     NewItem,
     QueueStats,
     Request,
@@ -43,6 +44,8 @@ class WorkQueue(BaseQueue[M], contracts.WorkQueue[M]):
     3. `ack`: lease and item go. `retry`, `bury`: back to `ready`, or to `dead!(when, id)`. Fenced:
        the token must be the item's, and the lease must not have lapsed.
     So an item is always in exactly one place. A worker's ack and its next take are one batch.
+    `cancel` removes the item from any of them. A push with `dedup` leaves `dedup!id` in its batch,
+    a mark that expires; each push that leaves one removes a few that have expired.
 
     The first key of each priority and all leases are kept in memory: finding the next item costs
     the same behind 100,000 consumed ones. After 50,000 their markers are compacted, on a thread.
@@ -111,6 +114,14 @@ class WorkQueue(BaseQueue[M], contracts.WorkQueue[M]):
                 gate.at_shut.remove(woken.set)
 
     # --- the rest of the queue
+
+    @override
+    def cancel(self, id: str) -> bool:
+        return self._space.write(self._steps.cancel, check_name("an id", id), sync=True)
+
+    @override
+    def find(self, id: str) -> ItemState | None:
+        return self._space.scan(self._steps.find, check_name("an id", id))
 
     @override
     def stats(self) -> QueueStats:

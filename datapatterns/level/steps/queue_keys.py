@@ -2,7 +2,8 @@
 
 Below `!$queues!!<name>!`: `ready!(rank, available, seq)` holds an id, `job!id` the item with its
 state, `lease!id` when the lease ends, `dead!(when, id)` nothing, `error!id` the last error,
-`once!key` a mark that expires, and `fact!` the queue's stamp, its pause and its counts.
+`once!key` and `dedup!id` marks that expire, and `fact!` the queue's stamp, its pause and its
+counts.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class QueueKeys:
 
         self.ready, self.items, self.leases = part("ready"), part("job"), part("lease")
         self.dead, self.errors, self.once = part("dead"), part("error"), part("once")
+        self.dedup = part("dedup")
         self.ready_end, self.lease_end = self.ready + tuples.AFTER, self.leases + tuples.AFTER
         self.dead_end = self.dead + tuples.AFTER
         facts = part("fact")

@@ -10,6 +10,7 @@ from datapatterns.core.records import FACTS, Record
 from datapatterns.core.work_queue import LOST, NewItem, Request, Taken, TakenBack, Turn, Verdict
 from datapatterns.core.work_queue import seconds_until as seconds
 from datapatterns.level.engine.readers import Writer
+from datapatterns.level.steps.expiry import Expiring
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
 from datapatterns.level.steps.queue_memory import QueueMemory
 
@@ -114,15 +115,34 @@ class QueueStep:
 
     # --- the other steps
 
-    def push(self, items: list[NewItem]) -> None:
-        """Queue those of the items whose ids are not in the queue."""
+    def push(self, items: list[NewItem], pushed: Expiring) -> None:
+        """Queue those of the items whose ids are neither in the queue nor among the pushed ones."""
         for new in items:
+            key, at = new.id.encode(), self._at
+            if new.dedup is not None and pushed.get(self._writer, key, at) is not None:
+                continue
             if self._find(new.id) is None:
                 seq = self._stamp()
-                available = self._at + new.delay if new.delay else seq
-                rank = -new.priority
-                item = StoredItem(0, 0, self._at, rank, available, seq, 0, new.data)
+                available = at + new.delay if new.delay else seq
+                item = StoredItem(0, 0, at, -new.priority, available, seq, 0, new.data)
                 self._wait(new.id, item)
+            if new.dedup:
+                pushed.put(self._writer, key, b"", at, at + new.dedup)
+
+    def cancel(self, id: str) -> bool:
+        """Remove the item, wherever it is; return whether there was one."""
+        item = self._find(id)
+        if item is None:
+            return False
+        letter, waiting = self._keys.letter(item.available, id), self._keys.waiting(item)
+        if item.token:
+            self._end_lease(id)
+        elif self._writer.get(letter) is not None:
+            self._writer.store(letter, None)
+        elif self._writer.get(waiting) == id.encode():
+            self._writer.store(waiting, None)
+        self._forget(id)
+        return True
 
     def requeue(self, ids: list[str] | None) -> int:
         """Queue these dead letters afresh, or all of them; return how many there were."""
@@ -187,8 +207,8 @@ class QueueStep:
         if record.hints["ready"] and at > self._memory.stamp:
             # What is pushed from now on is behind it, and it is due, whatever the clock says.
             self._memory.stamp = at
-            self._writer.store(self._keys.stamp, b"%d" % at)
-        self._wait(id, item)
+        # Several items may be due at one moment, and each needs a key of its own.
+        self._wait(id, replace(item, seq=self._stamp()))
 
     # --- what these steps share
 

@@ -12,6 +12,7 @@ from datapatterns.core.codecs import dumps, loads
 from datapatterns.core.records import (
     CHECKPOINTS,
     DEAD_CHANGES,
+    DEDUP,
     LEASES,
     LIMITS,
     LOGS,
@@ -98,6 +99,7 @@ class _Survey:
             facts = [prefix + b"!fact!" + fact for fact in (b"paused", b"requeued")]
             self.found.count(unit, any(self._has(fact) for fact in facts))
             self.found.leave(ONCE, self._keys(prefix + b"!once!"))
+            self.found.leave(DEDUP, self._keys(prefix + b"!dedup!"))
         else:
             first = prefix + tuples.pack((0,))
             self.found.count(unit, self._keys(first, first + tuples.AFTER))

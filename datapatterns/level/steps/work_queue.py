@@ -7,7 +7,15 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar, TypeVarTuple
 
 from datapatterns.core.records import Record
-from datapatterns.core.work_queue import NewItem, QueueStats, Request, Turn
+from datapatterns.core.work_queue import (
+    ItemState,
+    NewItem,
+    QueueStats,
+    Request,
+    State,
+    Turn,
+    moment,
+)
 from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.expiry import Expiring, now
 from datapatterns.level.steps.queue_keys import QueueKeys, StoredItem
@@ -33,6 +41,7 @@ class WorkQueueSteps:
     def __init__(self, namespace: bytes, name: str, shared: dict[object, Any]) -> None:
         self.keys = QueueKeys(namespace, name)
         self._marks = Expiring(namespace, self.keys.once)
+        self._pushed = Expiring(namespace, self.keys.dedup)
         self._shared = shared
 
     @property
@@ -47,8 +56,12 @@ class WorkQueueSteps:
         return self._run(writer, QueueStep.turn, request, lease, most)
 
     def push(self, writer: Writer, items: list[NewItem]) -> None:
-        """Queue those of the items whose ids are not in the queue."""
-        self._run(writer, QueueStep.push, items)
+        """Queue those of the items whose ids are neither in the queue nor remembered."""
+        self._run(writer, QueueStep.push, items, self._pushed)
+
+    def cancel(self, writer: Writer, id: str) -> bool:
+        """Remove the item, wherever it is; return whether there was one."""
+        return self._run(writer, QueueStep.cancel, id)
 
     def requeue(self, writer: Writer, ids: list[str] | None) -> int:
         """Queue these dead letters afresh, or all of them; return how many there were."""
@@ -98,6 +111,26 @@ class WorkQueueSteps:
         dead = sum(1 for _ in reader.keys(keys.dead, keys.dead_end))
         requeued = int(reader.get(keys.requeued) or 0)
         return QueueStats(len(dues) - delayed, delayed, leased, dead, requeued)
+
+    def find(self, reader: Reader, id: str) -> ItemState | None:
+        """Return where the item is, or None if there is none."""
+        data = reader.get(self.keys.item(id))
+        if data is None:
+            return None
+        item = StoredItem.unpack(data)
+        error = (reader.get(self.keys.error(id)) or b"").decode()
+        state, due_at = self._state(reader, id, item), None
+        if state == "delayed":
+            due_at = moment(item.available)
+        return ItemState(id, state, item.attempts, moment(item.pushed), error, due_at)
+
+    def _state(self, reader: Reader, id: str, item: StoredItem) -> State:
+        if item.token:
+            return "leased"
+        if reader.get(self.keys.letter(item.available, id)) is not None:
+            return "dead"
+        due = max(now(), int(reader.get(self.keys.stamp) or 0))
+        return "delayed" if item.available > due else "ready"
 
     def letters(self, reader: Reader, limit: int) -> list[Letter]:
         """Return the dead letters, the oldest first."""

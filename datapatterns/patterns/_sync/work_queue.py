@@ -38,7 +38,13 @@ from datapatterns.core.work_queue import (
     describe,
     moment,
 )
-from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
+from datapatterns.errors import (
+    Conflict,
+    DataError,
+    DecodeFailed,
+    InvalidArgument,
+    OutcomeUnknown,
+)
 
 M = TypeVar("M")
 
@@ -82,7 +88,7 @@ class BaseQueue(contracts.WorkQueue[M]):
     """The part of a work queue that does not depend on the backend.
 
     A backend brings `request` and `send`, which settle and take in one step, `_enqueue`,
-    `wake_up`, and the methods of the contract from `stats` on.
+    `wake_up`, and the methods of the contract from `cancel` on.
     """
 
     name = ""  # in logs and signals; a backend sets it
@@ -115,7 +121,10 @@ class BaseQueue(contracts.WorkQueue[M]):
 
     @abstractmethod
     def _enqueue(self, items: list[NewItem]) -> None:
-        """Queue the items whose ids are not in the queue yet, in one atomic step."""
+        """Queue the items whose ids are neither in the queue nor remembered, in one atomic step.
+
+        Remember the ids that have a `dedup` and are not remembered yet.
+        """
 
     # --- what producers and consumers call
 
@@ -127,10 +136,19 @@ class BaseQueue(contracts.WorkQueue[M]):
         id: str | None = None,
         delay: Duration = 0.0,
         priority: int = 0,
+        dedup: Duration = 0.0,
     ) -> str:
         key = new_id() if id is None else check_name("an id", id)
-        span = microseconds("delay", delay)
-        new = NewItem(key, self._items.encode(item), span, check_priority(priority))
+        span, remember = microseconds("delay", delay), microseconds("dedup", dedup)
+        if remember and id is None:
+            raise InvalidArgument("dedup needs an id: a fresh one is never pushed again")
+        new = NewItem(
+            key,
+            self._items.encode(item),
+            span,
+            check_priority(priority),
+            None if id is None else remember,
+        )
         self._push([new])
         return key
 

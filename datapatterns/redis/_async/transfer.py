@@ -9,6 +9,7 @@ from typing import Any
 
 from datapatterns.core.codecs import dumps, loads
 from datapatterns.core.records import (
+    DEDUP,
     HISTORY,
     KINDS,
     LEASES,
@@ -38,6 +39,7 @@ _LEFT = {
     ("counter", "op"): OPERATIONS,
     ("calendar", "op"): OPERATIONS,
     ("work_queue", "once"): ONCE,
+    ("work_queue", "dedup"): DEDUP,
     ("work_queue", "seat"): REQUESTS,
 }
 

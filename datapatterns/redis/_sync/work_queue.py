@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from typing_extensions import override
@@ -17,10 +17,12 @@ from datapatterns.core.pages import check_limit
 from datapatterns.core.work_queue import (
     HIGHEST_PRIORITY,
     DeadLetter,
+    ItemState,
     NewItem,
     QueueStats,
     Request,
     Seats,
+    State,
     Taken,
     TakenBack,
     Turn,
@@ -48,6 +50,7 @@ M = TypeVar("M")
 _REMEMBERED = 3_600_000  # milliseconds that a request's outcome is kept for its repetitions
 _PAUSES = (0.02, 0.2)  # seconds before a request whose reply was lost is sent again
 _MOST_ITEMS = 100_000  # in one push: the server does nothing else meanwhile
+_FRESH = -1  # in place of a `dedup` of an id that no other push can have
 _CHUNK = 1_000  # items that one step of purging or requeueing handles
 _SOCKET_TIMEOUT = TICK + 10.0  # seconds: more than the server is told to block
 
@@ -77,9 +80,12 @@ class WorkQueue(BaseQueue[M]):
     for at most a second. Tokens are hints: one is added when something is ready and no token is
     there.
 
+    `cancel` removes an item from whichever set has it. `dedup` is a key for each remembered id,
+    which the script of `push` sets behind the item, and which expires by itself.
+
     Each step is O(log n). Priorities have 32 bits. A delayed or retried item takes its place when
     it is due; its priority counts among the ready items. The keys of a queue stay until they are
-    empty, save a few fields of the hash; the wake list, seats and `once` keys expire.
+    empty, save a few fields of the hash; the wake list, seats, `once` and `dedup` keys expire.
 
     A failover can lose what the old master had acknowledged and not yet replicated: an item may
     come twice, or not at all. WAIT after `push` narrows that window; nothing in Redis closes it.
@@ -114,9 +120,10 @@ class WorkQueue(BaseQueue[M]):
         )  # fmt: skip
         self._seat = keys("seat", "")
         self._seats = Seats()
-        self._askers: dict[
-            str, str
-        ] = {}  # the tokens of `once` calls whose replies were lost, by key
+        # Of calls whose replies were lost: the tokens of `once`, by key, and the requests of
+        # `cancel`, by id, each with whether a request before it has removed an item.
+        self._askers: dict[str, str] = {}
+        self._cancels: dict[str, tuple[Request, bool]] = {}
 
     # --- the steps
 
@@ -139,11 +146,17 @@ class WorkQueue(BaseQueue[M]):
         if len(items) > _MOST_ITEMS:
             raise TooLarge(f"push at most {_MOST_ITEMS:,} items at once")
         args: list[Argument] = []
+        keys = [self._jobs, self._ready, self._delayed, self._wake]
         for item in items:
             # Reversed, and of one width, so that the highest priority sorts first.
             args += [item.id.encode(), item.data, f"{HIGHEST_PRIORITY - item.priority:010d}"]
             args.append(item.delay)
-        self._step("push", (self._jobs, self._ready, self._delayed, self._wake), args)
+            if item.dedup is None:
+                args.append(_FRESH)
+            else:
+                keys.append(self._keys("dedup", item.id))
+                args.append(-(-item.dedup // 1_000))
+        self._step("push", keys, args)
 
     def _step(
         self,
@@ -187,6 +200,35 @@ class WorkQueue(BaseQueue[M]):
             pop.close()
 
     # --- the rest of the queue
+
+    @override
+    def cancel(self, id: str) -> bool:
+        check_name("an id", id)
+        # If the reply to the caller's first try was lost, the second must not return False.
+        earlier, found = self._cancels.pop(id, (None, False))
+        if earlier is not None:
+            found = self._cancel(id, earlier, found, True)
+        return self._cancel(id, self._seats.request(), found, found)
+
+    def _cancel(self, id: str, request: Request, found: bool, keep: bool) -> bool:
+        """Return whether this request or one before it has removed the item.
+
+        If it fails, keep it for the next call: when told so, or when it may have had its effect.
+        """
+        keys = (self._jobs, self._ready, self._delayed, self._leases, self._dead)
+        try:
+            return self._step("cancel", keys, [id.encode()], request) == 1 or found
+        except BaseException as error:
+            if keep or not isinstance(error, DataError) or isinstance(error, OutcomeUnknown):
+                self._cancels[id] = request, found
+            raise
+
+    @override
+    def find(self, id: str) -> ItemState | None:
+        keys = (self._jobs, self._delayed, self._dead)
+        args = (check_name("an id", id).encode(),)
+        reply = SCRIPTS.read(self.redis, "work_queue/find", keys, args)
+        return _state(id, *reply) if reply else None
 
     @override
     def stats(self) -> QueueStats:
@@ -316,3 +358,9 @@ def _turn(reply: Any, token: str) -> Turn:
         [TakenBack(id.decode(), attempt, dead == 1) for id, attempt, dead in back],
         seconds_until(pause),
     )
+
+
+def _state(id: str, state: bytes, attempts: int, pushed: int, error: bytes, due: int) -> ItemState:
+    due_at = moment(due) if due else None
+    where = cast("State", state.decode())
+    return ItemState(id, where, attempts, moment(pushed), error.decode(), due_at)
