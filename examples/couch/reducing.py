@@ -24,6 +24,6 @@ with Store.from_url(URL, namespace="reducing") as store:
 
     # On CouchDB the reduce function `_count` answers these from the inner nodes of the index.
     print(messages.count("by_year", "ada"), messages.count("by_year", "ada", 2014))
-    print(messages.counts("by_year"))
-    print(messages.counts("by_year", depth=2))
+    print(dict(messages.counts("by_year")))
+    print(dict(messages.counts("by_year", depth=2)))
     print(messages.count())

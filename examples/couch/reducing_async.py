@@ -26,8 +26,8 @@ async def main() -> None:
 
         # On CouchDB the reduce function `_count` answers these from the inner nodes of the index.
         print(await messages.count("by_year", "ada"), await messages.count("by_year", "ada", 2014))
-        print(await messages.counts("by_year"))
-        print(await messages.counts("by_year", depth=2))
+        print(dict(await messages.counts("by_year")))
+        print(dict(await messages.counts("by_year", depth=2)))
         print(await messages.count())
 
 
