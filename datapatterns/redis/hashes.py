@@ -8,36 +8,27 @@ scripts read.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from secrets import token_hex
 from typing import Any, Generic, TypeVar, cast
 
-from datapatterns.core import tuples
 from datapatterns.core.codecs import dumps, loads
-from datapatterns.core.documents import (
-    Document,
-    Schema,
-    absent,
-    document_id,
-    id_to_replace,
-    load,
-    revise,
-    stale,
-)
+from datapatterns.core.documents import Document, absent, give_identity, stale
 from datapatterns.core.indexes import Index
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Written
+from datapatterns.core.schema_versions import SCHEMA_VERSION
 from datapatterns.errors import (
     Conflict,
-    DataCorrupted,
     DataError,
     DecodeFailed,
-    HookFailed,
     InvalidArgument,
     InvalidData,
 )
 
 D = TypeVar("D", bound=Document)
+R = TypeVar("R")
 
 Raw = dict[bytes, bytes]  # the fields of a hash as the server stores them
 
@@ -70,7 +61,11 @@ def encode(fields: Mapping[str, Any]) -> Raw:
 
 
 def parse(raw: Raw) -> dict[str, Any]:
-    """Return the document's fields; a value that is not JSON, from another program, is text."""
+    """Return the document's fields.
+
+    A value that is not JSON, or JSON that is nested too deeply to be read, is text: it is another
+    program's.
+    """
     fields: dict[str, Any] = {}
     for name, value in raw.items():
         if name in (REVISION, ENTRIES):
@@ -83,63 +78,91 @@ def parse(raw: Raw) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Write(Generic[D]):
+class Write(Generic[R]):
     """A write of one document, before it is sent."""
 
     mode: str  # "create", "replace" or "update"
     id: str
     expected: str  # the revision that must be stored, "" when a document is created
-    fields: dict[str, Any]  # all fields of the document after the write
+    fields: Mapping[str, Any]  # all fields of the document after the write
     sent: Raw  # the fields that have to be sent
-    made: D  # the document to return
-    before: Raw = field(default_factory=dict[bytes, bytes])  # what is stored before an update
+    done: Callable[[str], R]  # returns, for the new revision, the document that is stored now
+    before: Mapping[str, Any] | None = None  # all fields before the write, None if not known
+    stored: Raw = field(default_factory=dict[bytes, bytes])  # the hash before an update
+    removed: tuple[bytes, ...] = ()  # names of fields that an update removes
+    version: int = 1  # the greatest schema version that `replace` may replace
     rev: str = field(default_factory=lambda: token_hex(8))
 
     @property
     def after(self) -> Raw:
         """Return the hash that is stored after the write."""
-        kept = {} if self.mode == "replace" else self.before
+        kept = {name: value for name, value in self.stored.items() if name not in self.removed}
         return {**kept, **self.sent, REVISION: self.rev.encode()}
 
-    def done(self) -> D:
-        """Return the document after the write, with its id and new revision."""
-        self.made.id, self.made.rev = self.id, self.rev
-        return self.made
+    def values(self, index: Index) -> list[bytes]:
+        """Return the packed values of the document's entries in the index.
+
+        Raise InvalidData if the index cannot hold them, unless it could not hold those before.
+        """
+        try:
+            return index.values(self.fields)
+        except DataError:
+            if self.before is None or _holds(index, self.before):
+                raise
+            return index.stored_values(self.id, self.fields)
 
 
-def creation(schema: Schema[D], document: D) -> Write[D]:
+def _holds(index: Index, fields: Mapping[str, Any]) -> bool:
+    try:
+        index.values(fields)
+    except DataError:
+        return False
+    return True
+
+
+def creation(written: Written[D]) -> Write[D]:
     """Return the write that creates the document."""
-    made, fields = schema.checked(document)
-    return Write("create", document_id(document, schema.id_from), "", fields, encode(fields), made)
+    fields = written.fields
+    return Write("create", written.id, "", fields, encode(fields), written.stored)
 
 
-def replacement(schema: Schema[D], document: D) -> Write[D]:
-    """Return the write that replaces the stored document of the revision that this one carries."""
-    made, fields = schema.checked(document)
-    id = id_to_replace(document, schema.id_from)
-    expected = check_revision(document.rev)
-    return Write("replace", id, expected, fields, encode(fields), made)
+def replacement(written: Written[D], rev: str | None, version: int) -> Write[D]:
+    """Return the write that replaces the stored document of this revision."""
+    fields, expected = written.fields, check_revision(rev)
+    return Write(
+        "replace", written.id, expected, fields, encode(fields), written.stored, version=version
+    )
 
 
-def change(
-    schema: Schema[D], id: str, before: Raw | None, changes: Mapping[str, Any], rev: str | None
-) -> Write[D]:
-    """Return the write that changes some fields of the stored document `before`.
+def change(id: str, stored: Raw | None, revise: Revise[D], rev: str | None) -> Write[D] | None:
+    """Return the write of what `revise` makes of the stored document, None if it makes nothing.
 
     Raise NotFound if nothing is stored, and Conflict if `rev` is not the stored revision.
     """
-    if before is None:
+    if stored is None:
         raise absent()
-    expected = revision(before)
+    expected = revision(stored)
     if rev is not None and rev != expected:
         raise stale()
-    old = parse(before)
-    fields = revise(old, changes, schema.model, update_model=schema.update_model)
+    before = parse(stored)
+    revised = revise(id, expected, before)
+    if revised is None:
+        return None
     # `revise` returns a value that was not changed as the same object. Such a field is not sent, so
     # that its stored bytes, perhaps of another program, stay as they are.
-    sent = {name: v for name, v in fields.items() if name not in old or v is not old[name]}
-    made = load(schema.model, id, expected, fields)
-    return Write("update", id, expected, fields, encode(sent), made, before)
+    fields, document = revised.fields, revised.document
+    sent = {name: v for name, v in fields.items() if name not in before or v is not before[name]}
+    if before.get(SCHEMA_VERSION) != fields.get(SCHEMA_VERSION):
+        # An upgrade may have changed a value in its place: compare with what is stored.
+        before = parse(stored)
+        sent |= {name: v for name, v in fields.items() if dumps(before.get(name)) != dumps(v)}
+    removed = tuple(name.encode() for name in before if name not in fields)
+
+    def done(new: str) -> D:
+        give_identity(document, id, new)
+        return document
+
+    return Write("update", id, expected, fields, encode(sent), done, before, stored, removed)
 
 
 def check_revision(rev: object) -> str:
@@ -157,47 +180,12 @@ class Overtaken(Conflict):
         self.stored = stored
 
 
-def values_of(index: Index, fields: Mapping[str, Any]) -> bytes:
-    """Return the packed values of these fields in the index, empty if they are not in it."""
-    try:
-        return index.values(fields) or b""
-    except DataError:
-        raise
-    except Exception as error:
-        raise HookFailed(f"the condition of the index {index.name!r} raised") from error
+class Newer(DecodeFailed):
+    """Raised when a newer program has written what would be replaced; `fields` has its version."""
 
-
-def index_key(index: Index) -> bytes:
-    """Return the name of the index in Redis, which differs when its fields or `unique` differ."""
-    options = tuples.pack((*index.fields, index.unique))
-    return tuples.pack((index.name, blake2b(options, digest_size=4).hexdigest()))
-
-
-@dataclass(frozen=True, slots=True)
-class IndexState:
-    """The state of an index, which is stored as the text `token:complete:at`.
-
-    The token is that of one declaration: an index that was forgotten and declared again has another
-    one. `at` is the least id, in UTF-8, of the documents that are still to be indexed, or None when
-    the index is not being filled. A complete index has an `at` while it is filled again.
-    """
-
-    token: str
-    complete: bool = False
-    at: bytes | None = b""
-
-    @classmethod
-    def of(cls, text: bytes) -> IndexState:
-        """Return the state in the text; raise DataCorrupted if it is not one."""
-        try:
-            token, complete, at = text.decode().split(":")
-            return cls(token, complete == "1", None if at == "-" else bytes.fromhex(at))
-        except ValueError as error:
-            raise DataCorrupted("the stored state of an index cannot be read") from error
-
-    def __bytes__(self) -> bytes:
-        at = "-" if self.at is None else self.at.hex()
-        return f"{self.token}:{int(self.complete)}:{at}".encode()
+    def __init__(self, id: str, version: bytes) -> None:
+        super().__init__(f"the stored document {id!r} has another schema version", data={"id": id})
+        self.fields = parse({SCHEMA_VERSION.encode(): version})
 
 
 class Remembered:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from secrets import token_hex
-from typing import Any
 
-from datapatterns.core.codecs import loads
-from datapatterns.core.indexes import pack_id
 from datapatterns.core.records import Batch, Record, present
 from datapatterns.core.tuples import AFTER
-from datapatterns.errors import DataCorrupted, DataError, DecodeFailed
-from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis._async.scanning import Argument, text_of
-from datapatterns.redis.hashes import ENTRIES, REVISION, encode, raw_of
+from datapatterns.errors import Conflict, DataError
+from datapatterns.redis._async.hashes import AsyncHashes
+from datapatterns.redis._async.indexing import AsyncIndexing
+from datapatterns.redis._async.scanning import text_of
+from datapatterns.redis.hashes import ENTRIES, REVISION, Raw, Remembered, Write, encode, parse
 from datapatterns.redis.keys import Keys
 from datapatterns.redis.wire._async.commands import read
 from datapatterns.redis.wire._async.pools import AsyncRedisClient
@@ -24,18 +21,31 @@ _STEP = 100  # documents that are read or stored in one step
 
 
 class AsyncDocumentRecords:
-    """The documents of a collection. Added ones get new revisions; the indexes are filled later."""
+    """The documents of a collection. Added ones get new revisions.
+
+    They get entries in complete unique indexes, and marks for other indexes that exist, which take
+    them in later.
+    """
 
     def __init__(self, client: AsyncRedisClient, namespace: str, name: str) -> None:
-        self.redis, self._keys = client, Keys.of(namespace, "repository", name)
-        self._index = self._keys("index")
+        keys = Keys.of(namespace, "repository", name)
+        self.redis = client
+        self._indexing = AsyncIndexing(client, keys, {}, ensure=True)
+        self._hashes = AsyncHashes[None](self._indexing, Remembered(0))
 
     async def rows(self, after: str | None) -> AsyncIterator[Batch]:
         """Iterate over the documents in the order of their ids."""
         first = b"[d" if after is None else b"(d" + bytes.fromhex(after)
         while True:
             rows = await read(
-                self.redis, "ZRANGEBYLEX", self._index, first, b"(d" + AFTER, "LIMIT", 0, _STEP
+                self.redis,
+                "ZRANGEBYLEX",
+                self._indexing.set,
+                first,
+                b"(d" + AFTER,
+                "LIMIT",
+                0,
+                _STEP,
             )
             records = present(await self.find([(text_of(row[1:]),) for row in rows]))
             if len(rows) < _STEP:
@@ -46,62 +56,56 @@ class AsyncDocumentRecords:
 
     async def find(self, ids: Ids) -> list[Record | None]:
         """Return the documents of these ids, None for each one that is missing."""
-        found: list[Record | None] = []
-        for at in range(0, len(ids), _STEP):
-            part = ids[at : at + _STEP]
-            keys = [self._keys("doc", *id) for id in part]
-            raws = await SCRIPTS.read(self.redis, "repository/read", keys)
-            found += [_document(id, raw) for id, raw in zip(part, raws, strict=True)]
-        return found
+        raws = await self._indexing.read_many(id for (id,) in ids)
+        return list(map(_document, ids, raws))
 
     async def add(self, records: Sequence[Record]) -> int:
-        """Store the documents whose ids are not stored yet, with marks for indexes that exist."""
+        """Store the documents whose ids are not stored yet, and return how many.
+
+        Raise Conflict for one that has the same values in a complete unique index as another.
+        """
         new = 0
         for at in range(0, len(records), _STEP):
             new += await self._add_some(records[at : at + _STEP])
         return new
 
     async def _add_some(self, records: Sequence[Record]) -> int:
-        keys = [self._index, self._keys("indexes")]
-        args: list[Argument] = ["lax", 0]  # this writer knows no index
-        for record in records:
-            [id] = record.id
-            keys.append(self._keys("doc", id))
-            sent = [part for pair in _encoded(record).items() for part in pair]
-            about: list[Argument] = [
-                "create",
-                "",
-                token_hex(8),
-                id.encode(),
-                pack_id(id),
-                len(sent),
-            ]
-            args += [*about, *sent]
-        outcomes = await SCRIPTS.write(self.redis, "repository/write", keys, args)
-        if any(outcome not in ([b"ok"], [b"exists"]) for outcome in outcomes):
-            raise DataCorrupted("a key holds another type than this pattern stores")
-        return outcomes.count([b"ok"])
+        outcomes = await self._hashes.write([_write(record) for record in records])
+        for record, outcome in zip(records, outcomes, strict=True):
+            if isinstance(outcome, Conflict) and "index" in outcome.data:
+                message = f"the document {record.id[0]!r} cannot be stored: {outcome}"
+                data = {**outcome.data, "id": record.id[0]}
+                raise Conflict(message, reason="exists", data=data)
+            if outcome is not None and not isinstance(outcome, Conflict):
+                raise outcome
+        return outcomes.count(None)
 
 
-def _encoded(record: Record) -> dict[bytes, bytes]:
+def _write(record: Record) -> Write[None]:
+    """Return the write that creates the document; an index that cannot hold it leaves it out."""
+    return Write(
+        "create", record.id[0], "", record.data, _encoded(record), _no_document, record.data
+    )
+
+
+def _no_document(_: str) -> None:
+    """Return nothing: a migration needs no document."""
+
+
+def _document(id: tuple[str, ...], raw: Raw | None) -> Record | None:
+    """Return the record of a hash; raise DataCorrupted for a name or text that is not UTF-8."""
+    if raw is None:
+        return None
+    for name, value in raw.items():
+        if name not in (REVISION, ENTRIES):
+            text_of(name)
+            text_of(value)
+    return Record(id, parse(raw))
+
+
+def _encoded(record: Record) -> Raw:
     try:
         return encode(record.data)
     except DataError as error:
         message = f"the document {record.id[0]!r} has a field that Redis cannot hold"
         raise type(error)(message, data={"id": record.id[0]}) from error
-
-
-def _document(id: tuple[str, ...], reply: Any) -> Record | None:
-    """Return the record of a hash; a value that is not JSON, from another program, is text."""
-    raw = raw_of(reply)
-    if raw is None:
-        return None
-    fields: dict[str, Any] = {}
-    for name, value in raw.items():
-        if name in (REVISION, ENTRIES):
-            continue
-        try:
-            fields[name.decode()] = loads(value)
-        except DecodeFailed:
-            fields[name.decode()] = text_of(value)
-    return Record(id, fields)

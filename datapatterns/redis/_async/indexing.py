@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -10,26 +11,21 @@ from typing import Any
 from datapatterns.core.checks import check_name
 from datapatterns.core.indexes import Index, entry_id, pack_id
 from datapatterns.core.tuples import AFTER, unpack
-from datapatterns.errors import Conflict, Unavailable
+from datapatterns.errors import IndexNotUnique, Unavailable
 from datapatterns.redis._async.lua import SCRIPTS
-from datapatterns.redis.hashes import (
-    IndexState,
-    Raw,
-    index_key,
-    parse,
-    raw_of,
-    revision,
-    values_of,
-)
+from datapatterns.redis.hashes import Raw, parse, raw_of, revision
+from datapatterns.redis.index_states import IndexState, KnownIndex
 from datapatterns.redis.keys import Keys
-from datapatterns.redis.wire._async.commands import read
 from datapatterns.redis.wire._async.pools import AsyncRedisClient
+
+logger = logging.getLogger("datapatterns.indexes")
 
 _STEP = 500  # documents that one step of filling looks at
 _FORGET = 5_000  # entries that one step of forgetting removes
 TRIES = 5  # attempts before an index that is never ready is an error
+_FINISH = 100  # attempts to complete a unique index while other programs leave marks
 
-_READY, _INCOMPLETE, _MISSED = 0, 1, 2
+_READY, _INCOMPLETE = 0, 1
 
 
 class AsyncIndexing:
@@ -47,6 +43,13 @@ class AsyncIndexing:
 
     A query is one script: it returns the result, or says that the index is not complete, or that
     there are marks. In these cases the index is filled, or the marked documents are indexed, first.
+
+    The state of a unique index has its definition. It becomes complete only in a step that leaves
+    no mark, so that every document is in it; from then on the script refuses writes of programs
+    that do not know it, and tells them the definition. They compute the entries from that and keep
+    the index as those who declare it do. A condition (`where`) cannot be stored. So a program that
+    does not declare the index gives each document with values an entry, as if it met the condition,
+    and a mark: uniqueness holds, and those who know the condition remove superfluous entries.
     """
 
     def __init__(
@@ -58,7 +61,19 @@ class AsyncIndexing:
         self._ensure = ensure
         self.mode = "strict" if ensure else "lax"  # whether a write needs every index complete
         self.indexes = indexes
-        self.names = {name: index_key(index) for name, index in indexes.items()}
+        self._own = [KnownIndex.own(index) for index in indexes.values()]
+        self.names = {one.index.name: one.key for one in self._own}
+        self._foreign: dict[bytes, KnownIndex] = {}  # unique indexes that others declare
+
+    def known(self) -> list[KnownIndex]:
+        """Return the indexes that a write keeps."""
+        return [*self._own, *self._foreign.values()]
+
+    def learn(self, found: Sequence[bytes]) -> None:
+        """Keep, from now on, unique indexes of other programs: names and definitions in turn."""
+        for key, definition in zip(found[::2], found[1::2], strict=True):
+            known = KnownIndex.foreign(key, definition)
+            self._foreign = {**self._foreign, key: known}  # others may iterate over the former one
 
     async def ask(self, script: str, index: str, *args: bytes | str | int) -> list[Any]:
         """Return what the script finds in the index; first fill the index if it asks for that."""
@@ -114,14 +129,15 @@ class AsyncIndexing:
         if not self.names:
             return {}
         args: list[bytes] = []
-        for name in self.names.values():
-            args += [name, bytes(IndexState(token_hex(8)))]
+        for one in self._own:
+            definition = one.index.definition() if one.index.unique else ""
+            args += [one.key, bytes(IndexState(token_hex(8), definition=definition))]
         found = await SCRIPTS.write(self.redis, "repository/declare", [self.states], args)
         return {name: IndexState.of(text) for name, text in zip(self.names, found, strict=True)}
 
     async def _forget_undeclared(self) -> None:
         keys = [self.set, self.states]
-        for name in await read(self.redis, "HKEYS", self.states):
+        for name in await SCRIPTS.read(self.redis, "repository/states", [self.states]):
             if name not in self.names.values():
                 while await SCRIPTS.write(self.redis, "repository/forget", keys, [name, _FORGET]):
                     pass
@@ -129,26 +145,41 @@ class AsyncIndexing:
     async def _fill(self, index: Index, state: IndexState) -> AsyncIterator[int]:
         """Index the documents from the state's `at` on; yield how many each step looked at."""
         while state.at is not None:
-            first = b"[d" + state.at
-            rows = await read(
-                self.redis, "ZRANGEBYLEX", self.set, first, b"(d" + AFTER, "LIMIT", 0, _STEP
-            )
-            ids = [row[1:].decode() for row in rows]
-            if len(rows) < _STEP:
-                state = replace(state, complete=True, at=None)
-            else:
+            rows = await self._members(b"[d" + state.at, b"(d" + AFTER)
+            ids, last = [row[1:].decode() for row in rows], len(rows) < _STEP
+            if rows:
                 state = replace(state, at=rows[-1][1:] + b"\x00")
-            changed = await self._index(index, ids, state.token, bytes(state))
-            if changed is None:
+            done = replace(state, complete=True, at=None)
+            finishing = last and index.unique and not state.complete
+            following = done if last and not finishing else state
+            outcome, _ = await self._index(index, ids, state.token, bytes(following))
+            if finishing and outcome == b"ok":
+                outcome = await self._finish(index, done)
+            if outcome == b"gone":
                 return  # another program has removed it: the next query declares it again
             yield len(ids)
+            if last:
+                return
+
+    async def _finish(self, index: Index, done: IndexState) -> bytes:
+        """Complete a unique index in a step that leaves no document marked."""
+        tries = 0
+        while tries < _FINISH:
+            rows = await self._members(*self._marks(index))
+            ids = [unpack(row[1 + len(self.names[index.name]) :])[0] for row in rows]
+            outcome, _ = await self._index(index, ids, done.token, bytes(done))
+            if outcome != b"marked":
+                return outcome
+            tries += len(rows) < _STEP
+        message = f"the unique index {index.name!r} cannot be completed while other programs write"
+        raise Unavailable(f"{message} so much: declare it in all of them, or try again")
 
     async def _sweep(self, index: Index) -> None:
-        """Remove the entries of documents whose hash another program has deleted."""
+        """Remove the entries that no document lists, such as those of hashes deleted by others."""
         base = b"e" + self.names[index.name]
         at, last = b"[" + base, b"(" + base + AFTER
         while True:
-            rows = await read(self.redis, "ZRANGEBYLEX", self.set, at, last, "LIMIT", 0, _STEP)
+            rows = await self._members(at, last)
             keys = [self.key(entry_id(row[len(base) :])) for row in rows]
             await SCRIPTS.write(self.redis, "repository/sweep", [self.set, *keys], rows)
             if len(rows) < _STEP:
@@ -157,42 +188,64 @@ class AsyncIndexing:
 
     async def _catch_up(self, index: Index) -> None:
         """Index the marked documents; again, up to TRIES times, those that change meanwhile."""
-        base = b"m" + self.names[index.name]
-        at = b"[" + base
-        state = IndexState.of((await self._state(index)) or bytes(IndexState("")))
+        at, last = self._marks(index)
+        [text] = await SCRIPTS.read(
+            self.redis, "repository/states", [self.states], [self.names[index.name]]
+        )
+        token = IndexState.of(text).token if text else ""
         while True:
-            last = b"(" + base + AFTER
-            rows = await read(self.redis, "ZRANGEBYLEX", self.set, at, last, "LIMIT", 0, _STEP)
-            ids = [unpack(row[len(base) :])[0] for row in rows]
+            rows = await self._members(at, last)
+            ids = [unpack(row[1 + len(self.names[index.name]) :])[0] for row in rows]
             for _ in range(TRIES):
-                if not await self._index(index, ids, state.token, b""):
+                _, changed = await self._index(index, ids, token, b"")
+                if not changed:
                     break
             if len(rows) < _STEP:
                 return
             at = b"(" + rows[-1]
 
-    async def _state(self, index: Index) -> bytes | None:
-        found: bytes | None = await read(self.redis, "HGET", self.states, self.names[index.name])
+    def _marks(self, index: Index) -> tuple[bytes, bytes]:
+        """Return the bounds of the marks of the index."""
+        base = b"m" + self.names[index.name]
+        return b"[" + base, b"(" + base + AFTER
+
+    async def _members(self, first: bytes, last: bytes) -> list[bytes]:
+        """Return at most _STEP members within these bounds, as the primary has them."""
+        found: list[bytes] = await SCRIPTS.read(
+            self.redis, "repository/members", [self.set], [first, last, _STEP]
+        )
         return found
 
-    async def _index(self, index: Index, ids: list[str], token: str, state: bytes) -> int | None:
+    async def _index(
+        self, index: Index, ids: Sequence[str], token: str, state: bytes
+    ) -> tuple[bytes, int]:
         """Write the entries of these documents, and the next state of the index unless it is empty.
 
-        Return how many of the documents had changed since they were read, which have to be indexed
-        again; or None, having changed nothing, if the index has another token by now.
+        Return b"ok", or b"marked" if it cannot be complete yet, and how many of the documents had
+        changed since they were read, which have to be indexed again. Return b"gone", having changed
+        nothing, if the index has another token by now.
         """
         name, unique = self.names[index.name], "1" if index.unique else ""
-        args: list[bytes | str] = [name, unique, token, state]
+        args: list[bytes | str | int] = [name, unique, token, state]
         for id, raw in zip(ids, await self.read_many(ids), strict=True):
             rev = "" if raw is None else revision(raw)
-            values = b"" if raw is None else values_of(index, parse(raw))
-            args += [id.encode(), pack_id(id), rev, values]
+            values = [] if raw is None else index.stored_values(id, parse(raw))
+            args += [id.encode(), pack_id(id), rev, len(values), *values]
         keys = [self.set, self.states, *map(self.key, ids)]
         outcome, *rest = await SCRIPTS.write(self.redis, "repository/fill", keys, args)
         if outcome == b"taken":
-            message = f"two documents have the same {', '.join(index.fields)}"
-            raise Conflict(message, reason="exists", data={"index": index.name})
-        return int(rest[0]) if outcome == b"ok" else None
+            raise self._not_unique(index, rest[0].decode(), rest[1])
+        return outcome, int(rest[0]) if rest else 0
+
+    def _not_unique(self, index: Index, id: str, other: bytes) -> IndexNotUnique:
+        """Return the error for two documents with the same values, after logging it."""
+        ids = [entry_id(other[1 + len(self.names[index.name]) :]), id]
+        message = (
+            f"the unique index {index.name!r} cannot be filled: the documents {ids[0]!r} and"
+            f" {ids[1]!r} have the same {', '.join(index.fields)}"
+        )
+        logger.error("%s", message)
+        return IndexNotUnique(message, data={"ids": ids, "index": index.name})
 
     def key(self, id: str) -> bytes:
         """Return the key of that document."""

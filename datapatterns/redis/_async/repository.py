@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -10,9 +11,13 @@ from typing_extensions import override
 
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import check_flag, check_name, check_names, escape
-from datapatterns.core.documents import Document, Schema, contention, stale
+from datapatterns.core.counts import Counts
+from datapatterns.core.documents import Document, contention, stale
 from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.pages import Page, Scan, scan
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Schema, Written
+from datapatterns.core.schema_versions import check_version
 from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import DataError, NotFound
 from datapatterns.patterns._async.repository import (
@@ -23,12 +28,15 @@ from datapatterns.patterns._async.repository import (
 )
 from datapatterns.redis._async.hashes import AsyncHashes
 from datapatterns.redis._async.indexing import AsyncIndexing
+from datapatterns.redis._async.lua import SCRIPTS
 from datapatterns.redis.hashes import (
+    Newer,
     Overtaken,
     Raw,
     Remembered,
     Write,
     change,
+    check_revision,
     creation,
     parse,
     replacement,
@@ -44,7 +52,7 @@ _GROUPS = 1_000  # groups that counts fetches in one step
 _WAIT = Backoff(0.001, 0.1)  # before an update starts over
 
 
-class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
+class AsyncRepository(AsyncBaseRepository[D]):
     """Documents of one schema, validated before they are stored, found by id and by indexes.
 
     A document is a hash, `{namespace:repository:name}:doc:<id>`, with a field of JSON for each of
@@ -95,13 +103,16 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
         immutable: Iterable[str] = (),
         indexes: Iterable[Index] = (),
         update_model: type[BaseModel] | None = None,
+        expires: str | None = None,
         ensure: bool = True,
         remember: int = 1_000,
         namespace: str = DEFAULT_NAMESPACE,
     ) -> None:
         check_flag("ensure", ensure)
-        schema = Schema(model, id_from, check_names("immutable", immutable), update_model)
-        super().__init__(schema, by_name(indexes, model))
+        fixed = check_names("immutable", immutable)
+        super().__init__(
+            Schema(model, id_from, fixed, update_model, expires), by_name(indexes, model)
+        )
         self.redis = client
         keys = Keys.of(namespace, "repository", name)
         self._query = f"redis {escape(namespace)} {escape(name)}"
@@ -111,40 +122,44 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
     # --- writes
 
     @override
-    async def create(self, document: D) -> D:
-        [outcome] = await self._hashes.write([self._creation(document)])
+    async def _create(self, written: Written[D]) -> D:
+        [outcome] = await self._hashes.write([creation(written)])
         return result_of(outcome)
 
     @override
-    def _creation(self, document: D) -> Write[D]:
-        return creation(self._schema, document)
-
-    @override
-    async def _create_some(self, writes: Sequence[Write[D]]) -> list[D | DataError]:
+    async def _create_some(self, writes: Sequence[Written[D]]) -> list[D | DataError]:
+        begun = [_creation_or_error(written) for written in writes]
         try:
-            return await self._hashes.write(writes)
+            made = iter(await self._hashes.write([one for one in begun if isinstance(one, Write)]))
         except DataError as error:
-            return [error for _ in writes]
+            return [error if isinstance(one, Write) else one for one in begun]
+        return [next(made) if isinstance(one, Write) else one for one in begun]
 
     @override
-    async def replace(self, document: D) -> D:
-        [outcome] = await self._hashes.write([replacement(self._schema, document)])
+    async def _replace(self, written: Written[D], rev: str | None) -> D:
+        schema = self._schema
+        if schema.immutable:
+            before = await self._hashes.read_revision(written.id, check_revision(rev))
+            schema.check_replaced(written.id, parse(before), written.fields)
+        [outcome] = await self._hashes.write([replacement(written, rev, schema.version)])
         if isinstance(outcome, NotFound):
             raise stale()
+        if isinstance(outcome, Newer):
+            check_version(schema.model, written.id, outcome.fields)
         return result_of(outcome)
 
     @override
-    async def _update(
-        self, id: str, changes: Mapping[str, Any], rev: str | None, attempts: int
-    ) -> D:
+    async def _update(self, id: str, revise: Revise[D], rev: str | None, attempts: int) -> D | None:
         check_name("an id", id)
         stored: Raw | None = None  # what the reply to an overtaken write told
         async for attempt in AsyncTries(attempts, _WAIT):
-            write = self._guess(id, changes, rev)
+            write = self._guess(id, revise, rev)
             if write is None:
                 if attempt == 1:
                     stored = await self._hashes.read(id)
-                write = change(self._schema, id, stored, changes, rev)
+                write = change(id, stored, revise, rev)
+            if write is None:
+                return None
             [outcome] = await self._hashes.write([write])
             if not isinstance(outcome, Overtaken):
                 return result_of(outcome)
@@ -153,57 +168,53 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
             stored = outcome.stored
         raise contention()
 
-    def _guess(self, id: str, changes: Mapping[str, Any], rev: str | None) -> Write[D] | None:
+    def _guess(self, id: str, revise: Revise[D], rev: str | None) -> Write[D] | None:
         """Return the write over the document as it was seen last; None if that cannot be right."""
         known = self._hashes.remembered.get(id)
         try:
-            return None if known is None else change(self._schema, id, known, changes, rev)
+            return None if known is None else change(id, known, revise, rev)
         except DataError:
             return None  # the stored document may be another by now: the caller reads it
 
     @override
-    async def destroy(self, id: str, *, rev: str | None = None) -> None:
+    async def _destroy(self, id: str, rev: str | None) -> None:
         await self._hashes.destroy(id, rev)
+
+    @override
+    async def _remove_some(self, rows: Sequence[Stored]) -> int:
+        if not rows:
+            return 0
+        outcomes = await self._hashes.destroy_some([(row.id, row.rev) for row in rows])
+        return outcomes.count(b"ok")
 
     # --- reads
 
     @override
     async def _read(self, id: str) -> Stored | None:
-        return _stored(await self._hashes.read(id))
+        return _stored(id, await self._hashes.read(id))
 
     @override
     async def _read_many(self, ids: Sequence[str]) -> list[Stored | None]:
-        return [_stored(raw) for raw in await self._indexing.read_many(ids)]
+        return list(map(_stored, ids, await self._indexing.read_many(ids)))
 
     @override
-    async def exists(self, id: str) -> bool:
+    async def _exists(self, id: str) -> bool:
         return bool(await read(self.redis, "HLEN", self._indexing.key(id)))
 
     @override
-    async def list(
-        self, *, limit: int = 50, after: str | None = None, descending: bool = False
-    ) -> Page[D]:
-        query = f"{self._query} "
-        plan = scan(query, b"", AFTER, limit=limit, after=after, descending=descending)
-        bounds = _bounds(b"d", plan)
-        command = "ZREVRANGEBYLEX" if plan.reverse else "ZRANGEBYLEX"
-        rows = await read(self.redis, command, self._indexing.set, *bounds, "LIMIT", 0, plan.limit)
-        page = plan.page([row[1:] for row in rows], lambda row: row)
-        found = await self.get_many([row.decode() for row in page])
-        # What is missing was removed between the two trips.
-        return Page([one for one in found if one is not None], page.next, page.previous)
-
-    @override
-    async def query(
+    async def _page(
         self,
-        index: str,
-        *prefix: Any,
-        start: Any = None,
-        end: Any = None,
-        descending: bool = False,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> Page[D]:
+        index: str | None,
+        prefix: Sequence[Any],
+        *,
+        start: Any,
+        end: Any,
+        descending: bool,
+        limit: int,
+        after: str | None,
+    ) -> Page[Stored]:
+        if index is None:
+            return await self._page_by_id(descending=descending, limit=limit, after=after)
         within = self._index(index).bounds(prefix, start, end, descending=descending)
         query = f"{self._query} {escape(index)}"
         plan = scan(query, *within, limit=limit, after=after, descending=descending)
@@ -213,11 +224,22 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
             "repository/rows", index, command, *_bounds(base, plan), plan.limit
         )
         page = plan.page([row[len(base) :] for row in rows], lambda row: row)
-        items = await self._hashes.of_entries(self._schema.model, self._index(index), page.items)
-        return Page(items, page.next, page.previous)
+        found = await self._hashes.of_entries(self._index(index), page.items)
+        return Page(found, page.next, page.previous)
+
+    async def _page_by_id(self, *, descending: bool, limit: int, after: str | None) -> Page[Stored]:
+        query = f"{self._query} "
+        plan = scan(query, b"", AFTER, limit=limit, after=after, descending=descending)
+        bounds = _bounds(b"d", plan)
+        command = "ZREVRANGEBYLEX" if plan.reverse else "ZRANGEBYLEX"
+        rows = await read(self.redis, command, self._indexing.set, *bounds, "LIMIT", 0, plan.limit)
+        page = plan.page([row[1:] for row in rows], lambda row: row)
+        found = await self._read_many([row.decode() for row in page])
+        # What is missing was removed between the two trips.
+        return Page([one for one in found if one is not None], page.next, page.previous)
 
     @override
-    async def count(self, index: str | None = None, *prefix: Any) -> int:
+    async def _count(self, index: str | None, prefix: Sequence[Any]) -> int:
         if index is None:
             bounds = (b"[d", b"(d" + AFTER)
             return int(await read(self.redis, "ZLEXCOUNT", self._indexing.set, *bounds))
@@ -228,16 +250,20 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
         return int(count)
 
     @override
-    async def _counts(self, index: str, depth: int) -> dict[Any, int]:
-        counted: dict[Any, int] = {}
+    async def _counts(self, index: str, depth: int) -> Counts:
+        counted = Counts()
         at = b"[e" + self._indexing.names[index]
         while at:
             groups, at = await self._indexing.ask("repository/groups", index, at, depth, _GROUPS)
             for group, count in zip(groups[::2], groups[1::2], strict=True):
                 values, _ = collated(unpack(group), depth)
-                value = values[0] if depth == 1 else values
-                counted[value] = counted.get(value, 0) + int(count)
+                counted.add(values[0] if depth == 1 else values, int(count))
         return counted
+
+    @override
+    async def _now(self) -> datetime:
+        seconds, micros = await SCRIPTS.read(self.redis, "repository/now", [self._indexing.set])
+        return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
 
     @override
     async def ensure(self) -> None:
@@ -245,12 +271,19 @@ class AsyncRepository(AsyncBaseRepository[D, Write[D]]):
 
     @override
     async def reindex(self, progress: Callable[[int, int], Any] | None = None) -> int:
-        return await self._indexing.reindex(await self.count(), progress)
+        return await self._indexing.reindex(await self._count(None, ()), progress)
 
 
-def _stored(raw: Raw | None) -> Stored | None:
+def _creation_or_error(written: Written[D]) -> Write[D] | DataError:
+    try:
+        return creation(written)
+    except DataError as error:
+        return error
+
+
+def _stored(id: str, raw: Raw | None) -> Stored | None:
     """Return the revision and the fields of a hash, None if it is not there."""
-    return None if raw is None else (revision(raw), parse(raw))
+    return None if raw is None else Stored(id, revision(raw), parse(raw))
 
 
 def _bounds(base: bytes, plan: Scan) -> tuple[bytes, bytes]:

@@ -29,7 +29,6 @@ from datapatterns.errors import (
     DataError,
     Forbidden,
     InvalidArgument,
-    NotFound,
     OutcomeUnknown,
     TimedOut,
     TooLarge,
@@ -47,8 +46,6 @@ REFUSALS: dict[str, Make] = {
     "DP_OVERFLOW": lambda: InvalidArgument("the result would leave 64 bits"),
     "DP_INFINITE": lambda: InvalidArgument("the score would leave the range of a float"),
     "DP_CORRUPTED": lambda: DataCorrupted("a stored value is not one that this pattern stores"),
-    "DP_STALE": lambda: Conflict("what is stored has changed since it was read"),
-    "DP_MISSING": lambda: NotFound("there is no such document"),
     # The seat has forgotten what this request did, if it was served at all.
     "DP_LATE": lambda: OutcomeUnknown("the queue has served a later request of the same caller"),
 }

@@ -1,19 +1,30 @@
--- Returns 'ok', or an error with the code DP_MISSING or DP_STALE.
+-- Returns for each document 'ok', 'missing', 'stale', or 'corrupted' if its key has another type.
 --
--- KEYS: the index set, the states of the indexes, the document.
--- ARGV: the revision that must be stored ('' for any), the id, the packed id.
-local index, states, doc = KEYS[1], KEYS[2], KEYS[3]
-local before = redis.call('HMGET', doc, '_rev', '_entries')
+-- KEYS: the index set, the states of the indexes, each document.
+-- ARGV: for each document the revision that must be stored ('' for any), the id, the packed id.
+local index, states = KEYS[1], KEYS[2]
 redis.call('ZCARD', index) -- a key of another type ends the script before the first write
 local names = redis.call('HKEYS', states)
-if redis.call('EXISTS', doc) == 0 then return redis.error_reply('DP_MISSING no such document') end
-if ARGV[1] ~= '' and (before[1] or '0') ~= ARGV[1] then
-  return redis.error_reply('DP_STALE another revision is stored')
+
+-- include _entries.lua
+
+-- Removes one document and then what names it: a document is never without its entries.
+local function remove(doc, revision, id, packed)
+  local before = redis.pcall('HMGET', doc, '_rev', '_entries')
+  if before.err then return 'corrupted' end
+  if redis.call('EXISTS', doc) == 0 then return 'missing' end
+  if revision ~= '' and (before[1] or '0') ~= revision then return 'stale' end
+  local members = listed(before[2])
+  members[#members + 1] = 'd' .. id
+  for _, name in ipairs(names) do members[#members + 1] = 'm' .. name .. packed end
+  redis.call('DEL', doc)
+  call('ZREM', index, members)
+  return 'ok'
 end
-redis.call('DEL', doc)
-redis.call('ZREM', index, 'd' .. ARGV[2])
-for _, entry in ipairs(before[2] and cmsgpack.unpack(before[2]) or {}) do
-  redis.call('ZREM', index, entry)
+
+local outcomes = {}
+for n = 3, #KEYS do
+  local at = 3 * n - 8
+  outcomes[n - 2] = remove(KEYS[n], ARGV[at], ARGV[at + 1], ARGV[at + 2])
 end
-for _, name in ipairs(names) do redis.call('ZREM', index, 'm' .. name .. ARGV[3]) end
-return 'ok'
+return outcomes

@@ -1,10 +1,15 @@
--- Returns how many entries were removed: those whose document does not exist.
+-- Returns how many entries were removed: those that their document does not list.
 --
 -- KEYS: the index set, each document. ARGV: the entry of each document.
+local index = KEYS[1]
+
+-- include _entries.lua
+
 local removed = 0
 for n = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[n]) == 0 then
-    removed = removed + redis.call('ZREM', KEYS[1], ARGV[n - 1])
+  local packed = redis.call('HGET', KEYS[n], '_entries')
+  if not set_of(listed(packed))[ARGV[n - 1]] then
+    removed = removed + redis.call('ZREM', index, ARGV[n - 1])
   end
 end
 return removed
