@@ -35,7 +35,7 @@ def write_value(value: object) -> bytes:
     """
     if isinstance(value, BaseModel):
         return _model_json(value)
-    if _is_plain(value):
+    if is_json(value):
         return dumps(value)
     problems: list[FieldError] = []
     shown = _shown(value, (), problems)
@@ -45,7 +45,7 @@ def write_value(value: object) -> bytes:
     return dumps(shown)
 
 
-def _is_plain(value: object, levels: int = _DEEPEST) -> bool:
+def is_json(value: object, levels: int = _DEEPEST) -> bool:
     """Return whether the value has only JSON's own types, and texts as keys."""
     kind = type(value)
     if kind is dict:
@@ -61,7 +61,7 @@ def _is_plain(value: object, levels: int = _DEEPEST) -> bool:
     if not levels:
         return False
     for item in inner:  # noqa: SIM110 - as above
-        if type(item) not in _PLAIN and not _is_plain(item, levels - 1):
+        if type(item) not in _PLAIN and not is_json(item, levels - 1):
             return False
     return True
 

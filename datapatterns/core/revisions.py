@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from datapatterns.core.codecs import dumps, is_plain, loads
 from datapatterns.core.documents import Document, give_identity
+from datapatterns.core.json_values import is_json
 from datapatterns.core.model_fields import MISSING, by_stored_name
 from datapatterns.core.model_json import differences, listed, not_finite
 from datapatterns.core.schema import OURS, Schema, same_json
@@ -45,7 +46,7 @@ def update(schema: Schema[D], changes: Mapping[str, Any]) -> Revise[D]:
         schema.update_json.validate(changes)
     shaped = schema.json.shaped  # then the JSON has no members of the names of fields
     values = {} if shaped else {name: _as_json(schema, name, changes[name]) for name in changes}
-    rich = [name for name, value in changes.items() if not is_plain(value)]
+    rich = [name for name, value in changes.items() if not is_json(value)]
 
     def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D]:
         before = schema.upgraded(id, fields)
@@ -89,7 +90,10 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
         )
         raise InvalidArgument(message)
     stored = by_stored_name(schema.model)
-    named = {stored.get(name, name): value for name, value in cast("Fields", given).items()}
+    members = cast("Fields", given)
+    named = {stored.get(name, name): value for name, value in members.items()}
+    if len(named) < len(members):
+        raise InvalidData("a patch names a field once, by its name or by its stored name")
     _check_names(schema, named)
     values = {name: _plain(name, value) for name, value in named.items()}
 
