@@ -79,7 +79,7 @@ def loads(data: bytes | str) -> Any:
 
 
 def is_plain(value: object, levels: int = _DEEPEST) -> bool:
-    """Return whether the value has only JSON's own types, and at most these levels of nesting."""
+    """Return whether the value has only JSON's own types, nested at most `levels` (200) deep."""
     kind = type(value)
     if kind is dict:
         items: Iterable[object] = cast("dict[object, object]", value).values()
