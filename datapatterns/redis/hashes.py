@@ -148,14 +148,16 @@ def change(id: str, stored: Raw | None, revise: Revise[D], rev: str | None) -> W
     revised = revise(id, expected, before)
     if revised is None:
         return None
-    # `revise` returns a value that was not changed as the same object. Such a field is not sent, so
-    # that its stored bytes, perhaps of another program, stay as they are.
+    # `revise` returns a value that was not changed as the same object, or as a copy if it had to
+    # upgrade the fields. Such a field is not sent, so that its stored bytes, perhaps of another
+    # program, stay as they are.
     fields, document = revised.fields, revised.document
-    sent = {name: v for name, v in fields.items() if name not in before or v is not before[name]}
-    if before.get(SCHEMA_VERSION) != fields.get(SCHEMA_VERSION):
-        # An upgrade may have changed a value in its place: compare with what is stored.
-        before = parse(stored)
-        sent |= {name: v for name, v in fields.items() if dumps(before.get(name)) != dumps(v)}
+    copied = before.get(SCHEMA_VERSION) != fields.get(SCHEMA_VERSION)
+    sent = {
+        name: value
+        for name, value in fields.items()
+        if name not in before or not _same(value, before[name], copied=copied)
+    }
     removed = tuple(name.encode() for name in before if name not in fields)
 
     def done(new: str) -> D:
@@ -163,6 +165,10 @@ def change(id: str, stored: Raw | None, revise: Revise[D], rev: str | None) -> W
         return document
 
     return Write("update", id, expected, fields, encode(sent), done, before, stored, removed)
+
+
+def _same(value: Any, before: Any, *, copied: bool) -> bool:
+    return value is before or (copied and dumps(value) == dumps(before))
 
 
 def check_revision(rev: object) -> str:

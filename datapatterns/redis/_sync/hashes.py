@@ -9,8 +9,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from datapatterns.core.documents import absent, stale
 from datapatterns.core.indexes import Index, entry, entry_id, pack_id
+from datapatterns.core.schema import Stored
 from datapatterns.errors import Conflict, DataCorrupted, DataError, NotFound, Unavailable
-from datapatterns.patterns._sync.repository import Stored
 from datapatterns.redis._sync.indexing import TRIES, Indexing
 from datapatterns.redis._sync.lua import SCRIPTS
 from datapatterns.redis.hashes import (

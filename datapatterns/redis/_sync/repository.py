@@ -17,13 +17,12 @@ from datapatterns.core.documents import Document, contention, stale
 from datapatterns.core.indexes import Index, by_name
 from datapatterns.core.pages import Page, Scan, scan
 from datapatterns.core.revisions import Revise
-from datapatterns.core.schema import Schema, Written
+from datapatterns.core.schema import Schema, Stored, Written
 from datapatterns.core.schema_versions import check_version
 from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import DataError, NotFound
 from datapatterns.patterns._sync.repository import (
     BaseRepository,
-    Stored,
     Tries,
     result_of,
 )
