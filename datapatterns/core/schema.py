@@ -95,6 +95,8 @@ class Schema(Generic[D]):
         self._check_fields("immutable", self.immutable)
         if id_from is not None:
             self._check_fields("id_from", {check_name("id_from", id_from)})
+        # Whether a document that is replaced is compared with the stored one.
+        self.compares = bool(self.immutable) or update_model is not None
         # What no update may name: immutable fields, and the field that gives the id.
         self.fixed = self.immutable.union(() if id_from is None else (id_from,))
         if any(name.startswith(("_", "$")) for name in self.stored_names):
@@ -214,17 +216,24 @@ class Schema(Generic[D]):
     def check_replaced(self, id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Check a whole document that is to be stored in place of another.
 
-        Raise InvalidData if an immutable field differs, DecodeFailed if a newer program wrote the
-        stored one.
+        Raise InvalidData if an immutable field differs, or if `update_model` refuses the fields
+        that differ; DecodeFailed if a newer program wrote the stored one.
         """
         check_version(self.model, id, before)
-        if not self.immutable:
+        if not self.compares:
             return
         before = upgraded(self.model, id, before)
-        for name in sorted(self.immutable & self.fields.keys()):
-            field = self.fields[name]
-            if not same_json(field.find(before), field.find(after)):
+        changed: dict[str, Any] = {}
+        for name, field in sorted(self.fields.items()):
+            value = field.find(after)
+            if same_json(field.find(before), value):
+                continue
+            if name in self.immutable:
                 raise InvalidData.field(name, "cannot be changed", "frozen_field")
+            if value is not MISSING:
+                changed[name] = value
+        if changed and self.update_json is not None:
+            self.update_json.read(to_json(changed))
 
     # --- loading
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from datapatterns.core.documents import Document
 from datapatterns.core.schema import Schema
@@ -36,3 +36,19 @@ def test_an_id_that_the_model_allows_must_still_be_one() -> None:
 
     with pytest.raises(InvalidArgument):
         Schema(Loose, id_from="name").new(Loose(name=""))
+
+
+def test_a_replaced_document_obeys_the_model_for_changes() -> None:
+    """Fields that differ are validated by `update_model`, and only these."""
+
+    class Change(BaseModel):
+        name: str = Field("x", pattern="^[a-z]+$")
+        size: int = Field(0, le=10)
+
+    schema = Schema(Package, update_model=Change)
+    before = {"name": "Box", "size": 11}
+    schema.check_replaced("1", before, {"name": "Box", "size": 11})
+    schema.check_replaced("1", before, {"name": "crate", "size": 11})
+    for after in ({"name": "Crate", "size": 11}, {"name": "Box", "size": 12}):
+        with pytest.raises(InvalidData):
+            schema.check_replaced("1", before, after)

@@ -137,7 +137,7 @@ class AsyncRepository(AsyncBaseRepository[D]):
     @override
     async def _replace(self, written: Written[D], rev: str | None) -> D:
         schema = self._schema
-        if schema.immutable:
+        if schema.compares:
             before = await self._hashes.read_revision(written.id, check_revision(rev))
             schema.check_replaced(written.id, parse(before), written.fields)
         [outcome] = await self._hashes.write([replacement(written, rev, schema.version)])

@@ -138,7 +138,7 @@ class Repository(BaseRepository[D]):
     @override
     def _replace(self, written: Written[D], rev: str | None) -> D:
         schema = self._schema
-        if schema.immutable:
+        if schema.compares:
             before = self._hashes.read_revision(written.id, check_revision(rev))
             schema.check_replaced(written.id, parse(before), written.fields)
         [outcome] = self._hashes.write([replacement(written, rev, schema.version)])
