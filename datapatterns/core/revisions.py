@@ -99,10 +99,14 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
 
     def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D]:
         before = schema.upgraded(id, fields)
-        merged = dict(before)
-        for name, value in values.items():
-            patched = merge_patch(schema.fields[name].find(before), value)
-            _set(schema, merged, name, patched, values.keys())
+        patched = {
+            name: merge_patch(schema.fields[name].find(before), value)
+            for name, value in values.items()
+        }
+        merged = _merged(schema, before, patched)
+        if schema.update_json is not None:
+            kept = {name: value for name, value in patched.items() if value is not MISSING}
+            schema.update_json.read(dumps(kept))
         made = schema.read(id, merged)
         return _revised(schema, id, rev, before, made, named.keys(), merged)
 

@@ -207,6 +207,29 @@ def test_an_update_model() -> None:
             updated(User, STORED, changes, update_model=Update)
 
 
+def test_an_update_model_sees_what_a_patch_makes() -> None:
+    """An update model validates the values that a patch makes, whole, and no others."""
+
+    class Update(BaseModel):
+        address: Address | None = None
+
+        @field_validator("address")
+        @classmethod
+        def _known(cls, address: Address) -> Address:
+            if address.city == "London" and address.zip == "0":
+                raise ValueError("no such place")
+            return address
+
+        model_config = ConfigDict(extra="forbid")
+
+    found = patched(User, STORED, {"address": {"zip": "1"}}, update_model=Update)
+    assert found["address"] == {"city": "London", "zip": "1"}
+    assert patched(User, STORED, {"address": None}, update_model=Update)["address"] is None
+    for given in ({"address": {"zip": "0"}}, {"died": 2000}):
+        with pytest.raises(InvalidData):
+            patched(User, STORED, given, update_model=Update)
+
+
 class Wide(Document):
     """A document with a field of each kind that an update may give in several ways."""
 
