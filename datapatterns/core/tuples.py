@@ -161,16 +161,16 @@ def _unpack_nested(data: bytes, at: int) -> tuple[tuple[Any, ...], int]:
 # The order of JSON values. A number becomes its whole part, the sign of its fraction, and the
 # fraction unless it is 0. So integers and floats are ordered by value, exactly, also beyond 2^53.
 _NULL, _FALSE, _TRUE, _NUMBER, _STRING, _ARRAY, _OBJECT = range(7)
-_DEEPEST = 100  # levels of nesting that fit on Python's stack in any case
+MOST_LEVELS = 100  # levels of nesting that fit on Python's stack in any case
 
 
-def collate(value: object, levels: int = _DEEPEST) -> tuple[Any, ...]:
+def collate(value: object, levels: int = MOST_LEVELS) -> tuple[Any, ...]:
     """Return the elements that order a JSON value among all others.
 
     Raise InvalidArgument for a value that is not JSON, or has more than `levels` (100) levels.
     """
     if not levels:
-        raise InvalidArgument(f"an index cannot hold a value of more than {_DEEPEST} levels")
+        raise InvalidArgument(f"an index cannot hold a value of more than {MOST_LEVELS} levels")
     match value:
         case None:
             return (_NULL,)

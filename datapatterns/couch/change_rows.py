@@ -101,19 +101,26 @@ def _row(line: bytes) -> ChangeRow:
     """Return the row in a line; a document that cannot be parsed is replaced by a DecodeFailed."""
     try:
         return _parsed(line)
-    except BadGateway as error:
+    except BadGateway:
         # A whole line with a document that CouchDB accepts and our parser does not, such as one
         # nested 300 deep: it must not stop the feed.
-        head, found, _ = line.partition(_DOCUMENT)
-        if not found or not line.endswith(b"}}"):
+        head, found, rest = line.partition(_DOCUMENT)
+        if not found or not rest.endswith(b"}}"):
             raise
         row = _parsed(head + b"}")
-        row["doc"] = DecodeFailed(
-            f"the stored document {row.get('id')!r} cannot be read as JSON",
-            data={"id": row.get("id")},
-        )
-        row["doc"].__cause__ = error.__cause__
+        row["doc"] = _document(row.get("id"), rest[:-1])
         return row
+
+
+def _document(id: object, data: bytes) -> ChangeRow | DecodeFailed:
+    """Return the document; it may be parsed by itself, which is one level less, or not at all."""
+    try:
+        return _parsed(data)
+    except BadGateway as error:
+        message = f"the stored document {id!r} is not JSON that can be read"
+        failed = DecodeFailed(message, data={"id": id})
+        failed.__cause__ = error.__cause__
+        return failed
 
 
 def _checked(row: ChangeRow) -> ChangeRow:

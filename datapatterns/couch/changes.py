@@ -39,14 +39,14 @@ class Gone(NotFound):
 class CouchChange(Change[M]):
     """A change whose document is validated when it is first read."""
 
-    __slots__ = ("_model", "_raw")
+    __slots__ = ("_raw", "_schema")
 
     def __init__(
-        self, id: str, seq: str, rev: str, deleted: bool, raw: Any, model: type[M] | None
+        self, id: str, seq: str, rev: str, deleted: bool, raw: Any, schema: Schema[M] | None
     ) -> None:
         super().__init__(id, seq, rev, deleted)
         self._raw = raw
-        self._model = model
+        self._schema = schema
 
     @property
     @override
@@ -62,9 +62,9 @@ class CouchChange(Change[M]):
             return raw
         try:
             rev = str(raw.get("_rev", self.rev))
-            if self._model is None:
+            if self._schema is None:
                 return cast("M", {**fields_in(raw), "id": self.id, "rev": rev})
-            return Schema(self._model).load(self.id, rev, fields_in(raw))
+            return self._schema.load(self.id, rev, fields_in(raw))
         except DataError as error:
             return error
 
@@ -73,7 +73,7 @@ class CouchChange(Change[M]):
 class FeedOptions(Generic[M]):
     """The options of a changes feed; times in seconds."""
 
-    model: type[M] | None = None
+    schema: Schema[M] | None = None
     filter: Callable[[Change[M]], bool] | None = None
     selector: bytes | None = None
     include_docs: bool = True
@@ -122,7 +122,7 @@ class FeedOptions(Generic[M]):
         """Return the change that a row describes."""
         deleted = bool(row.get("deleted"))
         raw = row.get("doc") if self.include_docs and not deleted else None
-        return CouchChange(row["id"], seq, row["changes"][0]["rev"], deleted, raw, self.model)
+        return CouchChange(row["id"], seq, row["changes"][0]["rev"], deleted, raw, self.schema)
 
     def wanted(self, change: Change[M]) -> bool:
         """Return whether the filter accepts the change."""

@@ -16,28 +16,87 @@ from datapatterns.capabilities import BACKENDS
 from datapatterns.core.checks import escape
 from datapatterns.core.counts import Counts
 from datapatterns.core.documents import Document
+from datapatterns.core.index_columns import Column
 from datapatterns.core.indexes import Index, as_stored, by_name
+from datapatterns.core.model_fields import MISSING
+from datapatterns.core.tuples import MOST_LEVELS
 from datapatterns.couch.database.designs import DesignDocument, View
 from datapatterns.couch.database.paging import ABSENT, Range
-from datapatterns.errors import InvalidArgument, Unsupported
+from datapatterns.errors import InvalidArgument, InvalidData, Unsupported
 
 VIEW = "index"
 
-# Field names enter it as JSON data and are never read as JavaScript. Properties that every object
-# has in JavaScript, such as `constructor`, are not fields.
+# For each field the steps to it: at each one the paths to try, and the default in an array, or null
+# without one. They enter the function as JSON data and are never read as JavaScript; properties
+# that every object has in JavaScript, such as `constructor`, are not fields. The functions follow
+# `find` and `Index.values`, and leave out what these refuse. ECMAScript 5, without extensions.
 _MAP = """\
 function (doc) {
-  var paths = %s, key = [], i, j, value;
-  for (i = 0; i < paths.length; i += 1) {
-    value = doc;
-    for (j = 0; j < paths[i].length; j += 1) {
-      if (value === null || typeof value !== "object" || Array.isArray(value) ||
-          !Object.prototype.hasOwnProperty.call(value, paths[i][j])) { return; }
-      value = value[paths[i][j]];
-    }
-    key.push([value]);
+  var columns = %s, each = %s, levels = %d, key = [], seen = {}, found, elements, text, i;
+  function isObject(value) {
+    return value !== null && typeof value === "object" && !Array.isArray(value);
   }
-  emit(key, null);
+  function at(value, path) {
+    var i, part;
+    for (i = 0; i < path.length; i += 1) {
+      part = path[i];
+      if (typeof part === "number") {
+        if (!Array.isArray(value)) { return null; }
+        part = part < 0 ? part + value.length : part;
+        if (part < 0 || part >= value.length) { return null; }
+      } else if (!isObject(value) || !Object.prototype.hasOwnProperty.call(value, part)) {
+        return null;
+      }
+      value = value[part];
+    }
+    return [value];
+  }
+  function find(steps) {
+    var value = [doc], i, j, next;
+    for (i = 0; i < steps.length; i += 1) {
+      if (!isObject(value[0])) { return null; }
+      next = null;
+      for (j = 0; j < steps[i][0].length && next === null; j += 1) {
+        next = at(value[0], steps[i][0][j]);
+      }
+      value = next === null ? steps[i][1] : next;
+      if (value === null) { return null; }
+    }
+    return value;
+  }
+  function holds(value, levels) {
+    var name;
+    if (levels === 0 || (typeof value === "number" && !isFinite(value))) { return false; }
+    if (value !== null && typeof value === "object") {
+      for (name in value) {
+        if (Object.prototype.hasOwnProperty.call(value, name) &&
+            !holds(value[name], levels - 1)) { return false; }
+      }
+    }
+    return true;
+  }
+  for (i = 0; i < columns.length; i += 1) {
+    found = find(columns[i]);
+    if (found === null || (i !== each && !holds(found[0], levels))) { return; }
+    key.push(found);
+  }
+  if (each === null) {
+    emit(key, null);
+    return;
+  }
+  elements = key[each][0];
+  if (!Array.isArray(elements)) { return; }
+  for (i = 0; i < elements.length; i += 1) {
+    if (!holds(elements[i], levels)) { return; }
+  }
+  for (i = 0; i < elements.length; i += 1) {
+    text = JSON.stringify([elements[i]]);
+    if (!Object.prototype.hasOwnProperty.call(seen, text)) {
+      seen[text] = true;
+      key[each] = [elements[i]];
+      emit(key, null);
+    }
+  }
 }"""
 _LARGEST = 2**53  # JavaScript's whole numbers are exact up to it
 
@@ -58,16 +117,28 @@ def view_indexes(indexes: Iterable[Index], model: type[Document]) -> dict[str, I
 
 
 def map_function(index: Index) -> str:
-    """Return the JavaScript that emits each document's key."""
-    paths = [field.split(".") for field in index.fields]
-    return _MAP % json.dumps(paths)  # ASCII only: some line ends of Unicode end a string literal
+    """Return the JavaScript that emits a document's keys."""
+    columns = [_steps(column) for column in index.columns]
+    # ASCII only: some line ends of Unicode end a string literal.
+    return _MAP % (json.dumps(columns), json.dumps(index.each), MOST_LEVELS)
+
+
+def _steps(column: Column) -> list[Any]:
+    """Return the steps to a field as the map function reads them."""
+    steps: list[Any] = []
+    for step in column:
+        # Members of a stored document that begin with an underscore are no fields.
+        paths = [path for path in step.sources if steps or not str(path[0]).startswith("_")]
+        steps.append([paths, None if step.default is MISSING else [step.default]])
+    return steps
 
 
 def design_name(index: Index) -> str:
-    """Return the name of the index's design document, which holds a digest of its fields.
+    """Return the name of the index's design document, which holds a digest of its map function.
 
-    Two programs may declare an index of one name with different fields, as happens while a new
-    version is rolled out. They then use two design documents and do not overwrite each other's.
+    Two programs may declare an index of one name with different fields, aliases or defaults, as
+    happens while a new version is rolled out. They then use two design documents and do not
+    overwrite each other's.
     """
     digest = blake2b(map_function(index).encode(), digest_size=4).hexdigest()
     return f"index.{escape(index.name)}.{digest}"
@@ -79,6 +150,34 @@ def design_of(index: Index, *, partitioned: bool) -> DesignDocument:
     return DesignDocument(
         design_name(index), views, options={"partitioned": False} if partitioned else {}
     )
+
+
+def check_held(
+    indexes: Iterable[Index],
+    id: str,
+    fields: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+) -> None:
+    """Raise InvalidData for a field that is to be stored and that one of the indexes cannot hold.
+
+    Where the index cannot hold the fields stored `before` either, only log that it leaves out the
+    document.
+    """
+    for index in indexes:
+        try:
+            index.values(fields)
+        except InvalidData:
+            if before is None or _holds(index, before):
+                raise
+            index.stored_values(id, fields)
+
+
+def _holds(index: Index, fields: Mapping[str, Any]) -> bool:
+    try:
+        index.values(fields)
+    except InvalidData:
+        return False
+    return True
 
 
 def key_range(

@@ -13,6 +13,7 @@ from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
 from datapatterns.core.options import OnRecreated
 from datapatterns.core.pages import check_limit
+from datapatterns.core.schema import Schema
 from datapatterns.couch._async.changes_worker import AsyncCheckpoints, AsyncGraveyard
 from datapatterns.couch._async.follower import AsyncCouchFollower
 from datapatterns.couch.change_rows import RowParser, is_design
@@ -84,7 +85,7 @@ class AsyncChangesFeed(AsyncBaseFeed[M]):
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._locator = AsyncLocator(client, collection, may_create=ensure)
         self._options = FeedOptions(
-            model,
+            None if model is None else Schema(model),
             predicate,
             selector,
             include_docs,

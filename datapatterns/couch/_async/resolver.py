@@ -16,7 +16,8 @@ from datapatterns.couch.database.designs import DesignDocument, View
 from datapatterns.couch.database.raw_documents import check_document_id, loaded, merged
 from datapatterns.couch.http._async.client import AsyncCouchClient, async_client_of
 from datapatterns.couch.http.drivers import AsyncHttpClient
-from datapatterns.couch.http.replies import first_leaves
+from datapatterns.couch.http.replies import leaves_of, readable
+from datapatterns.couch.http.salvage import LEAF
 from datapatterns.errors import Conflict, DataError, NotFound
 from datapatterns.patterns._async.repository import AsyncTries
 
@@ -101,10 +102,15 @@ class AsyncConflictResolver(Generic[D]):
         if not revs:
             return [winner]
         path, body = f"{self.database.path}/_bulk_get", [{"id": id, "rev": rev} for rev in revs]
-        reply = await self.database.couch.read("POST", path, body={"docs": body})
-        answers = first_leaves(reply, len(revs))
+        couch = self.database.couch
+        reply = await couch.read("POST", path, body={"docs": body}, documents=LEAF)
         # A rival that was deleted meanwhile is not open any more.
-        found = [answer["ok"] for answer in answers if "ok" in answer]
+        found = [
+            readable(id, answer["ok"])
+            for answers in leaves_of(reply, len(revs))
+            for answer in answers
+            if "ok" in answer
+        ]
         return [winner, *[raw for raw in found if not raw.get("_deleted")]]
 
     async def _attachments(self, id: str, leaves: Sequence[dict[str, Any]]) -> dict[str, Any]:

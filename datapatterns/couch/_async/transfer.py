@@ -17,6 +17,7 @@ from datapatterns.couch.database._async.raw_documents import AsyncRawDocuments
 from datapatterns.couch.database.raw_documents import check_document_id, fields_in
 from datapatterns.couch.http._async.client import AsyncCouchClient
 from datapatterns.couch.http.paths import database_name
+from datapatterns.couch.http.replies import readable
 from datapatterns.errors import Conflict, DataError, InvalidData, NotFound
 
 _PAGE = 200  # documents that are read in one request
@@ -95,6 +96,9 @@ class AsyncTransfer(transfer.AsyncTransfer):
                 if row["id"].startswith(_DESIGN):
                     found.leave("design documents (repositories create theirs again)")
                     continue
+                if isinstance(document, bytes):
+                    found.leave("documents that are not JSON that can be read")
+                    continue
                 found.count(unit)
                 found.leave("attachments", len(document.get("_attachments", ())))
                 found.leave("conflicting revisions", len(document.get("_conflicts", ())))
@@ -136,7 +140,7 @@ class AsyncTransfer(transfer.AsyncTransfer):
             records = [
                 Record((row["id"],), fields_in(row["doc"]))
                 for row in rows
-                if not row["id"].startswith(_DESIGN)
+                if not row["id"].startswith(_DESIGN) and not isinstance(row["doc"], bytes)
             ]
             yield Batch(records, rows[-1]["id"] if rows else None)
 
@@ -147,7 +151,7 @@ class AsyncTransfer(transfer.AsyncTransfer):
         except NotFound:  # there is no such database
             return [None] * len(ids)
         return [
-            None if raw is None else Record(id, fields_in(raw))
+            None if raw is None else Record(id, fields_in(readable(id[0], raw)))
             for id, raw in zip(ids, found, strict=True)
         ]
 

@@ -14,6 +14,7 @@ from datapatterns.core.checks import Duration, check_flag
 from datapatterns.core.documents import Document
 from datapatterns.core.options import OnRecreated
 from datapatterns.core.pages import check_limit
+from datapatterns.core.schema import Schema
 from datapatterns.couch._sync.changes_worker import Checkpoints, Graveyard
 from datapatterns.couch._sync.follower import CouchFollower
 from datapatterns.couch.change_rows import RowParser, is_design
@@ -85,7 +86,7 @@ class ChangesFeed(BaseFeed[M]):
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._locator = Locator(client, collection, may_create=ensure)
         self._options = FeedOptions(
-            model,
+            None if model is None else Schema(model),
             predicate,
             selector,
             include_docs,

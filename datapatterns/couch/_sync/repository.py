@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -16,8 +16,8 @@ from datapatterns.core.counts import Counts
 from datapatterns.core.documents import Document, absent, contention, stale
 from datapatterns.core.indexes import Index
 from datapatterns.core.pages import Page
-from datapatterns.core.revisions import Revise
-from datapatterns.core.schema import Schema, Written
+from datapatterns.core.revisions import Revise, Revised
+from datapatterns.core.schema import Schema, Stored, Written
 from datapatterns.couch._sync.indexing import Indexing
 from datapatterns.couch.database._sync.batching import batcher_of
 from datapatterns.couch.database._sync.database import Database
@@ -29,15 +29,14 @@ from datapatterns.couch.database.raw_documents import (
     check_document_id,
     encoded,
     fields_in,
-    readable,
-    revision_of,
 )
 from datapatterns.couch.http._sync.client import CouchClient, client_of
 from datapatterns.couch.http.drivers import HttpClient
 from datapatterns.couch.http.errors import unexpected_answer
-from datapatterns.couch.indexing import counted, key_range, view_indexes
+from datapatterns.couch.http.replies import readable, revision_in
+from datapatterns.couch.indexing import check_held, counted, key_range, view_indexes
 from datapatterns.errors import Conflict, DataError
-from datapatterns.patterns._sync.repository import BaseRepository, Stored, Tries
+from datapatterns.patterns._sync.repository import BaseRepository, Tries
 
 D = TypeVar("D", bound=Document)
 
@@ -110,13 +109,13 @@ class Repository(BaseRepository[D]):
 
     @override
     def _create(self, written: Written[D]) -> D:
-        data = encoded(written)
+        data = self._encoded(written)
         self._indexing.prepare()
         return written.stored(self._batcher.write(written.id, data, new=True))
 
     @override
     def _create_some(self, writes: Sequence[Written[D]]) -> list[D | DataError]:
-        begun = [_encoded_or_error(written) for written in writes]
+        begun = [self._encoded_or_error(written) for written in writes]
         sent = [(item[0].id, item[1]) for item in begun if isinstance(item, tuple)]
         self._indexing.prepare()
         revs = iter(self._documents.create_many(sent))
@@ -129,14 +128,13 @@ class Repository(BaseRepository[D]):
         check_document_id(written.id)
         if rev is None:
             raise stale()
-        data = encoded(written, rev)
         self._indexing.prepare()
         # Read first, because the server accepts any revision for a document that it never had. A
         # removed document leaves its revisions behind, so no write can slip in between.
         stored = self._batcher.find(written.id)
-        if stored is None or revision_of(stored) != rev:
+        if stored is None or revision_in(stored) != rev:
             raise stale()
-        self._check_replaced(written, stored)
+        data = self._encoded(written, stored)
         return written.stored(self._batcher.write(written.id, data, new=False))
 
     @override
@@ -146,25 +144,38 @@ class Repository(BaseRepository[D]):
         with self._batcher.lock(id) as lock:
             for _ in Tries(_ATTEMPTS, _WAIT):
                 stored = self._batcher.find(id)
-                rev = None if stored is None else revision_of(stored)
-                if stored is not None:
-                    self._check_replaced(written, stored)
+                data = self._encoded(written, stored)
                 try:
-                    new = self._batcher.write(id, encoded(written, rev), new=rev is None)
+                    new = self._batcher.write(id, data, new=stored is None)
                 except Conflict:
                     continue
                 lock.stored = None
                 return written.stored(new)
         raise contention()
 
-    def _check_replaced(self, written: Written[D], stored: Found) -> None:
-        """Raise an error unless the whole document may be stored in place of that one."""
-        before = fields_in(readable(written.id, stored))
-        self._schema.check_replaced(written.id, before, written.fields)
+    def _encoded(self, written: Written[D], stored: Found | None = None) -> bytes:
+        """Return the JSON to store, in place of a stored document if there is one.
+
+        Raise an error unless the indexes can hold it, and it may replace the stored one.
+        """
+        rev = before = None
+        if stored is not None:
+            rev, before = revision_in(stored), fields_in(readable(written.id, stored))
+            self._schema.check_replaced(written.id, before, written.fields)
+        if self._indexes:
+            check_held(self._indexes.values(), written.id, written.fields, before)
+        return encoded(written, rev)
+
+    def _encoded_or_error(self, written: Written[D]) -> tuple[Written[D], bytes] | DataError:
+        try:
+            return written, self._encoded(written)
+        except DataError as error:
+            return error
 
     @override
     def _update(self, id: str, revise: Revise[D], rev: str | None, attempts: int) -> D | None:
         check_document_id(id)
+        revise = self._checked(revise)
         self._indexing.prepare()
         with self._batcher.lock(id) as lock:
             for _ in Tries(attempts, _WAIT):
@@ -182,6 +193,17 @@ class Repository(BaseRepository[D]):
                     lock.stored = (new, written.data)
                     return written.stored(new)
         raise contention()
+
+    def _checked(self, revise: Revise[D]) -> Revise[D]:
+        """Return the step with a check that the indexes can hold what it makes."""
+
+        def checked(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D] | None:
+            revised = revise(id, rev, fields)
+            if revised is not None:
+                check_held(self._indexes.values(), id, revised.fields, fields)
+            return revised
+
+        return checked
 
     def _guess(
         self, id: str, lock: UpdateLock, revise: Revise[D], rev: str | None
@@ -331,15 +353,7 @@ def _stored(id: str, raw: Found | None) -> Stored | None:
     """Return the raw document as the base decodes it, None if it does not exist."""
     if raw is None:
         return None
-    return Stored(id, revision_of(raw), raw if isinstance(raw, bytes) else fields_in(raw))
-
-
-def _encoded_or_error(written: Written[D]) -> tuple[Written[D], bytes] | DataError:
-    """Return the write with its JSON, or the error that its encoding raises."""
-    try:
-        return written, encoded(written)
-    except DataError as error:
-        return error
+    return Stored(id, revision_in(raw), raw if isinstance(raw, bytes) else fields_in(raw))
 
 
 def _outcome(written: Written[D], rev: str | DataError) -> D | DataError:

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 from datapatterns.couch.database.paging import within
 from datapatterns.couch.http.errors import unexpected_answer
+from datapatterns.couch.http.replies import readable
 from datapatterns.errors import InvalidArgument
 
 Json = dict[str, Any]
@@ -29,10 +30,14 @@ class Row:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Row:
-        """Return the row in a reply; raise BadGateway if key or value are missing."""
+        """Return the row in a reply; raise BadGateway if key or value are missing.
+
+        Raise DecodeFailed if its document is not JSON that can be read.
+        """
         if "key" not in row or "value" not in row:
             raise unexpected_answer()
-        return cls(row["key"], row.get("id"), row["value"], row.get("doc"))
+        document = readable(str(row.get("id")), row.get("doc"))
+        return cls(row["key"], row.get("id"), row["value"], document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

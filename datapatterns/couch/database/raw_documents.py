@@ -7,7 +7,6 @@ refuses, such as one nested 300 deep, stays JSON text: its bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,16 +16,15 @@ from datapatterns.core.codecs import dumps
 from datapatterns.core.documents import Document, absent, stale
 from datapatterns.core.revisions import Revise
 from datapatterns.core.schema import Schema, Written
-from datapatterns.couch.http.errors import unexpected_answer
+from datapatterns.couch.database.numbers import check_numbers, has_odd_numbers
 from datapatterns.couch.http.paths import check_id
-from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
+from datapatterns.couch.http.replies import readable, revision_in
+from datapatterns.errors import InvalidArgument, InvalidData
 
 D = TypeVar("D", bound=Document)
 
 Raw = Mapping[str, Any]
 Found = Raw | bytes
-
-_REV = re.compile(rb'"_rev":"([^"]*)"')  # CouchDB writes it among the first members
 
 
 def check_document_id(id: object) -> str:
@@ -37,45 +35,27 @@ def check_document_id(id: object) -> str:
     return id
 
 
-def revision_of(raw: Found) -> str:
-    """Return the revision in a raw document; raise BadGateway if it has none."""
-    if isinstance(raw, bytes):
-        found = _REV.search(raw)
-        rev: object = None if found is None else found[1].decode()
-    else:
-        rev = raw.get("_rev")
-    if not isinstance(rev, str):
-        raise unexpected_answer()
-    return rev
-
-
 def fields_in(raw: Raw) -> dict[str, Any]:
     """Return the fields of a raw document without CouchDB's own."""
     return {name: value for name, value in raw.items() if not name.startswith("_")}
 
 
-def readable(id: str, raw: Found) -> Raw:
-    """Return the raw document as an object; raise DecodeFailed, with the id, if it stayed text."""
-    if isinstance(raw, bytes):
-        message = f"the stored document {id!r} is not JSON that can be read"
-        raise DecodeFailed(message, data={"id": id})
-    return raw
-
-
 def loaded(schema: Schema[D], id: str, raw: Found) -> D:
     """Return the raw document as its model; raise DecodeFailed, with the id, if it does not fit."""
     raw = readable(id, raw)
-    return schema.load(id, revision_of(raw), fields_in(raw))
+    return schema.load(id, revision_in(raw), fields_in(raw))
 
 
 def encoded(written: Written[Any], rev: str | None = None) -> bytes:
     """Return the JSON to store in place of this revision; of a new document without one.
 
-    Raise InvalidData for a field whose name CouchDB reserves, InvalidArgument for a bad id.
+    Raise InvalidArgument for a bad id, InvalidData for a field that CouchDB cannot store.
     """
     id = check_document_id(written.id)
     if b'"_' in written.data:
         _check_names(written.fields)
+    if has_odd_numbers(written.data):
+        check_numbers(written.fields)
     own = to_json({"_id": id} if rev is None else {"_id": id, "_rev": rev})
     return own[:-1] + (b"}" if written.data == b"{}" else b"," + written.data[1:])
 
@@ -88,7 +68,7 @@ def change(id: str, raw: Found | None, revise: Revise[D], rev: str | None) -> Wr
     """
     if raw is None:
         raise absent()
-    expected = revision_of(raw)
+    expected = revision_in(raw)
     if rev is not None and rev != expected:
         raise stale()
     raw = readable(id, raw)
@@ -96,8 +76,12 @@ def change(id: str, raw: Found | None, revise: Revise[D], rev: str | None) -> Wr
     if revised is None:
         return None
     own = {name: value for name, value in raw.items() if name.startswith("_")}
-    _check_names(revised.fields)
-    return Written(id, revised.document, dumps({**own, **revised.fields}))
+    data = dumps({**own, **revised.fields})
+    changed = {name: value for name, value in revised.fields.items() if raw.get(name) != value}
+    _check_names(changed)
+    if has_odd_numbers(data):
+        check_numbers(changed)
+    return Written(id, revised.document, data)
 
 
 def merged(leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:

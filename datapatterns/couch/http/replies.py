@@ -6,28 +6,49 @@ another shape is OutcomeUnknown, since the write may have taken effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 from datapatterns.couch.http.errors import existing, of_reply, unexpected_answer
-from datapatterns.errors import Conflict, DataError, OutcomeUnknown
+from datapatterns.errors import Conflict, DataError, DecodeFailed, OutcomeUnknown
 
 Json = dict[str, Any]
+T = TypeVar("T")
+
+# How CouchDB begins a document: with its id, its revision and whether it is removed.
+_HEAD = re.compile(rb'\{"_id":"(?:[^"\\]|\\.)*","_rev":"([^"]*)"(,"_deleted":true)?')
 
 # The status that a row of _bulk_docs leaves out, by the error that it names.
 _STATUS = {"conflict": 409, "forbidden": 403, "unauthorized": 401}
 
 
-def object_of(reply: object) -> Json:
-    """Return the reply; raise BadGateway unless it is a JSON object."""
-    if not isinstance(reply, dict):
+def document_of(reply: object) -> Json | bytes:
+    """Return the document that is the reply; raise BadGateway unless it is a JSON object."""
+    if not isinstance(reply, dict | bytes):
         raise unexpected_answer()
-    return cast("Json", reply)
+    return cast("Json | bytes", reply)
+
+
+def readable(id: str, raw: T | bytes) -> T:
+    """Return the document unless it stayed text (see `salvaged`); then raise DecodeFailed."""
+    if isinstance(raw, bytes):
+        message = f"the stored document {id!r} is not JSON that can be read"
+        raise DecodeFailed(message, data={"id": id})
+    return raw
 
 
 def rows_of(reply: object) -> list[Json]:
-    """Return the rows of a reply; raise BadGateway if it has no list of objects there."""
-    return _list_in(reply, "rows")
+    """Return the rows of a reply; raise BadGateway if it has no list of objects there.
+
+    Raise DecodeFailed for a key or value that cannot be parsed.
+    """
+    rows = _list_in(reply, "rows")
+    for row in rows:
+        if isinstance(row.get("key"), bytes) or isinstance(row.get("value"), bytes):
+            message = f"the row of the document {row.get('id')!r} is not JSON that can be read"
+            raise DecodeFailed(message, data={"id": row.get("id")})
+    return rows
 
 
 def results_of(reply: object, count: int) -> list[Json]:
@@ -38,23 +59,57 @@ def results_of(reply: object, count: int) -> list[Json]:
     return results
 
 
-def first_leaves(reply: object, count: int) -> list[Json]:
-    """Return the first answer for each id of a `_bulk_get`; raise BadGateway for other replies."""
+def leaves_of(reply: object, count: int) -> list[list[Json]]:
+    """Return the answers for each id of a `_bulk_get`; raise BadGateway for other replies.
+
+    There is one for each open revision of a document, also for removed ones.
+    """
     try:
-        return [result["docs"][0] for result in results_of(reply, count)]
-    except (KeyError, TypeError, IndexError):
+        return [_answers(result["docs"]) for result in results_of(reply, count)]
+    except (KeyError, TypeError):
         raise unexpected_answer() from None
 
 
-def document_in(answer: Json) -> Json | DataError | None:
-    """Return the document in an answer of `_bulk_get`, None if it is absent, or its error."""
-    document = answer.get("ok")
-    if isinstance(document, dict):
-        raw = cast("Json", document)
-        return None if raw.get("_deleted") else raw
-    if cast("Json", answer.get("error") or {}).get("error") == "not_found":
+def _answers(answers: list[Json]) -> list[Json]:
+    """Return the answers; raise TypeError unless there is one, and all are objects."""
+    if not answers or not all(isinstance(answer, dict) for answer in answers):  # pyright: ignore[reportUnnecessaryIsInstance] - it is a server's reply
+        raise TypeError
+    return answers
+
+
+def winner_of(answers: Sequence[Json]) -> Json | bytes | DataError | None:
+    """Return the document that CouchDB shows of these open revisions, None if it is absent."""
+    found = [answer["ok"] for answer in answers if isinstance(answer.get("ok"), dict | bytes)]
+    if open_ones := [document for document in found if not _removed(document)]:
+        return max(open_ones, key=_precedence)
+    if found or cast("Json", answers[0].get("error") or {}).get("error") == "not_found":
         return None
     return unexpected_answer()
+
+
+def revision_in(document: Mapping[str, Any] | bytes) -> str:
+    """Return the revision in a document; raise BadGateway if it has none."""
+    if isinstance(document, bytes):
+        head = _HEAD.match(document)
+        rev: object = None if head is None else head[1].decode()
+    else:
+        rev = document.get("_rev")
+    if not isinstance(rev, str):
+        raise unexpected_answer()
+    return rev
+
+
+def _removed(document: Json | bytes) -> bool:
+    if isinstance(document, bytes):
+        head = _HEAD.match(document)
+        return head is not None and head[2] is not None
+    return bool(document.get("_deleted"))
+
+
+def _precedence(document: Json | bytes) -> tuple[int, str]:
+    """Return what CouchDB orders open revisions by: their number, then their digest."""
+    number, _, digest = revision_in(document).partition("-")
+    return (int(number) if number.isdecimal() else 0), digest
 
 
 def written_revision(reply: object) -> str:

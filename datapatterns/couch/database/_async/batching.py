@@ -39,7 +39,7 @@ from datapatterns.errors import DataError
 T = TypeVar("T")
 W = TypeVar("W")
 
-Raw = dict[str, Any] | None
+Raw = dict[str, Any] | bytes | None
 
 
 class _Batcher(ABC):
@@ -271,7 +271,7 @@ class AsyncBatcher:
         return found
 
     async def find(self, id: str) -> Raw:
-        """Return the document, None if it does not exist."""
+        """Return the document, as bytes if it cannot be parsed, None if it does not exist."""
         return await self._loop.finds.read(id)
 
     async def revision(self, id: str) -> str | None:

@@ -11,7 +11,7 @@ from datapatterns.couch.database._async.raw_documents import AsyncRawDocuments, 
 from datapatterns.couch.database._async.views import AsyncViews
 from datapatterns.couch.http._async.client import AsyncCouchClient
 from datapatterns.couch.http.paths import check_id, database_path, document_path
-from datapatterns.couch.http.replies import bulk_outcome, written_revision
+from datapatterns.couch.http.replies import bulk_outcome, readable, written_revision
 from datapatterns.errors import Conflict, DataError
 
 
@@ -94,16 +94,21 @@ class AsyncDatabase(AsyncViews):
         return [refused.get(doc.get("_id"), str(doc.get("_rev", ""))) for doc in sent]
 
     async def bulk_get(self, ids: Sequence[str]) -> list[dict[str, Any] | None]:
-        """Return the documents in the order of the ids, None for absent ones, from one request."""
-        return all_found(
+        """Return the documents in the order of the ids, None for absent ones, from one request.
+
+        Raise DecodeFailed, with its id, for a document that is not JSON that can be read.
+        """
+        found = all_found(
             await self._documents.find_some([check_id(id) for id in ids]) if ids else []
         )
+        return [readable(id, one) for id, one in zip(ids, found, strict=True)]
 
     async def all_docs(
         self, body: Mapping[str, Any], **params: str | int | bool
     ) -> list[dict[str, Any]]:
         """Return rows of `_all_docs`: `id`, `key`, `value` and, with `include_docs`, `doc`.
 
-        `body` may hold `keys`, or any of `startkey`, `endkey`, `limit`, `descending` and so on.
+        `body` may hold `keys`, or any of `startkey`, `endkey`, `limit`, `descending` and so on. The
+        `doc` is bytes if it is not JSON that can be read.
         """
         return await self._documents.all_docs(body, **params)

@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from datapatterns.couch.database.bulk import REFUSED, Sizes, again, bulk_body, parts
-from datapatterns.couch.http._async.client import AsyncCouchClient
+from datapatterns.couch.http._async.client import AsyncCouchClient, Params
 from datapatterns.couch.http.errors import existing, reason_of, unexpected_answer
 from datapatterns.couch.http.paths import database_path, document_path
 from datapatterns.couch.http.replies import (
     bulk_outcome,
     bulk_rows,
-    document_in,
-    first_leaves,
-    object_of,
+    document_of,
+    leaves_of,
+    readable,
     rows_of,
+    winner_of,
     written_revision,
 )
+from datapatterns.couch.http.salvage import DOCUMENT, LEAF, ROW
 from datapatterns.errors import Conflict, DataError, NotFound
 
 Json = dict[str, Any]
@@ -32,6 +34,7 @@ Item = tuple[str, bytes]
 class AsyncRawDocuments:
     """Reads and writes documents that no model has validated: JSON in, JSON and revisions out.
 
+    A document that our JSON parser refuses, such as one nested 300 deep, is found as its bytes.
     `find_some` and `write_some` are one request. `find_many` and `create_many` are as many requests
     as needed, each with at most 500 documents or about 4 MB.
     """
@@ -42,29 +45,34 @@ class AsyncRawDocuments:
         self.sizes = Sizes()
 
     async def get(self, id: str, **params: str | int | bool) -> Json:
-        """Return the document; raise NotFound if it does not exist."""
-        path = document_path(self.path, id)
-        return object_of(await self.couch.read("GET", path, params=params or None))
+        """Return the document; raise NotFound if it does not exist, DecodeFailed if it is bytes."""
+        return readable(id, await self._get(id, params))
 
-    async def find(self, id: str) -> Json | None:
+    async def _get(self, id: str, params: Params | None = None) -> Json | bytes:
+        path = document_path(self.path, id)
+        reply = await self.couch.read("GET", path, params=params or None, documents=DOCUMENT)
+        return document_of(reply)
+
+    async def find(self, id: str) -> Json | bytes | None:
         """Return the document, None if it does not exist; raise NotFound without a database."""
         try:
-            return await self.get(id)
+            return await self._get(id)
         except NotFound as error:
             if reason_of(error) in _ABSENT:
                 return None
             raise
 
-    async def find_some(self, ids: Sequence[str]) -> list[Json | DataError | None]:
+    async def find_some(self, ids: Sequence[str]) -> list[Json | bytes | DataError | None]:
         """Return what one request finds, in the order of the ids."""
         path = f"{self.path}/_bulk_get"
         reply = await self.couch.fetch("POST", path, body={"docs": [{"id": id} for id in ids]})
         self.sizes.saw(len(reply.content), len(ids))
-        return [document_in(one) for one in first_leaves(self.couch.parsed(reply), len(ids))]
+        results = self.couch.parsed(reply, documents=LEAF)
+        return [winner_of(answers) for answers in leaves_of(results, len(ids))]
 
-    async def find_many(self, ids: Sequence[str]) -> list[Json | None]:
+    async def find_many(self, ids: Sequence[str]) -> list[Json | bytes | None]:
         """Return the documents in the order of the ids; raise the first error of any of them."""
-        found: list[Json | None] = []
+        found: list[Json | bytes | None] = []
         while len(found) < len(ids):
             some = ids[len(found) : len(found) + self.sizes.at_once]
             found += all_found(await self.find_some(some))
@@ -73,7 +81,8 @@ class AsyncRawDocuments:
     async def all_docs(self, body: Mapping[str, Any], **params: str | int | bool) -> list[Json]:
         """Return rows of `_all_docs`."""
         path = f"{self.path}/_all_docs"
-        return rows_of(await self.couch.read("POST", path, params=params, body=body))
+        reply = await self.couch.read("POST", path, params=params, body=body, documents=ROW)
+        return rows_of(reply)
 
     async def revisions(self, ids: Sequence[str]) -> list[str | None]:
         """Return the present revisions in the order of the ids, None for absent documents."""
@@ -137,9 +146,11 @@ class AsyncRawDocuments:
             return error
 
 
-def all_found(outcomes: Sequence[Json | DataError | None]) -> list[Json | None]:
+def all_found(
+    outcomes: Sequence[Json | bytes | DataError | None],
+) -> list[Json | bytes | None]:
     """Return the documents; raise the first error among them."""
-    found: list[Json | None] = []
+    found: list[Json | bytes | None] = []
     for one in outcomes:
         if isinstance(one, DataError):
             raise one

@@ -15,6 +15,7 @@ from datapatterns.couch.http._async.client import AsyncCouchClient
 from datapatterns.couch.http.errors import reason_of
 from datapatterns.couch.http.paths import document_path, quoted
 from datapatterns.couch.http.replies import results_of, rows_of
+from datapatterns.couch.http.salvage import ROW
 from datapatterns.errors import DataError, InvalidArgument, NotFound
 
 _ATTEMPTS = 10
@@ -157,9 +158,9 @@ class AsyncViews:
         """Return the reply; ask again if the design document was replaced meanwhile."""
         for attempt in range(1, _ATTEMPTS):
             try:
-                return await self.couch.read("POST", path, body=body)
+                return await self.couch.read("POST", path, body=body, documents=ROW)
             except NotFound as error:
                 if _CHANGED not in reason_of(error):
                     raise
             await asyncio.sleep(_backoff(attempt))
-        return await self.couch.read("POST", path, body=body)
+        return await self.couch.read("POST", path, body=body, documents=ROW)

@@ -12,7 +12,7 @@ from datapatterns.couch.database._sync.raw_documents import RawDocuments
 from datapatterns.couch.database._sync.update_locks import UpdateLock, UpdateLocks
 from datapatterns.couch.http._sync.client import CouchClient
 
-Raw = dict[str, Any] | None
+Raw = dict[str, Any] | bytes | None
 
 
 class Batcher:
@@ -23,7 +23,7 @@ class Batcher:
         self._locks = UpdateLocks()
 
     def find(self, id: str) -> Raw:
-        """Return the document, None if it does not exist."""
+        """Return the document, as bytes if it cannot be parsed, None if it does not exist."""
         return self.documents.find(id)
 
     def revision(self, id: str) -> str | None:

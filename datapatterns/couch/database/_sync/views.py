@@ -16,6 +16,7 @@ from datapatterns.couch.http._sync.client import CouchClient
 from datapatterns.couch.http.errors import reason_of
 from datapatterns.couch.http.paths import document_path, quoted
 from datapatterns.couch.http.replies import results_of, rows_of
+from datapatterns.couch.http.salvage import ROW
 from datapatterns.errors import DataError, InvalidArgument, NotFound
 
 _ATTEMPTS = 10
@@ -158,9 +159,9 @@ class Views:
         """Return the reply; ask again if the design document was replaced meanwhile."""
         for attempt in range(1, _ATTEMPTS):
             try:
-                return self.couch.read("POST", path, body=body)
+                return self.couch.read("POST", path, body=body, documents=ROW)
             except NotFound as error:
                 if _CHANGED not in reason_of(error):
                     raise
             time.sleep(_backoff(attempt))
-        return self.couch.read("POST", path, body=body)
+        return self.couch.read("POST", path, body=body, documents=ROW)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote, urlunsplit
@@ -17,6 +18,7 @@ from datapatterns.core.urls import split_url, without_cause
 from datapatterns.couch.http import drivers
 from datapatterns.couch.http.drivers import Client, Clients, HttpClient
 from datapatterns.couch.http.errors import couch_errors, of_reply, status_of
+from datapatterns.couch.http.salvage import salvaged
 from datapatterns.errors import BadGateway, Closed, DataError, DecodeFailed, InvalidArgument
 from datapatterns.patterns._sync.concurrency import Semaphore
 
@@ -80,10 +82,21 @@ class CouchClient:
             raise BadGateway("the server that answers is not a CouchDB")
 
     def read(
-        self, method: str, path: str, *, params: Params | None = None, body: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: object = None,
+        documents: int = 0,
     ) -> Any:
-        """Return the JSON of the reply to a request that changes nothing; see `fetch`."""
-        return self.parsed(self.fetch(method, path, params=params, body=body))
+        """Return the JSON of the reply to a request that changes nothing; see `fetch`.
+
+        `documents` is the level at which documents begin in the reply; one that cannot be parsed is
+        given as its bytes (see `salvaged`).
+        """
+        reply = self.fetch(method, path, params=params, body=body)
+        return self.parsed(reply, documents=documents)
 
     def fetch(
         self, method: str, path: str, *, params: Params | None = None, body: object = None
@@ -141,13 +154,10 @@ class CouchClient:
                     timeout=self.timeout,
                 )
 
-    def parsed(self, response: Any, *, sent: bool = False) -> Any:
+    def parsed(self, response: Any, *, sent: bool = False, documents: int = 0) -> Any:
         """Return the JSON of a reply; raise our error unless it is a success."""
         status: int = response.status_code
-        try:
-            body = loads(response.content)
-        except DecodeFailed:
-            body = None
+        body = _json_in(response.content, documents)
         if 200 <= status < 300 and body is not None:
             if status == 202:
                 logger.info("the server accepted a write without a quorum", extra={"status": 202})
@@ -175,6 +185,16 @@ class CouchClient:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _json_in(content: bytes, documents: int) -> Any:
+    """Return the JSON value of a reply, None if it is no JSON."""
+    with suppress(DecodeFailed):
+        return loads(content)
+    if documents:
+        with suppress(DecodeFailed):
+            return salvaged(content, documents)
+    return None
 
 
 def client_of(client: CouchClient | HttpClient) -> CouchClient:
