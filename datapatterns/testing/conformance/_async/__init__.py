@@ -16,6 +16,8 @@ from datapatterns.testing.conformance._async.leaderboard import TestLeaderboard
 from datapatterns.testing.conformance._async.misfits import TestMisfits
 from datapatterns.testing.conformance._async.moments import TestMoments
 from datapatterns.testing.conformance._async.paging import TestPages
+from datapatterns.testing.conformance._async.queue_ids import TestQueueIds
+from datapatterns.testing.conformance._async.queue_items import TestQueueItems
 from datapatterns.testing.conformance._async.queue_worker import TestQueueWorker
 from datapatterns.testing.conformance._async.rate_limiter import TestRateLimiter
 from datapatterns.testing.conformance._async.repository import TestRepository
@@ -36,6 +38,8 @@ __all__ = [
     "TestMisfits",
     "TestMoments",
     "TestPages",
+    "TestQueueIds",
+    "TestQueueItems",
     "TestQueueWorker",
     "TestRateLimiter",
     "TestRepository",

@@ -17,6 +17,8 @@ from datapatterns.testing.conformance._sync.leaderboard import TestLeaderboard
 from datapatterns.testing.conformance._sync.misfits import TestMisfits
 from datapatterns.testing.conformance._sync.moments import TestMoments
 from datapatterns.testing.conformance._sync.paging import TestPages
+from datapatterns.testing.conformance._sync.queue_ids import TestQueueIds
+from datapatterns.testing.conformance._sync.queue_items import TestQueueItems
 from datapatterns.testing.conformance._sync.queue_worker import TestQueueWorker
 from datapatterns.testing.conformance._sync.rate_limiter import TestRateLimiter
 from datapatterns.testing.conformance._sync.repository import TestRepository
@@ -37,6 +39,8 @@ __all__ = [
     "TestMisfits",
     "TestMoments",
     "TestPages",
+    "TestQueueIds",
+    "TestQueueItems",
     "TestQueueWorker",
     "TestRateLimiter",
     "TestRepository",
