@@ -16,8 +16,6 @@ local new, hint, highest = 0, false, stamp
 local function restore(id, item, text, attempts, max, pushed, order, moment, where)
   if redis.call('HEXISTS', jobs, 's' .. id) == 1 then return end
   local state = cmsgpack.pack(tonumber(attempts), tonumber(pushed), order, tonumber(max), '')
-  redis.call('HSET', jobs, 's' .. id, state, 'i' .. id, item)
-  if text ~= '' then redis.call('HSET', jobs, 'e' .. id, text) end
   if where == 'ready' then
     redis.call('ZADD', ready, 0, order .. id)
     highest = math.max(highest, tonumber(moment)) -- items pushed from now on come behind it
@@ -26,6 +24,8 @@ local function restore(id, item, text, attempts, max, pushed, order, moment, whe
   else
     redis.call('ZADD', dead, moment, id)
   end
+  if text ~= '' then redis.call('HSET', jobs, 'e' .. id, text) end
+  redis.call('HSET', jobs, 's' .. id, state, 'i' .. id, item)
   hint, new = hint or where ~= 'dead', new + 1
 end
 

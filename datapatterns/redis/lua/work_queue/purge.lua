@@ -14,12 +14,13 @@ for _, key in ipairs({ready, delayed, dead}) do redis.call('ZCARD', key) end
 
 local count = 0
 for _, key in ipairs({ready, delayed, dead}) do
-  local popped = redis.call('ZPOPMIN', key, limit - count)
-  for at = 1, #popped, 2 do
-    local id = key == dead and popped[at] or string.sub(popped[at], 27)
+  local first = redis.call('ZRANGE', key, 0, limit - count - 1)
+  for _, member in ipairs(first) do
+    local id = key == dead and member or string.sub(member, 27)
     redis.call('HDEL', jobs, 's' .. id, 'i' .. id, 'e' .. id)
-    count = count + 1
   end
+  if #first > 0 then redis.call('ZREMRANGEBYRANK', key, 0, #first - 1) end
+  count = count + #first
   if count == limit then break end
 end
 redis.call('SET', seat, cmsgpack.pack(number, count), 'PX', keep)

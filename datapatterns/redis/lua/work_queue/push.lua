@@ -32,12 +32,12 @@ for at = 3, #ARGV, ITEM do
     -- An item comes behind all those pushed before it, also when the clock was set back.
     stamp = math.max(now, stamp + 1)
     local order = priority .. string.format('%016.0f', delay > 0 and now + delay or stamp)
-    redis.call('HSET', jobs, 's' .. id, cmsgpack.pack(0, now, order, 0, ''), 'i' .. id, item)
     if delay > 0 then
       redis.call('ZADD', delayed, now + delay, order .. id)
     else
       redis.call('ZADD', ready, 0, order .. id)
     end
+    redis.call('HSET', jobs, 's' .. id, cmsgpack.pack(0, now, order, 0, ''), 'i' .. id, item)
     count = count + 1
   end
   -- Behind the item, so that an id is never remembered that was not queued.

@@ -23,15 +23,16 @@ if #ids == 0 and limit > 0 then ids = redis.call('ZRANGE', dead, 0, limit - 1) e
 local count = 0
 for _, id in ipairs(ids) do
   local state = redis.call('HGET', jobs, 's' .. id)
-  if redis.call('ZREM', dead, id) == 1 and state then
+  if state and redis.call('ZSCORE', dead, id) then
     local _, pushed, order, max = cmsgpack.unpack(state)
     stamp = math.max(now, stamp + 1)
     order = string.sub(order, 1, 10) .. string.format('%016.0f', stamp)
+    redis.call('ZADD', ready, 0, order .. id)
     redis.call('HSET', jobs, 's' .. id, cmsgpack.pack(0, pushed, order, max, ''))
     redis.call('HDEL', jobs, 'e' .. id)
-    redis.call('ZADD', ready, 0, order .. id)
     count = count + 1
   end
+  redis.call('ZREM', dead, id)
 end
 if count > 0 then
   redis.call('HSET', jobs, 'm:stamp', string.format('%.0f', stamp))

@@ -13,6 +13,12 @@
 -- score 0, so in the order of the bytes) or of delayed (with the time when it is due as score).
 -- leases and dead have ids, with the time when the lease ends or when the item died as score.
 --
+-- Redis keeps what a script has written when it stops in the middle (in a slot that is moved to another
+-- node, for a user without a permission). So an item is added to its new set first, then its state
+-- says so, and only then it leaves the old set: leases last of all, since a set that becomes empty must
+-- not be used again in a slot that is moved. A member of ready whose order is not that of the item's
+-- state is left from such a stop, and is dropped.
+--
 -- This script runs once for each job of a busy worker. A further call or function costs the server
 -- half a microsecond, so it makes few calls and defines few functions.
 local jobs, ready, delayed, leases, dead, wake, seat = unpack(KEYS)
@@ -35,6 +41,7 @@ redis.call('ZCARD', dead)
 local paused, stamp = facts[1], tonumber(facts[2] or 0)
 
 local outcomes, taken, back, hint = {}, {}, {}, false
+local ended = {} -- ids of which the lease has ended
 local states = {} -- packed states by id; false for an item that does not exist
 for at = 3, #asked do states[ARGV[FIRST + 5 * (at - 3)]] = facts[at] end
 
@@ -57,17 +64,17 @@ local function held(id, holder, by)
 end
 
 local function bury(id, attempts, pushed, order, max, text)
-  redis.call('ZREM', leases, id)
   redis.call('ZADD', dead, now, id)
-  store(id, attempts, pushed, order, max, '')
   redis.call('HSET', jobs, 'e' .. id, text)
+  store(id, attempts, pushed, order, max, '')
+  ended[id] = true
   return 'bury'
 end
 
 local function give_back(id, attempts, pushed, order, max)
-  redis.call('ZREM', leases, id)
-  store(id, attempts, pushed, order, max, '')
   redis.call('ZADD', ready, 0, order .. id)
+  store(id, attempts, pushed, order, max, '')
+  ended[id] = true
   waiting = waiting + 1
 end
 
@@ -80,9 +87,9 @@ local function retry(id, span, text, attempts, pushed, order, max)
   local priority = string.sub(order, 1, 10)
   if span > 0 then
     order = priority .. string.format('%016.0f', now + span)
-    redis.call('ZREM', leases, id)
-    store(id, attempts, pushed, order, max, '')
     redis.call('ZADD', delayed, now + span, order .. id)
+    store(id, attempts, pushed, order, max, '')
+    ended[id] = true
     hint = true
   else
     stamp = math.max(now, stamp + 1)
@@ -95,8 +102,8 @@ local function judge(id, by, verb, span, text)
   local attempts, pushed, order, max, holder = load(id)
   if not attempts or not held(id, holder, by) then return 'lost' end
   if verb == 'ack' then
-    redis.call('ZREM', leases, id)
     redis.call('HDEL', jobs, 's' .. id, 'i' .. id, 'e' .. id)
+    ended[id] = true
     states[id] = false
   elseif verb == 'retry' then
     return retry(id, span, text, attempts, pushed, order, max)
@@ -144,9 +151,9 @@ end
 
 -- Items whose leases have lapsed are taken back.
 for _, id in ipairs(lapsed) do
-  local attempts, pushed, order, max = load(id)
-  if not attempts then
-    redis.call('ZREM', leases, id)
+  local attempts, pushed, order, max, holder = load(id)
+  if not attempts or holder == '' then
+    ended[id] = true
   elseif attempts >= max then
     local former = redis.call('HGET', jobs, 'e' .. id)
     local text = 'the lease was lost' .. (former and '; before that: ' .. former or '')
@@ -159,22 +166,29 @@ for _, id in ipairs(lapsed) do
 end
 if #back > 0 then redis.call('HINCRBY', jobs, 'm:requeued', #back) end
 
--- Items are handed out.
+-- Items are handed out, in a second round or a third one if members were dropped.
 local ids = {}
-if want > 0 and not paused then
-  local popped = redis.call('ZPOPMIN', ready, want)
-  for at = 1, #popped, 2 do
-    local id = string.sub(popped[at], 27)
+for _ = 1, paused and 0 or 10 do
+  if #taken == want or waiting <= 0 then break end
+  local first = redis.call('ZRANGE', ready, 0, want - #taken - 1)
+  for _, member in ipairs(first) do
+    local id = string.sub(member, 27)
     local found = redis.call('HMGET', jobs, 's' .. id, 'i' .. id)
     if found[1] then
       local attempts, pushed, order = cmsgpack.unpack(found[1])
-      store(id, attempts + 1, pushed, order, most, token)
-      redis.call('ZADD', leases, now + lease, id)
-      taken[#taken + 1], ids[#ids + 1] = {id, found[2], attempts + 1, pushed}, id
+      if order .. id == member then
+        redis.call('ZADD', leases, now + lease, id)
+        ended[id] = nil
+        store(id, attempts + 1, pushed, order, most, token)
+        taken[#taken + 1], ids[#ids + 1] = {id, found[2], attempts + 1, pushed}, id
+      end
     end
   end
-  waiting = waiting - #popped / 2
+  if #first == 0 then break end
+  redis.call('ZREMRANGEBYRANK', ready, 0, #first - 1)
+  waiting = waiting - #first
 end
+for id in pairs(ended) do redis.call('ZREM', leases, id) end
 redis.call('SET', seat, cmsgpack.pack(number, outcomes, ids), 'PX', keep)
 
 -- A token on the wake list makes one waiting worker look for items. It is removed when a worker finds
