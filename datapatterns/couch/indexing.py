@@ -93,6 +93,7 @@ function (doc) {
     text = JSON.stringify([elements[i]]);
     if (!Object.prototype.hasOwnProperty.call(seen, text)) {
       seen[text] = true;
+      key = key.slice(0); // the server keeps what was emitted until the function ends
       key[each] = [elements[i]];
       emit(key, null);
     }
