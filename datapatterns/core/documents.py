@@ -107,7 +107,9 @@ def contention() -> Conflict:
 
 def give_identity(document: Document, id: str, rev: str | None) -> None:
     """Set the id and the revision, whatever rules the model has for assignments."""
-    vars(document).update(id=id, rev=rev)
+    own = vars(document)
+    own["id"], own["rev"] = id, rev
+    document.__pydantic_fields_set__.add("rev")  # what was set is shown with `exclude_unset`
 
 
 def check_model(what: str, model: object, base: type[BaseModel]) -> None:

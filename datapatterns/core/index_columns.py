@@ -101,6 +101,12 @@ def _may_be_list(annotation: Any) -> bool:
     return any(map(_may_be_list, get_args(annotation)))
 
 
+def first_name(steps: Column) -> str | None:
+    """Return the member of a document where the field is looked for first; None if it is deeper."""
+    first = steps[0].sources[0]
+    return str(first[0]) if len(steps) == len(first) == 1 else None
+
+
 def find(steps: Column, fields: Mapping[str, Any]) -> Any:
     """Return the value of the field in stored fields, MISSING if a reader sees none."""
     value: Any = fields

@@ -20,7 +20,7 @@ from typing_extensions import override
 from datapatterns.core import tuples
 from datapatterns.core.checks import INT32_MAX, check_count, check_flag, check_name
 from datapatterns.core.documents import Document, utc_text
-from datapatterns.core.index_columns import Column, column, column_of, find
+from datapatterns.core.index_columns import Column, column, column_of, find, first_name
 from datapatterns.core.model_fields import MISSING, StoredField, stored_field
 from datapatterns.errors import DataError, HookFailed, InvalidArgument, InvalidData
 
@@ -89,6 +89,7 @@ class Index:
         self.version = check_count("version", version, most=INT32_MAX)
         # Where each field is found, and where all fields of the model are, for `where`.
         self.columns: tuple[Column, ...] = tuple(map(column, self.fields))
+        self._ways = tuple((first_name(steps), steps) for steps in self.columns)
         self._shown: tuple[StoredField, ...] = ()
 
     @override
@@ -105,6 +106,7 @@ class Index:
             column_of(model, self.name, field, each=number == self.each)
             for number, field in enumerate(self.fields)
         )
+        bound._ways = tuple((first_name(steps), steps) for steps in bound.columns)
         if self.where is not None:
             bound._shown = tuple(stored_field(model, name) for name in model.model_fields)
         return bound
@@ -126,8 +128,11 @@ class Index:
 
         Raise HookFailed if `where` raises, InvalidData for a value that the index cannot hold.
         """
-        found = [find(steps, fields) for steps in self.columns]
-        if MISSING in found or not self._admits(fields):
+        found = [
+            fields[name] if name is not None and name in fields else find(steps, fields)
+            for name, steps in self._ways
+        ]
+        if MISSING in found or (self.where is not None and not self._admits(self.where, fields)):
             return []
         try:
             if self.each is None:
@@ -149,15 +154,16 @@ class Index:
         packed = [before + pack_values([element]) + behind for element in elements]
         return list(dict.fromkeys(packed))
 
-    def _admits(self, fields: Mapping[str, Any]) -> bool:
-        if self.where is None:
-            return True
+    def _admits(
+        self, where: Callable[[Mapping[str, Any]], bool], fields: Mapping[str, Any]
+    ) -> bool:
+        """Return whether the condition holds for the fields as a reader sees them."""
         shown = dict(fields)
         for field in self._shown:
             if (value := field.find(fields)) is not MISSING:
                 shown[field.name] = value
         try:
-            return bool(self.where(shown))
+            return bool(where(shown))
         except Exception as error:
             raise HookFailed(f"the condition of the index {self.name!r} raised") from error
 

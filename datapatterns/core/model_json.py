@@ -77,6 +77,10 @@ class ModelJson(Generic[M]):
     def check_kept(self, given: M, data: bytes, read: M) -> None:
         """Raise InvalidData unless what was read from the JSON is equal to what was given."""
         self.check_finite(data)
+        self.check_same(given, read)
+
+    def check_same(self, given: M, read: M) -> None:
+        """Raise InvalidData unless the two are equal."""
         if same(given, read):
             return
         if type(given) is not type(read):
@@ -192,12 +196,23 @@ def same(given: object, read: object) -> bool:
         return False
     if names is None:
         return _same_parts(given, read)
+    if _same_plain(given, read):
+        return True
     for name in names:
         one, other = getattr(given, name, None), getattr(read, name, None)
         if one is not other and not same(one, other):
             return False
     extra, others = _extra(given), _extra(read)
     return extra is others or _same_parts(extra or {}, others or {})
+
+
+def _same_plain(given: Any, read: Any) -> bool:
+    """Return whether two instances have the same plain values; this takes half the time."""
+    if _extra(given) is not None:
+        return False
+    parts: dict[str, object] = getattr(given, "__dict__", {})  # slots have none
+    plain = bool(parts) and _PLAIN.issuperset(map(type, parts.values()))
+    return plain and parts == getattr(read, "__dict__", None)
 
 
 def _same_parts(given: Any, read: Any) -> bool:

@@ -46,12 +46,13 @@ REVISION = "_rev"
 _NUMBER = struct.Struct(">Q")
 _TAIL = b'"_rev":"'  # before the number and `"}`, as the keeper ends what it stores
 _MOST_DIGITS = 20  # of the number of a change
+_LONGEST_TAIL = len(_TAIL) + _MOST_DIGITS + 2
 
 logger = logging.getLogger("datapatterns.indexes")
 
 
 class Unreadable(dict[str, Any]):
-    """Stands for a stored document that is not a JSON object; it has the revision, if known.
+    """Stands for a stored document that is not a JSON object; it has the revision.
 
     Such a document has no index entries. It does not stop a write that removes it.
     """
@@ -122,6 +123,11 @@ class Collection:
 
     def key(self, id: str) -> bytes:
         """Return the key of the document; InvalidArgument for what cannot be an id."""
+        if type(id) is str and id:
+            try:
+                return self.documents + id.encode()
+            except UnicodeEncodeError:
+                pass  # the check raises
         return self.documents + check_name("an id", id).encode()
 
     def entries(self, index: str) -> bytes:
@@ -158,23 +164,25 @@ class Collection:
         if write.value is not None:
             after = write.fields if write.fields is not None else _object(write.value)
             write.value = _with_revision(write.value, after, number)
+        packed = indexes.pack_id(id)
         for index in self.indexes.values():
-            self._move_entries(index, id, before, after, writer)
+            old = [] if before is None else entries_of(index, id, before)
+            new = [] if after is None else _new_entries(index, id, before, after)
+            if old != new:
+                self._move_entries(index, id, packed, old, new, writer)
         self._log_change(id, before, number, after is None, writer)
 
     def _move_entries(
         self,
         index: Index,
         id: str,
-        before: Mapping[str, Any] | None,
-        after: Mapping[str, Any] | None,
+        packed: bytes,
+        old: list[bytes],
+        new: list[bytes],
         writer: Writer,
     ) -> None:
-        old = [] if before is None else entries_of(index, id, before)
-        new = [] if after is None else _new_entries(index, id, before, after)
-        if old == new:
-            return
-        prefix, packed = self.entries(index.name), indexes.pack_id(id)
+        """Replace the entries with these values by those with the new ones."""
+        prefix = self.entries(index.name)
         for values in old:
             if values not in new:
                 writer.store(prefix + values + packed, None)
@@ -368,8 +376,7 @@ def stored_fields(data: bytes) -> dict[str, Any]:
     try:
         return parse(data)
     except DataError:
-        rev = _revision_at_end(data)
-        return Unreadable({} if rev is None else {REVISION: rev})
+        return Unreadable({REVISION: _revision_at_end(data) or "0"})
 
 
 def revision(fields: Mapping[str, Any]) -> str:
@@ -385,11 +392,11 @@ def revision_of(data: bytes) -> str:
 def _revision_at_end(data: bytes) -> str | None:
     """Return the revision at the end of the JSON, where the keeper puts it; else None.
 
-    The quotation mark of the name follows no backslash. So it begins a name, and since the object
+    The quotation mark of its name follows no backslash, so it begins a name; and since the object
     around it ends with the data, that is the outermost one.
     """
-    at = data.rfind(_TAIL, -len(_TAIL) - _MOST_DIGITS - 2)
-    if at < 1 or data[at - 1] not in b",{" or data[-2:] != b'"}':
+    at = data.rfind(_TAIL, -_LONGEST_TAIL)
+    if at < 1 or data[at - 1] not in b",{" or not data.endswith(b'"}'):
         return None
     digits = data[at + len(_TAIL) : -2]
     return digits.decode() if digits.isdigit() else None

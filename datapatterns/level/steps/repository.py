@@ -26,6 +26,8 @@ from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.collection import (
     REVISION,
     Collection,
+    Unreadable,
+    revision,
     revision_of,
     stored_fields,
 )
@@ -77,8 +79,8 @@ class RepositorySteps(Generic[D]):
         """Write the document in place of what is stored, and return it as it is stored then."""
         before = None
         if data is not None:
-            self._schema.check_replaced(new.id, self._schema.parsed(new.id, data), new.fields)
-            before = stored_fields(data)
+            fields, before = self._readable(new.id, data)
+            self._schema.check_replaced(new.id, fields, new.fields)
         write = writer.put(key, new.data, fields=new.fields, before=before)
         if write.fields is None:  # a hook has changed it
             return self._load(new.id, write.value or b"")
@@ -87,13 +89,12 @@ class RepositorySteps(Generic[D]):
     def update(self, writer: Writer, id: str, revise: Revise[D], rev: str | None) -> D | None:
         """Read, revise and write in one step, so that no other writer comes in between."""
         data = self._existing(writer, id, rev)
-        revised = revise(id, revision_of(data), self._schema.parsed(id, data))
+        fields, before = self._readable(id, data)
+        revised = revise(id, revision(before), fields)
         if revised is None:
             return None
-        before = stored_fields(data)
         # Members with an underscore are not part of a document, but they are not ours to remove.
-        more = {name: value for name, value in before.items() if name.startswith("_")}
-        fields = {**revised.fields, **more}
+        fields = revised.fields | {name: before[name] for name in before.keys() - fields.keys()}
         fields.pop(REVISION, None)
         write = writer.put(self._collection.key(id), dumps(fields), fields=fields, before=before)
         if write.fields is None:  # a hook has changed it
@@ -125,6 +126,16 @@ class RepositorySteps(Generic[D]):
         if rev is not None and rev != revision_of(data):
             raise stale()
         return data
+
+    def _readable(self, id: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the fields of the stored document, and all members of its JSON object.
+
+        Raise DecodeFailed if it is not a JSON object.
+        """
+        members = stored_fields(data)
+        if isinstance(members, Unreadable):
+            self._schema.parsed(id, data)  # raises
+        return {name: each for name, each in members.items() if name[:1] != "_"}, members
 
     # --- reading
 
