@@ -43,12 +43,12 @@ class AsyncLease(AsyncBaseLease):
 
 
 class AsyncConcurrencyLimiter(AsyncBaseConcurrencyLimiter):
-    """At most `limit` holders per subject at a time; a dead holder's place comes back.
+    """At most `limit` holders per subject at a time; the lease of a dead holder ends by itself.
 
-    One value a subject holds a token for each holder and when its lease ends, by this machine's
-    clock. Taking a place drops the leases that have ended, and adds one if fewer than `limit` are
-    left, in one step. A holder that works for longer than `lease` seconds calls `extend` in time;
-    the places of a killed process are free at the end of their leases. O(limit) each.
+    One value for each subject has a token for each holder and when its lease ends, by this
+    machine's clock. Acquiring drops the leases that have ended, and adds one if fewer than `limit`
+    are left, in one step. A holder that works for longer than `lease` seconds calls `extend` in
+    time; the leases of a killed process end by themselves. O(limit) each.
     """
 
     def __init__(self, client: AsyncLevel, name: str, *, limit: int, lease: Duration) -> None:

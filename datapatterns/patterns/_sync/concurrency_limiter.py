@@ -19,10 +19,10 @@ logger = logging.getLogger("datapatterns.concurrency_limiter")
 
 
 class BaseLease(contracts.Lease):
-    """A place held in a ConcurrencyLimiter, until it is released or its time is over.
+    """A lease of a ConcurrencyLimiter, until it is released or its time is over.
 
     As a context manager it is released at the end. If that fails it is logged, not raised: the
-    place comes back by itself, and what the block did is done.
+    lease ends by itself, and what the block did is done.
 
     A backend brings `_extend` and `release`; `token` identifies the holder.
     """
