@@ -31,7 +31,6 @@ from datapatterns.redis._sync.work_queue import WorkQueue
 
 # A worker that is alive keeps its leases, though the machine may be busy.
 OPTIONS: Any = {"lease": 5.0, "max_attempts": 50, "backoff": 0.02}
-SLOW_LEASE = 3.0
 
 
 def say(*words: object) -> None:
@@ -91,18 +90,18 @@ def async_redis_worker(port: str, name: str, effects: str) -> None:
     asyncio.run(main())
 
 
-def slow_redis_worker(port: str, name: str) -> None:
+def slow_redis_worker(port: str, name: str, lease: str) -> None:
     """Run the sync worker with a handler that takes longer than its lease."""
 
     def handle(item: Any, delivery: Any) -> None:
         say("begin", delivery.attempt)
-        until = time.monotonic() + 1.5 * SLOW_LEASE
+        until = time.monotonic() + 1.5 * float(lease)
         while time.monotonic() < until:
             time.sleep(0.05)
         say("end", delivery.lost)
 
     client = Redis(port=int(port), socket_timeout=5)
-    queue: WorkQueue[Any] = WorkQueue(client, name, **{**OPTIONS, "lease": SLOW_LEASE})
+    queue: WorkQueue[Any] = WorkQueue(client, name, **{**OPTIONS, "lease": float(lease)})
     tell(Worker(queue, handle).run())
 
 

@@ -24,7 +24,7 @@ from datapatterns.level import WorkQueue as LevelQueue
 from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.redis._sync.work_queue import WorkQueue
 from datapatterns.testing.servers.redis import RedisServer
-from datapatterns.testing.waiting import PATIENCE, eventually
+from datapatterns.testing.waiting import PATIENCE, eventually, spans
 
 PROGRAMS = Path(__file__).parent / "queue_programs.py"
 OPTIONS: Any = {"lease": 5.0, "max_attempts": 50, "backoff": 0.02}
@@ -190,7 +190,7 @@ def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: Redis
     name = f"stop-{uuid.uuid4()}"
     queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
     queue.push("x")
-    process = start("slow_redis_worker", redis_server.port, name)
+    process = start("slow_redis_worker", redis_server.port, name, 3.0)
     try:
         assert line(process) == "begin 1"
         process.send_signal(signal.SIGSTOP)
@@ -211,9 +211,16 @@ def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: Redis
 def test_a_slow_handler_runs_once_among_many_workers(redis_server: RedisServer) -> None:
     """With a heartbeat it keeps its item for longer than the lease, though others want it."""
     client = Redis(port=redis_server.port)
+    for span in spans():
+        with span:
+            _handle_slowly(client, redis_server.port, span.seconds)
+
+
+def _handle_slowly(client: Redis, port: int, lease: float) -> None:
+    """Let two processes handle three items for longer than their lease; expect each once."""
     name = f"slow-{uuid.uuid4()}"
     queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
-    processes = [start("slow_redis_worker", redis_server.port, name) for _ in range(2)]
+    processes = [start("slow_redis_worker", port, name, lease) for _ in range(2)]
     try:
         queue.push_many(["x", "y", "z"])
         eventually(lambda: not _left(queue), "all to be done")

@@ -17,7 +17,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """`start("program.py", *arguments)` starts a child, which ends with the test at the latest."""
+    """Return `start("program.py", *arguments)`, which starts a child; end it with the test."""
     children: list[subprocess.Popen[str]] = []
 
     def start(program: str, *arguments: object) -> subprocess.Popen[str]:
@@ -41,7 +41,7 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture
 def run(start: Start) -> Callable[..., str]:
-    """`run("program.py", *arguments)` runs a child to its end; returns what it printed."""
+    """Return `run("program.py", *arguments)`, which runs a child and returns its output."""
 
     def run(program: str, *arguments: object) -> str:
         child = start(program, *arguments)

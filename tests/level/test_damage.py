@@ -28,14 +28,14 @@ Story = dict[str, str]
 
 
 def chapter(n: int) -> tuple[Story, list[str]]:
-    """What the n-th batch puts and deletes."""
+    """Return what the n-th batch puts and deletes."""
     chance = random.Random(n)
     puts = {f"k{chance.randrange(150):03}": f"{n}:{chance.random()}" * 8 for _ in range(6)}
     return {**puts, "seq": str(n)}, [f"k{chance.randrange(150):03}"]
 
 
 def tell(path: Path) -> None:
-    """Write the story: the older part ends up in tables, the newer one in the log."""
+    """Write all batches; the older ones end up in tables, the newer ones in the log."""
     with Level.open(path, value_encoding="utf8", **SMALL) as level:
         for n in range(BATCHES):
             puts, deletes = chapter(n)
@@ -50,7 +50,7 @@ def tell(path: Path) -> None:
 
 
 def story(last: int) -> Story:
-    """What is stored after the batch of that number."""
+    """Return what is stored after the batch of that number."""
     stored: Story = {}
     for n in range(last + 1):
         puts, deletes = chapter(n)
@@ -65,7 +65,7 @@ EVER = {(key, value) for n in range(BATCHES) for key, value in chapter(n)[0].ite
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory as it was closed, with tables of both levels and a log."""
+    """Return a closed directory with tables of both levels and a log."""
     path = tmp_path_factory.mktemp("story") / "d"
     tell(path)
     assert len(list(path.glob("*.ldb"))) >= 2
@@ -74,13 +74,13 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def live_table(path: Path) -> Path:
-    """A table that counts: LevelDB may have left others behind when it was closed."""
+    """Return a table in use; LevelDB may have left others behind when it was closed."""
     current = path / (path / "CURRENT").read_text().strip()
     return path / f"{min(manifest.read(current.read_bytes()).tables):06}.ldb"
 
 
 def size(file: Path) -> int:
-    """The file's size."""
+    """Return the file's size."""
     return file.stat().st_size
 
 
@@ -97,7 +97,7 @@ def flip(file: Path, chance: random.Random) -> None:
 
 
 def read_all(path: Path) -> str:
-    """Read in every way: "refused", or "prefix" when all agree on the story up to some batch."""
+    """Read in every way; return "refused", or "prefix" if all agree on the first batches."""
     refused = 0
     with Level.open(path, value_encoding="utf8", **SMALL) as level:
         try:
@@ -125,7 +125,7 @@ def read_all(path: Path) -> str:
 
 
 def attack(original: Path, tmp_path: Path, tries: int, seed: int) -> Counter[str]:
-    """Damage a copy, read it, recover it; what came of it, by kind of file."""
+    """Damage a copy, read it and recover it; return the outcomes by kind of file."""
     chance = random.Random(seed)
     outcomes: Counter[str] = Counter()
     for n in range(tries):
@@ -157,7 +157,7 @@ def attack(original: Path, tmp_path: Path, tries: int, seed: int) -> Counter[str
 
 
 def check_recovery(path: Path, damaged: dict[str, bytes]) -> None:
-    """Recovered: everything can be read and was once true, and a copy is as the directory was."""
+    """Check that all can be read and was once stored, and that a copy of the damage was kept."""
     with Level.open(path, value_encoding="utf8", recover=True, **SMALL) as level:
         found = dict(level.items())
         assert set(found.items()) <= EVER, "a value that never was"

@@ -38,7 +38,7 @@ ROWS = 500
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A directory with a table on disk, and as many rows again in its log."""
+    """Return a directory with a table on disk, and as many rows again in its log."""
     path = tmp_path / "data"
     database = open_database(str(path), create_if_missing=True)
     for number in range(2 * ROWS):
@@ -50,14 +50,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def raw_failure(path: Path, **options: Any) -> Exception:
-    """The driver's own error on opening."""
+    """Return the driver's own error on opening."""
     with pytest.raises(DriverError) as caught:
         open_database(str(path), **options)
     return caught.value
 
 
 def text_of(error: Exception) -> str:
-    """The driver's message, which is bytes."""
+    """Return the driver's message, which is bytes."""
     assert isinstance(error.args[0], bytes)
     return error.args[0].decode()
 
@@ -184,7 +184,7 @@ def test_losses_that_leveldb_does_not_notice(
 
 
 def reads(level: Level) -> Iterator[Callable[[], Any]]:
-    """Every way to read row 10."""
+    """Return every way to read row 10."""
     yield lambda: level.get("000010")
     yield lambda: level.has("000010")
     yield lambda: level.get_many(["000010", "000900"])

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.node
 
 @pytest.fixture(autouse=True, scope="module")
 def packages() -> None:
-    """Node and its packages; in CI they must be there."""
+    """Skip the tests where Node or its packages are missing; in CI fail."""
     missing = None
     if shutil.which("node") is None:
         missing = "Node is not on the PATH"
@@ -51,7 +51,7 @@ def node(path: Path, *steps: dict[str, Any], **options: Any) -> list[Any]:
 
 
 def shown(value: Any) -> Any:
-    """A value as JSON for Node."""
+    """Return a value as JSON for Node."""
     return {"$bytes": value.hex()} if isinstance(value, bytes) else value
 
 
@@ -92,7 +92,7 @@ SUBLEVELS: list[list[str]] = [[], ["users"], ["a", "b"], ["#~", "x.y", "Z"]]
 
 
 def inner(level: Level, names: list[str], keys: str, values: str) -> Level:
-    """The nested sublevel with these names."""
+    """Return the nested sublevel with these names."""
     for name in names:
         level = level.sublevel(name, key_encoding=keys, value_encoding=values)
     return level

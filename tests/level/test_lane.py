@@ -43,7 +43,7 @@ class CountingStore:
         engine.store = self  # type: ignore[method-assign,assignment]
 
     def __call__(self, writes: Writes, *, sync: bool) -> None:
-        """Count, wait to be let go on, fail if asked to, store."""
+        """Count the call, wait while held up, fail if told to, and store."""
         writes = dict(writes)
         self.batches.append((writes, sync))
         self.entered.set()
@@ -56,7 +56,7 @@ class CountingStore:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the level is to be."""
+    """Return where the level is to be."""
     return tmp_path / "d"
 
 
@@ -401,7 +401,7 @@ async def test_close_waits_for_what_was_submitted(path: Path) -> None:
 
 
 def lanes() -> list[threading.Thread]:
-    """The threads of all lanes."""
+    """Return the threads of all lanes."""
     return [thread for thread in threading.enumerate() if thread.name == "datapatterns-lane"]
 
 

@@ -29,7 +29,7 @@ INDEX = "!index!"
 
 
 def raw(text: str) -> bytes:
-    """What keys are ordered by."""
+    """Return the bytes by which keys are ordered."""
     return text.encode()
 
 
@@ -57,7 +57,7 @@ class Model:
                 self.rows[key] = value
 
     def select(self, place: str, options: dict[str, Any]) -> list[tuple[str, Any]]:
-        """The rows of a range, in its direction."""
+        """Return the rows of a range, in its direction."""
         tests = {
             "gt": lambda key, end: key > end,
             "gte": lambda key, end: key >= end,
@@ -76,13 +76,13 @@ class Model:
 
 
 def entry(value: Any, key: str) -> str:
-    """The key of an index entry."""
+    """Return the key of an index entry."""
     return f"{INDEX}{value!r}:{key}"
 
 
 @st.composite
 def ranges(draw: st.DrawFn) -> dict[str, Any]:
-    """The options of a range, without a limit."""
+    """Draw the options of a range without a limit."""
     options: dict[str, Any] = {"reverse": draw(st.booleans())}
     for names in (("gt", "gte"), ("lt", "lte")):
         end = draw(ENDS)
@@ -109,7 +109,7 @@ class Reading:
         assert next(self.entries, None) == expected
 
     def seek(self, target: str) -> None:
-        """Move on or back."""
+        """Seek forwards or backwards."""
         self.entries.seek(target)
         key, options = raw(target), self.options
         low = raw(options["gt"]) + b"\0" if "gt" in options else raw(options.get("gte", ""))
@@ -167,7 +167,7 @@ class LevelMachine(RuleBasedStateMachine):
 
     @rule(place=PLACES, key=KEYS)
     def delete(self, place: str, key: str) -> None:
-        """Remove one entry, there or not."""
+        """Remove one entry, whether or not it exists."""
         self.places[place].delete(key)
         self.model.write([(place + key, None)])
 
@@ -189,13 +189,13 @@ class LevelMachine(RuleBasedStateMachine):
         self.model.write([(place + key, value) for place, key, value in operations])
 
     def operation(self, place: str, key: str, value: Any) -> dict[str, Any]:
-        """An operation for a list."""
+        """Return an operation as an item of the list of a batch."""
         kind = {"type": "delete"} if value is None else {"type": "put", "value": value}
         return {**kind, "key": key, "sublevel": self.places[place]}
 
     @rule(through=PLACES, operations=OPERATIONS, bad=st.sampled_from([None, 7, "", "\ud800", b"k"]))
     def bad_batch(self, through: str, operations: list[tuple[str, str, Any]], bad: Any) -> None:
-        """Is refused as a whole."""
+        """Write a batch with an invalid operation, which is refused as a whole."""
         batch = [self.operation(*operation) for operation in operations]
         with pytest.raises(DataError):
             self.places[through].batch([*batch, {"type": "put", "key": bad, "value": 1}])
@@ -235,7 +235,7 @@ class LevelMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.readings)
     @rule(number=st.integers(0, 2), steps=st.integers(1, 5), to=ENDS)
     def go_on(self, number: int, steps: int, to: str | None) -> None:
-        """Read some entries of it, perhaps from elsewhere."""
+        """Read some entries of an open iterator, perhaps after a seek."""
         reading = self.readings[number % len(self.readings)]
         if to is not None:
             reading.seek(to)
@@ -253,7 +253,7 @@ class LevelMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.snapshots) < 3)
     @rule(place=PLACES)
     def take_snapshot(self, place: str) -> None:
-        """Remember this moment."""
+        """Take a snapshot."""
         model = Model()
         model.rows.update(self.model.rows)
         self.snapshots.append((self.places[place].snapshot(), model))
@@ -261,7 +261,7 @@ class LevelMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.snapshots)
     @rule(place=PLACES, options=ranges(), keys=st.lists(KEYS, max_size=3))
     def read_snapshot(self, place: str, options: dict[str, Any], keys: list[str]) -> None:
-        """Read of that moment."""
+        """Read through a snapshot."""
         (snapshot, model), level = self.snapshots[0], self.places[place]
         assert list(level.items(**options, snapshot=snapshot)) == model.select(place, options)
         values = [model.rows.get(place + key) for key in keys]
@@ -270,7 +270,7 @@ class LevelMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.snapshots)
     @rule()
     def close_snapshot(self) -> None:
-        """Forget the oldest moment."""
+        """Close the oldest snapshot."""
         self.snapshots.pop(0)[0].close()
 
     @rule()
@@ -281,12 +281,12 @@ class LevelMachine(RuleBasedStateMachine):
 
     @rule()
     def compact(self) -> None:
-        """Let LevelDB tidy up."""
+        """Let LevelDB compact."""
         self.places[""].compact()
 
     @invariant()
     def all_is_there(self) -> None:
-        """The whole level, the index in it too, is what the model says."""
+        """Check that the whole level, its index included, equals the model."""
         rows = self.model.select("", {})
         assert list(self.places[""].items()) == rows
 
@@ -305,7 +305,7 @@ class SublevelMachine(LevelMachine):
             part.put("~", "of a neighbour")
 
     def teardown(self) -> None:
-        """Look whether the neighbours are unharmed, too."""
+        """Check that the neighbours are unchanged, and close."""
         theirs = [k for k, v in self.root.items() if v == "of a neighbour"]
         assert len(theirs) == 8
         super().teardown()

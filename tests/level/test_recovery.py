@@ -28,12 +28,12 @@ INDEXES = [Index("by_age", "age"), Index("by_name", "name", unique=True)]
 
 
 def repository(level: Level, name: str = "users", **options: Any) -> Repository[User]:
-    """The repository that these tests use."""
+    """Return the repository that these tests use."""
     return Repository(level, name, User, indexes=INDEXES, **options)
 
 
 def fill(level: Level, count: int = 20, **options: Any) -> Repository[User]:
-    """Make users u000, u001, …"""
+    """Create users u000, u001, and so on."""
     users = repository(level, **options)
     for n in range(count):
         users.create(User(id=f"u{n:03}", name=f"name {n}", age=n % 5))
@@ -41,12 +41,12 @@ def fill(level: Level, count: int = 20, **options: Any) -> Repository[User]:
 
 
 def tell_all(feed: ChangesFeed[User]) -> dict[str, tuple[str, bool]]:
-    """Where a follower from the beginning ends up: the last seq of each id, and if it is gone."""
+    """Return the last seq of each id in the feed, and whether the id was deleted there."""
     return {change.id: (change.seq, change.deleted) for change in feed.read(None, 10_000)}
 
 
 def raw(level: Level) -> Any:
-    """The driver's own handle: what it writes passes all keepers by."""
+    """Return the driver's own handle, whose writes keep neither indexes nor the change log."""
     return level._space.engine.database
 
 
@@ -96,39 +96,39 @@ async def test_async_check(tmp_path: Path) -> None:
 
 
 def lose_document(level: Level, users: Repository[User]) -> None:
-    """A document is gone, with nothing else."""
+    """Remove a document, and nothing else."""
     raw(level).delete(b"!users!u001")
 
 
 def lose_change(level: Level, users: Repository[User]) -> None:
-    """The change of a document is gone."""
+    """Remove the change of a document."""
     rev = int(users.get("u001").rev or 0)
     raw(level).delete(b"!$changes!!users!" + rev.to_bytes(8, "big"))
 
 
 def lose_entry(level: Level, users: Repository[User]) -> None:
-    """An index entry is gone."""
+    """Remove an index entry."""
     database = raw(level)
     key = next(iter(database.iterator(start=b"!$index!!users.by_age!", include_value=False)))
     database.delete(key)
 
 
 def older_document(level: Level, users: Repository[User]) -> None:
-    """The last version of a document is gone, an older one is back."""
+    """Put an older version of a document in the place of the last one."""
     before = raw(level).get(b"!users!u001")
     users.update("u001", {"age": 99})
     raw(level).put(b"!users!u001", before)
 
 
 def resurrected_document(level: Level, users: Repository[User]) -> None:
-    """A deleted document is back."""
+    """Store a deleted document again."""
     before = raw(level).get(b"!users!u001")
     users.destroy("u001")
     raw(level).put(b"!users!u001", before)
 
 
 def lost_deletion(level: Level, users: Repository[User]) -> None:
-    """All of a deletion is gone but its mark."""
+    """Remove everything of a deletion but its mark."""
     stored = dict(raw(level).iterator())
     users.destroy("u001")
     for key in {key for key, _ in raw(level).iterator()} - set(stored):
@@ -140,17 +140,17 @@ def lost_deletion(level: Level, users: Repository[User]) -> None:
 
 
 def broken_document(level: Level, users: Repository[User]) -> None:
-    """A document is no JSON."""
+    """Store a document that is not JSON."""
     raw(level).put(b"!users!u001", b"no json")
 
 
 def broken_change(level: Level, users: Repository[User]) -> None:
-    """An entry of the change log is none."""
+    """Store an invalid entry of the change log."""
     raw(level).put(b"!$changes!!users!\0\0\0\0\0\0\0\1", b"{}")
 
 
 def broken_entry(level: Level, users: Repository[User]) -> None:
-    """An index entry is none."""
+    """Store an invalid index entry."""
     raw(level).put(b"!$index!!users.by_age!\xfe", b"")
 
 

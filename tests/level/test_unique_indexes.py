@@ -23,13 +23,13 @@ class User(Document):
 
 
 def users_of(store: Store, *indexes: Index, ensure: bool = True) -> Repository[User]:
-    """The repository with these indexes."""
+    """Return the repository with these indexes."""
     users: Repository[User] = store.repository("users", User, indexes=indexes, ensure=ensure)  # pyright: ignore[reportAssignmentType] - the backend is known
     return users
 
 
 def at(moment: int, act: Callable[[], object]) -> Callable[[int, int], None]:
-    """Something to be told of progress, which acts the so-manieth time."""
+    """Return a progress function that calls `act` when it is called for that time."""
     calls = count()
 
     def progress(done: int, total: int) -> None:

@@ -20,7 +20,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    """Whatever a test starts of ours has ended when the test has."""
+    """Check that no thread of ours is left after the test."""
     yield
     for thread in threading.enumerate():
         if thread.name.startswith("datapatterns"):

@@ -14,13 +14,13 @@ from datapatterns.patterns.processes import Processes
 
 
 class Note(Document):
-    """Anything."""
+    """A document of any kind."""
 
     number: int
 
 
 def handle(change: Change[Note]) -> None:
-    """Write down who handled what; one document is refused, for ever."""
+    """Write down who handled what; refuse one document every time."""
     note = change.document
     if note is not None and note.number == 7:
         raise ValueError("not seven")
@@ -30,7 +30,7 @@ def handle(change: Change[Note]) -> None:
 
 
 def main(url: str, namespace: str, count: int) -> None:
-    """Run it."""
+    """Run the program."""
     with Store.from_url(url, namespace=namespace) as store, Processes(handle, 3) as handler:
         notes = store.repository("notes", Note)
         for number in range(count):

@@ -9,6 +9,7 @@ import pytest
 from patterns._async.memory import AsyncMemoryFeed, AsyncRunning
 
 from datapatterns.core.changes import Change
+from datapatterns.patterns._async import concurrency
 from datapatterns.patterns._async.changes_worker import AsyncChangesWorker
 from datapatterns.patterns._async.concurrency import (
     AsyncEvent,
@@ -16,11 +17,11 @@ from datapatterns.patterns._async.concurrency import (
     AsyncHandler,
     AsyncLanes,
 )
-from datapatterns.testing.waiting import async_eventually
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
 
 def alone() -> bool:
-    """Whether no task of ours is left in the loop."""
+    """Return whether no task of ours is left in the loop."""
     return not any(task.get_name().startswith("datapatterns") for task in asyncio.all_tasks())
 
 
@@ -195,23 +196,24 @@ async def test_an_abandoned_thread_ends_with_its_call() -> None:
     await async_eventually(all_gone)
 
 
-async def test_a_beat_is_cancelled_with_its_block() -> None:
+async def test_a_beat_is_cancelled_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancelled block does not wait for a slow beat."""
+    monkeypatch.setattr(concurrency, "_GRACE", PATIENCE)
     begun = AsyncEvent()
 
     async def beat() -> None:
         begun.set()
-        await asyncio.sleep(60)
+        await asyncio.sleep(2 * PATIENCE)
 
     async def block() -> None:
         async with AsyncEvery(0.001, beat):
-            await asyncio.sleep(60)
+            await asyncio.sleep(2 * PATIENCE)
 
     task = asyncio.create_task(block())
     assert await begun.wait(30)
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 30)
-    assert time.monotonic() - began < 4
+        await asyncio.wait_for(task, 2 * PATIENCE)
+    assert time.monotonic() - began < PATIENCE / 2
     assert alone()

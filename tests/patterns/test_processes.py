@@ -22,14 +22,14 @@ COUNT = 300
 
 @pytest.fixture(params=["level", pytest.param("couch", marks=pytest.mark.couchdb3)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the documents are."""
+    """Return the URL of the store with the documents."""
     if request.param == "level":
         return f"level:{tmp_path / 'data'}"
     return f"couch+{request.getfixturevalue('couch_server').url}"
 
 
 def start(url: str, account: Path, count: int) -> subprocess.Popen[bytes]:
-    """The program, and the file in which its processes write down what they did."""
+    """Start the program, whose processes write what they did into the file."""
     command = [sys.executable, PROGRAM, url, f"t{uuid.uuid4().hex}", str(count)]
     env = {**os.environ, "ACCOUNT": str(account)}
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE)
@@ -69,13 +69,13 @@ def test_they_end_with_their_parent(tmp_path: Path) -> None:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that it started."""
+    """Return the processes that the program started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in text.split()]
 
 
 def runs(pid: int) -> bool:
-    """Whether it is there and not merely unreaped."""
+    """Return whether the process runs and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:

@@ -112,7 +112,7 @@ def test_readers_do_not_wait(couch: Couch, database: Database) -> None:
     took = time.monotonic() - begun
     assert answers.count([1, 1]) > 3
     assert {tuple(answer) for answer in answers} <= {(1, 1), (2, 2)}
-    assert max(waits) < took / 2
+    assert sorted(waits)[len(waits) // 2] < took / 4
     assert {name for name, _, _ in told} == {"numbers"}
     assert all(0 <= done <= total for _, done, total in told)
     assert max(total for _, _, total in told) >= 700

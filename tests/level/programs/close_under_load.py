@@ -30,27 +30,27 @@ def rows(level: Level) -> object:
 
 
 def batch(level: Level, n: int) -> object:
-    """A batch over rows of everybody."""
+    """Write a batch over rows that other threads write as well."""
     return level.batch(
         [{"type": "put", "key": f"{(n * 7 + i) % ROWS:06}", "value": "y" * 200} for i in range(50)]
     )
 
 
 def with_snapshot(level: Level, n: int) -> object:
-    """Reads through a snapshot that nobody closes."""
+    """Read through a snapshot that nobody closes."""
     snapshot = level.snapshot()  # never closed
     return level.get("000100", snapshot=snapshot), list(level.keys(snapshot=snapshot, limit=50))
 
 
 def left_over(level: Level, n: int) -> object:
-    """An iterator and a snapshot that stay behind."""
+    """Leave an iterator and a snapshot open."""
     iterator = iter(level.items())
     LEFT.append((iterator, level.snapshot(), next(iterator)))
     return None
 
 
 def one_iterator(level: Level, n: int) -> object:
-    """Several threads at one iterator: refused, not crashed."""
+    """Use one iterator from several threads, which is refused and does not crash."""
     entries = SHARED[0] if SHARED else level.items()
     SHARED[:] = [entries]
     try:
@@ -99,7 +99,7 @@ RAW: dict[str, Work] = {
 
 
 def attack(works: list[Work], target: Any, errors: list[BaseException]) -> list[threading.Thread]:
-    """Threads that go on until something is raised."""
+    """Return started threads that go on until something is raised."""
 
     def run(work: Work) -> None:
         try:
@@ -116,7 +116,7 @@ def attack(works: list[Work], target: Any, errors: list[BaseException]) -> list[
 
 
 def finish(threads: list[threading.Thread]) -> None:
-    """Wait for the threads, in the end in vain."""
+    """Wait for the threads; fail if one does not end."""
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive(), "a thread hangs"
@@ -151,7 +151,7 @@ def sync_round(path: str, scenario: str, seconds: float) -> None:
 
 
 def raw_round(path: str, scenario: str, seconds: float) -> None:
-    """The same on the bare driver."""
+    """Attack the bare driver and close it."""
     database = open_database(path, create_if_missing=True)
     for n in range(ROWS):
         database.put(b"%06d" % n, b"x" * 200)
@@ -162,7 +162,7 @@ def raw_round(path: str, scenario: str, seconds: float) -> None:
 
 
 async def async_round(path: str, seconds: float) -> None:
-    """Tasks are waiting in the lane when the level closes: each is done or Unavailable."""
+    """Close while tasks wait in the lane; each of them is done or Unavailable."""
     level = await AsyncLevel.open(path, write_buffer_size=100_000)
     await level.batch([{"type": "put", "key": f"{n:06}", "value": n} for n in range(ROWS)])
     done: set[str] = set()

@@ -23,7 +23,7 @@ PATH = sys.argv[2]
 
 
 def uses(level: Level, left: list[Any]) -> list[Callable[[], object]]:
-    """Every way to touch the level, and what was left open."""
+    """Return every way to use the level, its iterator and its snapshot."""
     entries, snapshot = left
     return [
         lambda: level.get("a"),
@@ -47,7 +47,7 @@ def uses(level: Level, left: list[Any]) -> list[Callable[[], object]]:
 
 
 def refused(work: Callable[[], object]) -> bool:
-    """Whether the work is Unavailable, because of the fork."""
+    """Return whether the work is Unavailable because of the fork."""
     try:
         work()
     except Unavailable as error:
@@ -56,7 +56,7 @@ def refused(work: Callable[[], object]) -> bool:
 
 
 def try_all(level: Level, left: list[Any]) -> int:
-    """0 if every use is refused; then everything is closed and forgotten."""
+    """Close and forget everything; return 0 if every use was refused."""
     signal.alarm(20)  # a hang is an end by signal
     bad = [n for n, work in enumerate(uses(level, left)) if not refused(work)]
     paths = (PATH, f"{PATH}-of-the-child")
@@ -71,7 +71,7 @@ def try_all(level: Level, left: list[Any]) -> int:
 
 
 def wait_for(pid: int) -> None:
-    """Wait for the child, which must end well."""
+    """Wait for the child, and fail if it failed."""
     _, status = os.waitpid(pid, 0)
     assert status == 0, f"the child ended with {status}"
 
@@ -85,7 +85,7 @@ def in_child(work: Callable[[], int]) -> None:
 
 
 def with_os_fork() -> None:
-    """The plain case; hooks, an iterator and a snapshot are around."""
+    """Fork a process with hooks, an open iterator and an open snapshot."""
     with Level.open(PATH) as level:
         level.sublevel("hooked").hooks.prewrite.add(lambda operation, batch: None)
         level.put("a", 1)
@@ -130,7 +130,7 @@ def under_load() -> None:
 
 
 def with_multiprocessing() -> None:
-    """The standard library forks as well."""
+    """Fork by way of `multiprocessing`."""
     with Level.open(PATH) as level:
         level.put("a", 1)
         left = [level.items(), level.snapshot()]
@@ -144,7 +144,7 @@ def with_multiprocessing() -> None:
 
 
 def from_the_async_face() -> None:
-    """The lane's thread stays with the parent."""
+    """Fork a process with an async level; the lane's thread stays with the parent."""
 
     async def main() -> None:
         async with AsyncLevel.open(PATH) as level:

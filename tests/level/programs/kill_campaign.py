@@ -50,12 +50,12 @@ class Acknowledged:
 
 
 def step(writer: int, n: int) -> tuple[str, int, str | None]:
-    """What the n-th step does: puts a document with that value, and removes one now and then."""
+    """Return what the n-th step does: it puts a document, and now and then removes one."""
     return f"{writer}-{n}", (n * 7) % 50, f"{writer}-{n - 5}" if n % 4 == 0 and n >= 5 else None
 
 
 def state(writer: int, steps: int) -> dict[str, int]:
-    """What is stored after that many steps."""
+    """Return what is stored after that many steps."""
     stored: dict[str, int] = {}
     for n in range(steps):
         key, value, removed = step(writer, n)
@@ -66,7 +66,7 @@ def state(writer: int, steps: int) -> dict[str, int]:
 
 
 def compare(found: dict[str, int], acknowledged: Acknowledged) -> int:
-    """Every writer's part is what it was promised; returns how many steps that were."""
+    """Check each writer's part against what was acknowledged; return how many steps were done."""
     for writer in range(WRITERS):
         mine = {key: value for key, value in found.items() if key.startswith(f"{writer}-")}
         steps = acknowledged[writer]
@@ -115,7 +115,7 @@ class Raw:
         return parts
 
     def operations(self, parts: Any, writer: int, n: int) -> list[dict[str, Any]]:
-        """The operations of a step."""
+        """Return the operations of a step."""
         key, value, removed = step(writer, n)
         operations: list[dict[str, Any]] = []
         for name in ("docs", "twins"):
@@ -138,7 +138,7 @@ class Raw:
         in_threads(work)
 
     def verify(self, level: Level, acknowledged: Acknowledged) -> int:
-        """Compare what is stored with what was promised; returns the acknowledged steps."""
+        """Compare what is stored with what was promised; return the acknowledged steps."""
         parts = self.prepare(level)
         documents = dict(parts["docs"].items())
         assert documents == dict(parts["twins"].items()), "a batch is torn"
@@ -192,12 +192,12 @@ class Collection:
     round = 0
 
     def repository(self, level: Level) -> Repository[User]:
-        """The repository, with its indexes."""
+        """Return the repository with its indexes."""
         indexes = [Index("by_value", "value"), Index("by_name", "name", unique=True)]
         return Repository(level, "users", User, indexes=indexes)
 
     def worker(self, level: Level, acknowledged: Acknowledged) -> ChangesWorker[User]:
-        """A worker that remembers the highest change it was given."""
+        """Return a worker that remembers the highest change it was given."""
 
         def handle(change: Any) -> None:
             acknowledged[WRITERS] = max(acknowledged[WRITERS], int(change.seq))
@@ -221,7 +221,7 @@ class Collection:
         in_threads(work)
 
     def take_step(self, level: Level, users: Repository[User], writer: int, n: int) -> None:
-        """A step is one batch: two documents change in one transaction of the level."""
+        """Do a step in one batch: change two documents in one transaction of the level."""
         key, value, removed = step(writer, n)
         if removed is None:
             users.create(User(id=key, name=key, value=value))
@@ -231,7 +231,7 @@ class Collection:
         batch.delete(removed, sublevel=documents).write()
 
     def verify(self, level: Level, acknowledged: Acknowledged) -> int:
-        """Compare what is stored with what was promised; returns the acknowledged steps."""
+        """Compare what is stored with what was promised; return the acknowledged steps."""
         users = self.repository(level)
         feed = ChangesFeed(level, "users", User)
         report = level.check()
@@ -259,7 +259,7 @@ class Collection:
 
 
 def all_changes(feed: ChangesFeed[User]) -> Iterator[Any]:
-    """Every entry of the change log, in order."""
+    """Return every entry of the change log, in order."""
     at = None
     while batch := feed.read(at, 500):
         yield from batch
@@ -270,7 +270,7 @@ def all_changes(feed: ChangesFeed[User]) -> Iterator[Any]:
 
 
 def fork(work: Callable[[], None]) -> int:
-    """Do the work in a child; returns its pid."""
+    """Do the work in a child and return its pid."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -296,12 +296,12 @@ def kill(pid: int, acknowledged: Acknowledged, chance: random.Random) -> None:
 
 
 def campaign(kind: str, path: Path, kills: int, seed: int) -> dict[str, int]:
-    """Kill and verify, again and again; returns the figures."""
+    """Kill and verify, again and again; return the figures."""
     workload = {"raw": Raw, "lane": InLane, "repository": Collection}[kind]()
     acknowledged, total, chance = Acknowledged(), Acknowledged(), random.Random(seed)
 
     def verify(compact: bool) -> None:
-        """Compare what is stored with what was promised; returns the acknowledged steps."""
+        """Compare what is stored with what was promised; return the acknowledged steps."""
         with Level.open(path, **SMALL) as level:
             total[0] += workload.verify(level, acknowledged)
             if compact:

@@ -38,7 +38,7 @@ class AsyncCollect:
         self.places: list[int] = []
 
     async def __call__(self, change: Change[int]) -> None:
-        """Remember it."""
+        """Remember the place of the change."""
         self.places.append(change.document)
 
 

@@ -27,7 +27,7 @@ class MemoryCheckpoints:
         return self.saved.get(name)
 
     def save(self, name: str, seq: str) -> None:
-        """Save, after a look at whether that is right."""
+        """Save the position after `verify` has checked it."""
         if self.errors:
             raise self.errors.pop(0)
         if self.verify is not None:
@@ -44,7 +44,7 @@ class MemoryGraveyard:
         self.errors: list[Exception] = []
 
     def add(self, name: str, dead: DeadChange) -> None:
-        """Keep it."""
+        """Keep the dead change."""
         if self.errors:
             raise self.errors.pop(0)
         self.dead.setdefault(name, {})[dead.seq] = dead
@@ -117,10 +117,10 @@ class MemoryFeed:
         return len(self.changes) - self.place(since)
 
     def pause(self) -> None:
-        """Not needed here."""
+        """Do nothing; the tests do not need it."""
 
     def resume(self) -> None:
-        """Not needed here."""
+        """Do nothing; the tests do not need it."""
 
     def stop(self) -> None:
         """End every iteration that has begun."""
@@ -130,7 +130,7 @@ class MemoryFeed:
             self.stops += 1
 
     def on_event(self, fn: Callable[..., object]) -> None:
-        """Not needed here."""
+        """Do nothing; the tests do not need it."""
 
     def watch(self, done: set[int]) -> None:
         """Complain about a checkpoint above a change whose place is not in `done`."""

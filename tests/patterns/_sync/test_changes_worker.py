@@ -38,7 +38,7 @@ class Collect:
         self.places: list[int] = []
 
     def __call__(self, change: Change[int]) -> None:
-        """Remember it."""
+        """Remember the place of the change."""
         self.places.append(change.document)
 
 

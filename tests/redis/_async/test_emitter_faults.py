@@ -161,17 +161,12 @@ async def test_faults_of_the_network(
     async with telling(near, namespace, durable=durable, heartbeat=BEAT) as (_, story):
         await other.emit("count", 0)
         await async_eventually(lambda: story)
-        if fault == "black_hole":
-            proxy.black_hole()
-        else:
-            getattr(proxy, fault)()
-        if fault == "reset":
-            before = proxy.connections
-            await async_eventually(lambda: proxy.connections >= before)
+        before = proxy.connections
+        getattr(proxy, fault)()
         for number in range(1, 6):
             await other.emit("count", number)
-        await asyncio.sleep(4 * BEAT if fault == "black_hole" else 0.1)
         if fault == "black_hole":
+            await async_eventually(lambda: proxy.connections > before)
             proxy.black_hole(False)
         if fault == "refuse":
             proxy.listen()
@@ -366,11 +361,11 @@ async def test_an_expired_history(redis_server: RedisServer, connect: Any, names
     """A stream that expired after it was read is no gap; a stream always has a time to live."""
     client = await connect(redis_server)
     key = f"{{{namespace}:emitter:events}}:stream"
-    other = AsyncEmitter(client, durable=True, keep=1.0, namespace=namespace)
+    other = AsyncEmitter(client, durable=True, keep=60.0, namespace=namespace)
     async with telling(client, namespace, durable=True, heartbeat=BEAT) as (_, story):
         for number in range(3):
             await other.emit("count", number)
-            assert 0 < await client.pttl(key) <= 1_000
+            assert 0 < await client.pttl(key) <= 60_000
             await async_eventually(lambda number=number: number in story)
             if number < 2:
                 await asyncio.sleep(2 * BEAT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from datapatterns.core.calendar_counter import BUCKETS
 from datapatterns.redis import AsyncCalendarCounter, AsyncConcurrencyLimiter, AsyncCounter
 from datapatterns.redis._async import work_queue
 from datapatterns.testing.servers.redis import RedisServer
+from datapatterns.testing.waiting import async_eventually
 
 MOMENT = datetime(2014, 1, 15, 9, tzinfo=UTC)
 
@@ -68,11 +68,11 @@ async def test_nothing_is_left_but_what_is_documented(
     }
     assert {key for key, life in living.items() if life == -1} == forever
     assert len(living) > len(forever)
-    for _ in range(100):
-        if set(await keys_of(client, namespace)) == forever:
-            break
-        await asyncio.sleep(0.05)
-    assert set(await keys_of(client, namespace)) == forever
+
+    async def only_these() -> bool:
+        return set(await keys_of(client, namespace)) == forever
+
+    await async_eventually(only_these)
 
 
 async def test_every_key_of_a_structure_has_its_hash_tag(

@@ -15,6 +15,7 @@ from datapatterns.redis import async_transact
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import HOST, RedisServer
+from datapatterns.testing.waiting import PATIENCE
 
 
 def adding(key: str) -> Any:
@@ -43,7 +44,7 @@ async def test_ten_at_once_all_succeed(client: Any, namespace: str) -> None:
     key = f"{{{namespace}}}n"
 
     async def add(_: int) -> None:
-        await async_transact(client, [key], adding(key))
+        await async_transact(client, [key], adding(key), deadline=PATIENCE)
 
     await concurrently(add, [(turn,) for turn in range(10)])
     assert int(await client.get(key)) == 10
@@ -61,13 +62,13 @@ async def test_it_gives_up(client: Any, namespace: str) -> None:
         pipe.set(key, "mine")
 
     with pytest.raises(Conflict) as raised:
-        await async_transact(client, [key], disturbed, attempts=4)
+        await async_transact(client, [key], disturbed, attempts=4, deadline=PATIENCE)
     assert raised.value.reason == "contention"
     assert len(calls) == 4
     begun = time.monotonic()
     with pytest.raises(Conflict):
         await async_transact(client, [key], disturbed, attempts=10**9, deadline=0.3)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < PATIENCE
     assert int(await client.get(key)) == len(calls)
 
 

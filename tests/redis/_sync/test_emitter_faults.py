@@ -159,17 +159,12 @@ def test_faults_of_the_network(
     with telling(near, namespace, durable=durable, heartbeat=BEAT) as (_, story):
         other.emit("count", 0)
         eventually(lambda: story)
-        if fault == "black_hole":
-            proxy.black_hole()
-        else:
-            getattr(proxy, fault)()
-        if fault == "reset":
-            before = proxy.connections
-            eventually(lambda: proxy.connections >= before)
+        before = proxy.connections
+        getattr(proxy, fault)()
         for number in range(1, 6):
             other.emit("count", number)
-        time.sleep(4 * BEAT if fault == "black_hole" else 0.1)
         if fault == "black_hole":
+            eventually(lambda: proxy.connections > before)
             proxy.black_hole(False)
         if fault == "refuse":
             proxy.listen()
@@ -364,11 +359,11 @@ def test_an_expired_history(redis_server: RedisServer, connect: Any, namespace: 
     """A stream that expired after it was read is no gap; a stream always has a time to live."""
     client = connect(redis_server)
     key = f"{{{namespace}:emitter:events}}:stream"
-    other = Emitter(client, durable=True, keep=1.0, namespace=namespace)
+    other = Emitter(client, durable=True, keep=60.0, namespace=namespace)
     with telling(client, namespace, durable=True, heartbeat=BEAT) as (_, story):
         for number in range(3):
             other.emit("count", number)
-            assert 0 < client.pttl(key) <= 1_000
+            assert 0 < client.pttl(key) <= 60_000
             eventually(lambda number=number: number in story)
             if number < 2:
                 time.sleep(2 * BEAT)

@@ -119,23 +119,24 @@ def test_state_expires_within_three_windows(
 ) -> None:
     """Every key has a time to live that refused hits do not prolong, and expires."""
     client = connect(redis_server)
-    for window in (0.3, 60.0):
-        limiter = RateLimiter(
-            client, "api", limit=3, window=window, algorithm=algorithm, namespace=namespace
-        )
-        for _ in range(3):
-            limiter.hit("ann")
-        keys = client.keys(f"*{namespace}*")
-        assert keys
-        lives = {key: client.pttl(key) for key in keys}
-        assert all(0 < life <= 3000 * window for life in lives.values())
-        for _ in range(5):
-            limiter.hit("ann")
-        for key, life in lives.items():
-            assert client.pttl(key) <= life
-        if window < 1:
-            time.sleep(3 * window)
-            assert client.keys(f"*{namespace}*") == []
+    short, long = (
+        RateLimiter(client, "api", limit=3, window=window, algorithm=algorithm, namespace=namespace)
+        for window in (0.3, 60.0)
+    )
+    for _ in range(8):
+        short.hit("ann")
+    time.sleep(3 * 0.3)
+    assert client.keys(f"*{namespace}*") == []
+    for _ in range(3):
+        long.hit("ann")
+    keys = client.keys(f"*{namespace}*")
+    assert keys
+    lives = {key: client.pttl(key) for key in keys}
+    assert all(0 < life <= 3000 * 60.0 for life in lives.values())
+    for _ in range(5):
+        long.hit("ann")
+    for key, life in lives.items():
+        assert client.pttl(key) <= life
 
 
 @pytest.mark.parametrize("algorithm", ["sliding", "fixed", "gcra"])
@@ -204,7 +205,8 @@ def test_failing_open(
 ) -> None:
     """Without Redis a hit is admitted, marked and logged; without `fail_open` it raises."""
     proxy = fault_proxy(HOST, redis_server.port)
-    client = connect(proxy, socket_timeout=1.5, socket_connect_timeout=1.5)
+    client = connect(proxy)
+    hasty = connect(proxy, socket_timeout=1.5, socket_connect_timeout=1.5)
     options: Any = {"limit": 2, "window": 60, "namespace": namespace}
     closed = RateLimiter(client, "api", **options)
     open_ = RateLimiter(client, "api", fail_open=True, **options)
@@ -228,9 +230,9 @@ def test_failing_open(
     proxy.listen()
     assert not (open_.hit("subject-x")).allowed
     proxy.black_hole()
-    assert (open_.hit("subject-x")).degraded
+    assert (RateLimiter(hasty, "api", fail_open=True, **options).hit("x")).degraded
     with pytest.raises(TimedOut):
-        closed.hit("subject-x")
+        RateLimiter(hasty, "api", **options).hit("x")
 
 
 def test_a_skewed_client_changes_nothing(

@@ -14,6 +14,7 @@ from datapatterns.core.calendar_counter import BUCKETS
 from datapatterns.redis import CalendarCounter, ConcurrencyLimiter, Counter
 from datapatterns.redis._sync import work_queue
 from datapatterns.testing.servers.redis import RedisServer
+from datapatterns.testing.waiting import eventually
 
 MOMENT = datetime(2014, 1, 15, 9, tzinfo=UTC)
 
@@ -68,11 +69,11 @@ def test_nothing_is_left_but_what_is_documented(
     }
     assert {key for key, life in living.items() if life == -1} == forever
     assert len(living) > len(forever)
-    for _ in range(100):
-        if set(keys_of(client, namespace)) == forever:
-            break
-        time.sleep(0.05)
-    assert set(keys_of(client, namespace)) == forever
+
+    def only_these() -> bool:
+        return set(keys_of(client, namespace)) == forever
+
+    eventually(only_these)
 
 
 def test_every_key_of_a_structure_has_its_hash_tag(

@@ -16,6 +16,7 @@ from datapatterns.redis import transact
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.faults.proxy import FaultProxy
 from datapatterns.testing.servers.redis import HOST, RedisServer
+from datapatterns.testing.waiting import PATIENCE
 
 
 def adding(key: str) -> Any:
@@ -44,7 +45,7 @@ def test_ten_at_once_all_succeed(client: Any, namespace: str) -> None:
     key = f"{{{namespace}}}n"
 
     def add(_: int) -> None:
-        transact(client, [key], adding(key))
+        transact(client, [key], adding(key), deadline=PATIENCE)
 
     concurrently(add, [(turn,) for turn in range(10)])
     assert int(client.get(key)) == 10
@@ -62,13 +63,13 @@ def test_it_gives_up(client: Any, namespace: str) -> None:
         pipe.set(key, "mine")
 
     with pytest.raises(Conflict) as raised:
-        transact(client, [key], disturbed, attempts=4)
+        transact(client, [key], disturbed, attempts=4, deadline=PATIENCE)
     assert raised.value.reason == "contention"
     assert len(calls) == 4
     begun = time.monotonic()
     with pytest.raises(Conflict):
         transact(client, [key], disturbed, attempts=10**9, deadline=0.3)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < PATIENCE
     assert int(client.get(key)) == len(calls)
 
 

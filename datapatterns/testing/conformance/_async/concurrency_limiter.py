@@ -13,7 +13,7 @@ from datapatterns import AsyncStore, Conflict, InvalidArgument
 from datapatterns.contracts import AsyncConcurrencyLimiter, AsyncLease
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
-from datapatterns.testing.waiting import async_eventually
+from datapatterns.testing.waiting import async_eventually, spans
 
 LONG = 600.0  # a lease that does not end within a test
 SHORT = 0.3
@@ -82,25 +82,30 @@ class TestConcurrencyLimiter:
 
     async def test_an_extended_place_is_kept(self, target: AsyncStore) -> None:
         """Extending in time holds the place for several leases, each counted from its extension."""
-        jobs = target.concurrency_limiter("jobs", limit=1, lease=3.0)
-        lease = await acquired(jobs, "ann")
-        begun = time.monotonic()
-        while time.monotonic() - begun < 4.0:
-            await lease.extend()
-            assert await jobs.acquire("ann") is None
-            await asyncio.sleep(0.2)
-        assert await lease.release() is True
+        for span in spans():
+            jobs = target.concurrency_limiter("jobs", limit=1, lease=span.seconds)
+            with span:
+                lease = await acquired(jobs, f"ann {span.seconds}")
+                begun = time.monotonic()
+                while time.monotonic() - begun < 2 * span.seconds:
+                    await lease.extend()
+                    assert await jobs.acquire(f"ann {span.seconds}") is None
+                    await asyncio.sleep(span.seconds / 20)
+                assert await lease.release() is True
 
     async def test_a_place_is_held_for_as_long_as_asked(self, target: AsyncStore) -> None:
         """`extend(seconds)` counts from now, in seconds or as a timedelta, longer or shorter."""
-        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
-        lease = await acquired(jobs, "ann")
-        await lease.extend(timedelta(seconds=LONG))
-        await asyncio.sleep(SHORT + 0.1)
-        assert await jobs.acquire("ann") is None
-        await lease.extend(SHORT)
-        await acquired(jobs, "ann")
-        await refused(lease)
+        for span in spans():
+            subject = f"ann {span.seconds}"
+            jobs = target.concurrency_limiter("jobs", limit=1, lease=span.seconds)
+            with span:
+                lease = await acquired(jobs, subject)
+                await lease.extend(timedelta(seconds=LONG))
+                await asyncio.sleep(span.seconds + 0.1)
+                assert await jobs.acquire(subject) is None
+                await lease.extend(SHORT)
+                await acquired(jobs, subject)
+                await refused(lease)
 
     async def test_a_short_lease_does_not_end_a_long_one(self, target: AsyncStore) -> None:
         """Each lease ends at its own time, whatever other leases are acquired and released."""

@@ -22,7 +22,7 @@ from datapatterns.testing.conformance._async.work_queue import (
     Mail,
     take,
 )
-from datapatterns.testing.waiting import PATIENCE, async_eventually
+from datapatterns.testing.waiting import PATIENCE, async_eventually, spans
 
 
 class _Run:
@@ -97,7 +97,7 @@ class TestQueueWorker:
             seen.append(item)
 
         async def both() -> bool:
-            return seen == ["now", "later"]
+            return sorted(seen) == ["later", "now"]
 
         async with working(queue, handle, parallel=3):
             await asyncio.sleep(0.3)
@@ -111,12 +111,16 @@ class TestQueueWorker:
         await queue.push_many(range(30))
         lock = threading.Lock()
         running = most = done = 0
+        together = AsyncEvent()
 
         async def handle(item: int) -> None:
             nonlocal running, most, done
             with lock:
                 running += 1
                 most = max(most, running)
+            if most == 5:
+                together.set()
+            await together.wait(PATIENCE)
             await asyncio.sleep(0.02)
             with lock:
                 running -= 1
@@ -209,14 +213,20 @@ class TestQueueWorker:
 
     async def test_a_slow_handler_runs_once(self, target: AsyncStore) -> None:
         """The heartbeat extends the lease while the handler runs, for several leases' length."""
-        queue = target.work_queue("mail", lease=3.0)
+        for span in spans():
+            with span:
+                await self._handle_slowly(target, span.seconds)
+
+    async def _handle_slowly(self, target: AsyncStore, lease: float) -> None:
+        """Let a handler take two and a half leases; assert that it ran once."""
+        queue = target.work_queue(f"mail {lease}", lease=lease)
         await queue.push("x")
         runs: list[int] = []
         done = AsyncEvent()
 
         async def handle(item: str, delivery: Any) -> None:
             runs.append(delivery.attempt)
-            await asyncio.sleep(7.0)
+            await asyncio.sleep(2.5 * lease)
             done.set()
 
         async with working(queue, handle, parallel=2), working(queue, handle) as other:
@@ -247,16 +257,22 @@ class TestQueueWorker:
         queue = target.work_queue("mail")
         await queue.push_many(range(10))
         begun: list[int] = []
+        stopped = AsyncEvent()
 
         async def handle(item: int) -> None:
             begun.append(item)
-            await asyncio.sleep(0.5)
+            await stopped.wait(PATIENCE)
 
         async def two() -> bool:
             return len(begun) == 2
 
-        async with working(queue, handle, parallel=2) as run:
-            await async_eventually(two)
+        run = _Run(AsyncWorker(queue, handle, parallel=2, signals=False))
+        async with meanwhile(run.work):
+            try:
+                await async_eventually(two)
+            finally:
+                run.worker.stop()
+                stopped.set()
         assert run.summary == WorkSummary(acked=2)
         assert await queue.stats() == QueueStats(8, 0, 0, 0, 0)
 

@@ -17,7 +17,7 @@ from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, InvalidData
 from datapatterns.testing._async.concurrently import concurrently, meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, HOSTILE, NO_NAMES
-from datapatterns.testing.waiting import PATIENCE, async_eventually
+from datapatterns.testing.waiting import PATIENCE, async_eventually, spans
 
 SHORT = 0.3  # seconds of a lease that is meant to lapse
 ITEMS: list[Any] = [
@@ -215,27 +215,30 @@ class TestWorkQueue:
     async def test_a_delayed_item_waits(self, target: AsyncStore) -> None:
         """`take` does not return it before it is due; a waiting `take` gets it then."""
         queue = target.work_queue("mail")
-        began = time.monotonic()
-        await queue.push("late", delay=0.5)
+        await queue.push("much later", delay=3600)
         assert await queue.take() is None
         assert await queue.stats() == QueueStats(0, 1, 0, 0, 0)
+        began = time.monotonic()
+        await queue.push("late", delay=0.5)
         delivery = await take(queue)
         assert time.monotonic() - began >= 0.45
         assert delivery.item == "late"
 
     async def test_a_delayed_item_takes_its_place_when_due(self, target: AsyncStore) -> None:
         """It comes behind items ready before it and before later ones, by priority."""
-        queue = target.work_queue("mail")
-        await queue.push("late", delay=0.2)
-        await queue.push("late and urgent", delay=0.2, priority=1)
-        await queue.push("early")
+        for span in spans():
+            queue = target.work_queue(f"mail {span.seconds}")
+            with span:
+                await queue.push("late", delay=span.seconds)
+                await queue.push("late and urgent", delay=span.seconds, priority=1)
+                await queue.push("early")
 
-        async def due() -> bool:
-            return (await queue.stats()).ready == 3
+                async def due(queue: Any = queue) -> bool:
+                    return (await queue.stats()).ready == 3
 
-        await async_eventually(due)
-        await queue.push("last")
-        assert await drained(queue) == ["late and urgent", "early", "late", "last"]
+                await async_eventually(due)
+                await queue.push("last")
+                assert await drained(queue) == ["late and urgent", "early", "late", "last"]
 
     async def test_a_retried_item_takes_its_place_when_due(self, target: AsyncStore) -> None:
         """It comes behind items that were ready when it was given back."""
@@ -295,13 +298,15 @@ class TestWorkQueue:
         async def takers() -> None:
             await concurrently(taker, [(), ()])
 
-        began = time.monotonic()
+        waits: list[float] = []
         async with meanwhile(takers):
             for turn in range(1, 13):
                 await asyncio.sleep(0.1)
+                began = time.monotonic()
                 await queue.push_many([turn, turn])
                 await arrived(2 * turn)
-        assert time.monotonic() - began < 8
+                waits.append(time.monotonic() - began)
+        assert sorted(waits)[3] < 0.5  # every fourth time at least, however busy the machine is
 
     async def test_once_is_true_to_the_first(self, target: AsyncStore) -> None:
         """Of many calls with one key, on any object, the first in each `ttl` returns True."""

@@ -13,7 +13,7 @@ from datapatterns import Conflict, InvalidArgument, Store
 from datapatterns.contracts import ConcurrencyLimiter, Lease
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance.samples import HOSTILE, NO_NAMES
-from datapatterns.testing.waiting import eventually
+from datapatterns.testing.waiting import eventually, spans
 
 LONG = 600.0  # a lease that does not end within a test
 SHORT = 0.3
@@ -82,25 +82,30 @@ class TestConcurrencyLimiter:
 
     def test_an_extended_place_is_kept(self, target: Store) -> None:
         """Extending in time holds the place for several leases, each counted from its extension."""
-        jobs = target.concurrency_limiter("jobs", limit=1, lease=3.0)
-        lease = acquired(jobs, "ann")
-        begun = time.monotonic()
-        while time.monotonic() - begun < 4.0:
-            lease.extend()
-            assert jobs.acquire("ann") is None
-            time.sleep(0.2)
-        assert lease.release() is True
+        for span in spans():
+            jobs = target.concurrency_limiter("jobs", limit=1, lease=span.seconds)
+            with span:
+                lease = acquired(jobs, f"ann {span.seconds}")
+                begun = time.monotonic()
+                while time.monotonic() - begun < 2 * span.seconds:
+                    lease.extend()
+                    assert jobs.acquire(f"ann {span.seconds}") is None
+                    time.sleep(span.seconds / 20)
+                assert lease.release() is True
 
     def test_a_place_is_held_for_as_long_as_asked(self, target: Store) -> None:
         """`extend(seconds)` counts from now, in seconds or as a timedelta, longer or shorter."""
-        jobs = target.concurrency_limiter("jobs", limit=1, lease=SHORT)
-        lease = acquired(jobs, "ann")
-        lease.extend(timedelta(seconds=LONG))
-        time.sleep(SHORT + 0.1)
-        assert jobs.acquire("ann") is None
-        lease.extend(SHORT)
-        acquired(jobs, "ann")
-        refused(lease)
+        for span in spans():
+            subject = f"ann {span.seconds}"
+            jobs = target.concurrency_limiter("jobs", limit=1, lease=span.seconds)
+            with span:
+                lease = acquired(jobs, subject)
+                lease.extend(timedelta(seconds=LONG))
+                time.sleep(span.seconds + 0.1)
+                assert jobs.acquire(subject) is None
+                lease.extend(SHORT)
+                acquired(jobs, subject)
+                refused(lease)
 
     def test_a_short_lease_does_not_end_a_long_one(self, target: Store) -> None:
         """Each lease ends at its own time, whatever other leases are acquired and released."""

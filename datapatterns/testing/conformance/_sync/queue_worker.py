@@ -22,7 +22,7 @@ from datapatterns.testing.conformance._sync.work_queue import (
     Mail,
     take,
 )
-from datapatterns.testing.waiting import PATIENCE, eventually
+from datapatterns.testing.waiting import PATIENCE, eventually, spans
 
 
 class _Run:
@@ -97,7 +97,7 @@ class TestQueueWorker:
             seen.append(item)
 
         def both() -> bool:
-            return seen == ["now", "later"]
+            return sorted(seen) == ["later", "now"]
 
         with working(queue, handle, parallel=3):
             time.sleep(0.3)
@@ -111,12 +111,16 @@ class TestQueueWorker:
         queue.push_many(range(30))
         lock = threading.Lock()
         running = most = done = 0
+        together = Event()
 
         def handle(item: int) -> None:
             nonlocal running, most, done
             with lock:
                 running += 1
                 most = max(most, running)
+            if most == 5:
+                together.set()
+            together.wait(PATIENCE)
             time.sleep(0.02)
             with lock:
                 running -= 1
@@ -209,14 +213,20 @@ class TestQueueWorker:
 
     def test_a_slow_handler_runs_once(self, target: Store) -> None:
         """The heartbeat extends the lease while the handler runs, for several leases' length."""
-        queue = target.work_queue("mail", lease=3.0)
+        for span in spans():
+            with span:
+                self._handle_slowly(target, span.seconds)
+
+    def _handle_slowly(self, target: Store, lease: float) -> None:
+        """Let a handler take two and a half leases; assert that it ran once."""
+        queue = target.work_queue(f"mail {lease}", lease=lease)
         queue.push("x")
         runs: list[int] = []
         done = Event()
 
         def handle(item: str, delivery: Any) -> None:
             runs.append(delivery.attempt)
-            time.sleep(7.0)
+            time.sleep(2.5 * lease)
             done.set()
 
         with working(queue, handle, parallel=2), working(queue, handle) as other:
@@ -247,16 +257,22 @@ class TestQueueWorker:
         queue = target.work_queue("mail")
         queue.push_many(range(10))
         begun: list[int] = []
+        stopped = Event()
 
         def handle(item: int) -> None:
             begun.append(item)
-            time.sleep(0.5)
+            stopped.wait(PATIENCE)
 
         def two() -> bool:
             return len(begun) == 2
 
-        with working(queue, handle, parallel=2) as run:
-            eventually(two)
+        run = _Run(Worker(queue, handle, parallel=2, signals=False))
+        with meanwhile(run.work):
+            try:
+                eventually(two)
+            finally:
+                run.worker.stop()
+                stopped.set()
         assert run.summary == WorkSummary(acked=2)
         assert queue.stats() == QueueStats(8, 0, 0, 0, 0)
 

@@ -17,7 +17,7 @@ from datapatterns.core.work_queue import QueueStats
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, InvalidData
 from datapatterns.testing._sync.concurrently import concurrently, meanwhile
 from datapatterns.testing.conformance.samples import AS_JSON, HOSTILE, NO_NAMES
-from datapatterns.testing.waiting import PATIENCE, eventually
+from datapatterns.testing.waiting import PATIENCE, eventually, spans
 
 SHORT = 0.3  # seconds of a lease that is meant to lapse
 ITEMS: list[Any] = [
@@ -215,27 +215,30 @@ class TestWorkQueue:
     def test_a_delayed_item_waits(self, target: Store) -> None:
         """`take` does not return it before it is due; a waiting `take` gets it then."""
         queue = target.work_queue("mail")
-        began = time.monotonic()
-        queue.push("late", delay=0.5)
+        queue.push("much later", delay=3600)
         assert queue.take() is None
         assert queue.stats() == QueueStats(0, 1, 0, 0, 0)
+        began = time.monotonic()
+        queue.push("late", delay=0.5)
         delivery = take(queue)
         assert time.monotonic() - began >= 0.45
         assert delivery.item == "late"
 
     def test_a_delayed_item_takes_its_place_when_due(self, target: Store) -> None:
         """It comes behind items ready before it and before later ones, by priority."""
-        queue = target.work_queue("mail")
-        queue.push("late", delay=0.2)
-        queue.push("late and urgent", delay=0.2, priority=1)
-        queue.push("early")
+        for span in spans():
+            queue = target.work_queue(f"mail {span.seconds}")
+            with span:
+                queue.push("late", delay=span.seconds)
+                queue.push("late and urgent", delay=span.seconds, priority=1)
+                queue.push("early")
 
-        def due() -> bool:
-            return (queue.stats()).ready == 3
+                def due(queue: Any = queue) -> bool:
+                    return (queue.stats()).ready == 3
 
-        eventually(due)
-        queue.push("last")
-        assert drained(queue) == ["late and urgent", "early", "late", "last"]
+                eventually(due)
+                queue.push("last")
+                assert drained(queue) == ["late and urgent", "early", "late", "last"]
 
     def test_a_retried_item_takes_its_place_when_due(self, target: Store) -> None:
         """It comes behind items that were ready when it was given back."""
@@ -295,13 +298,15 @@ class TestWorkQueue:
         def takers() -> None:
             concurrently(taker, [(), ()])
 
-        began = time.monotonic()
+        waits: list[float] = []
         with meanwhile(takers):
             for turn in range(1, 13):
                 time.sleep(0.1)
+                began = time.monotonic()
                 queue.push_many([turn, turn])
                 arrived(2 * turn)
-        assert time.monotonic() - began < 8
+                waits.append(time.monotonic() - began)
+        assert sorted(waits)[3] < 0.5  # every fourth time at least, however busy the machine is
 
     def test_once_is_true_to_the_first(self, target: Store) -> None:
         """Of many calls with one key, on any object, the first in each `ttl` returns True."""
