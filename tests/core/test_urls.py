@@ -14,7 +14,6 @@ BAD = (
     "{scheme}://app:word:{secret}@",
     "{scheme}://127.0.0.1:{secret}",
     "{scheme}://u:{secret}@127.0.0.1:70000",
-    "{scheme}://u:{secret}@127.0.0.1/x",
     "{scheme}://u:{secret}@127.0.0.1:1/0?socket_timeout={secret}",
     "{scheme}://u:{secret}@127.0.0.1:1/0?nosuch={secret}",
     "{scheme}://u:{secret}@127.0.0.1\u2100:1",
