@@ -65,6 +65,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.backend = make()
         self.queue = self.backend.queue
         self.items: dict[str, Item] = {}
+        self.remembered: set[str] = set()  # ids pushed with `dedup`
         self.places = itertools.count()
         self.deliveries: list[Any] = []
         self.requeued = 0
@@ -121,13 +122,16 @@ class QueueMachine(RuleBasedStateMachine):
         """Open an empty queue."""
         assert self.queue.take() is None
 
-    @rule(id=IDS, priority=PRIORITIES, later=st.booleans())
-    def push(self, id: str, priority: int, later: bool) -> None:
-        """Push an item; expect no change if the id is present."""
-        assert self.queue.push({"of": id}, id=id, priority=priority, delay=3600 * later) == id
-        if id not in self.items:
+    @rule(id=IDS, priority=PRIORITIES, later=st.booleans(), keep=st.sampled_from([0, 0, 0, 3600]))
+    def push(self, id: str, priority: int, later: bool, keep: int) -> None:
+        """Push an item; expect no change if the id is present, or remembered."""
+        options = {"priority": priority, "delay": 3600 * later, "dedup": keep}
+        assert self.queue.push({"of": id}, id=id, **options) == id
+        if id not in self.items and id not in self.remembered:
             state = "delayed" if later else "ready"
             self.items[id] = Item(id, priority, next(self.places), state)
+        if keep:
+            self.remembered.add(id)
 
     @rule(count=st.integers(0, 3))
     def push_many(self, count: int) -> None:
@@ -211,6 +215,24 @@ class QueueMachine(RuleBasedStateMachine):
             item = dead[id]
             item.state, item.attempts, item.error = "ready", 0, ""
             item.place = next(self.places)
+
+    @rule(id=IDS)
+    def cancel(self, id: str) -> None:
+        """Cancel an item, wherever it is; expect a holder to have lost it."""
+        assert self.queue.cancel(id) == (id in self.items)
+        self.items.pop(id, None)
+
+    @rule(id=IDS)
+    def find(self, id: str) -> None:
+        """Find an item where the model has it."""
+        found, item = self.queue.find(id), self.items.get(id)
+        if item is None:
+            assert found is None
+            return
+        state = "leased" if item.state == "lapsed" else item.state
+        assert found is not None
+        assert (found.id, found.state, found.attempts) == (id, state, item.attempts)
+        assert (found.error, found.due_at is not None) == (item.error, state == "delayed")
 
     @rule()
     def purge(self) -> None:

@@ -45,6 +45,7 @@ async def _load_scripts(queue: Any) -> None:
     await (await take(queue)).bury("no")
     assert await queue.requeue_dead() == await queue.purge() == 1
     await queue.pause()
+    await queue.cancel("a")
     await queue.once("a", 1)
 
 
@@ -123,6 +124,61 @@ async def test_a_push_is_not_repeated_after_its_ack(behind: Behind) -> None:
     async with meanwhile(consume):
         await far.push("a", id="a")
     assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+async def test_push_with_dedup(behind: Behind, losing: Losing) -> None:
+    """One item is pushed and its id remembered; a push repeated after its ack queues nothing."""
+    _, far, near = behind
+    await losing(far.push, "a", id="a", dedup=3600)
+    assert await near.stats() == QueueStats(1, 0, 0, 0, 0)
+    await (await take(near)).ack()
+    assert await losing(far.push, "a", id="a", dedup=3600) in ("a", None)
+    assert await near.push("a", id="a") == "a"
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+async def test_cancel(behind: Behind, losing: Losing) -> None:
+    """The item is removed, and the caller learns that it was, at the latest by calling again."""
+    _, far, near = behind
+    await near.push("a", id="a")
+    assert await losing(far.cancel, "a") in (True, None)
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+    if losing.losses == TRIES:
+        assert await far.cancel("a") is True
+    assert await far.cancel("a") is False
+
+
+async def test_a_cancel_is_not_repeated_after_a_new_push(behind: Behind) -> None:
+    """An item pushed under the same id between the tries of one cancel stays."""
+    proxy, far, near = behind
+    await near.push("old", id="a")
+    proxy.lose_reply(to=b":seat:")
+
+    async def push_again() -> None:
+        async def gone() -> bool:
+            return await near.find("a") is None
+
+        await async_eventually(gone)
+        await near.push("new", id="a")
+
+    async with meanwhile(push_again):
+        assert await far.cancel("a") is True
+    assert (await take(near)).item == "new"
+
+
+async def test_a_cancel_after_an_unknown_one(behind: Behind) -> None:
+    """It removes what was pushed meanwhile, too, and says so if only the first had an item."""
+    proxy, far, near = behind
+    await near.push("old", id="a")
+    await Losing(proxy, TRIES)(far.cancel, "a")
+    await near.push("new", id="a")
+    proxy.refuse()
+    with pytest.raises(Unavailable):
+        await far.cancel("a")
+    proxy.listen()
+    assert await far.cancel("a") is True
+    assert await near.stats() == QueueStats(0, 0, 0, 0, 0)
+    assert await far.cancel("a") is False
 
 
 async def test_take(behind: Behind, losing: Losing) -> None:
@@ -358,7 +414,7 @@ async def test_a_wrong_type_changes_nothing(
     for key in keys:
         for call, argument in (
             (queue.push, 1), (queue.take, 0), (delivery.retry, 0), (queue.requeue_dead, None),
-            (queue.purge, None), (queue.resume, None),
+            (queue.purge, None), (queue.resume, None), (queue.cancel, "x"),
         ):  # fmt: skip
             await client.set(key, "x")
             before = await contents()
@@ -369,7 +425,7 @@ async def test_a_wrong_type_changes_nothing(
                 assert await contents() == before
             for each, data in zip(keys, whole, strict=True):
                 await client.restore(each, 0, data, replace=True)
-    assert refused == 30
+    assert refused == 35
 
 
 async def _content(client: Any, key: bytes, kind: bytes) -> Any:

@@ -46,6 +46,7 @@ def _load_scripts(queue: Any) -> None:
     (take(queue)).bury("no")
     assert queue.requeue_dead() == queue.purge() == 1
     queue.pause()
+    queue.cancel("a")
     queue.once("a", 1)
 
 
@@ -124,6 +125,61 @@ def test_a_push_is_not_repeated_after_its_ack(behind: Behind) -> None:
     with meanwhile(consume):
         far.push("a", id="a")
     assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+def test_push_with_dedup(behind: Behind, losing: Losing) -> None:
+    """One item is pushed and its id remembered; a push repeated after its ack queues nothing."""
+    _, far, near = behind
+    losing(far.push, "a", id="a", dedup=3600)
+    assert near.stats() == QueueStats(1, 0, 0, 0, 0)
+    (take(near)).ack()
+    assert losing(far.push, "a", id="a", dedup=3600) in ("a", None)
+    assert near.push("a", id="a") == "a"
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+
+
+def test_cancel(behind: Behind, losing: Losing) -> None:
+    """The item is removed, and the caller learns that it was, at the latest by calling again."""
+    _, far, near = behind
+    near.push("a", id="a")
+    assert losing(far.cancel, "a") in (True, None)
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+    if losing.losses == TRIES:
+        assert far.cancel("a") is True
+    assert far.cancel("a") is False
+
+
+def test_a_cancel_is_not_repeated_after_a_new_push(behind: Behind) -> None:
+    """An item pushed under the same id between the tries of one cancel stays."""
+    proxy, far, near = behind
+    near.push("old", id="a")
+    proxy.lose_reply(to=b":seat:")
+
+    def push_again() -> None:
+        def gone() -> bool:
+            return near.find("a") is None
+
+        eventually(gone)
+        near.push("new", id="a")
+
+    with meanwhile(push_again):
+        assert far.cancel("a") is True
+    assert (take(near)).item == "new"
+
+
+def test_a_cancel_after_an_unknown_one(behind: Behind) -> None:
+    """It removes what was pushed meanwhile, too, and says so if only the first had an item."""
+    proxy, far, near = behind
+    near.push("old", id="a")
+    Losing(proxy, TRIES)(far.cancel, "a")
+    near.push("new", id="a")
+    proxy.refuse()
+    with pytest.raises(Unavailable):
+        far.cancel("a")
+    proxy.listen()
+    assert far.cancel("a") is True
+    assert near.stats() == QueueStats(0, 0, 0, 0, 0)
+    assert far.cancel("a") is False
 
 
 def test_take(behind: Behind, losing: Losing) -> None:
@@ -359,7 +415,7 @@ def test_a_wrong_type_changes_nothing(
     for key in keys:
         for call, argument in (
             (queue.push, 1), (queue.take, 0), (delivery.retry, 0), (queue.requeue_dead, None),
-            (queue.purge, None), (queue.resume, None),
+            (queue.purge, None), (queue.resume, None), (queue.cancel, "x"),
         ):  # fmt: skip
             client.set(key, "x")
             before = contents()
@@ -370,7 +426,7 @@ def test_a_wrong_type_changes_nothing(
                 assert contents() == before
             for each, data in zip(keys, whole, strict=True):
                 client.restore(each, 0, data, replace=True)
-    assert refused == 30
+    assert refused == 35
 
 
 def _content(client: Any, key: bytes, kind: bytes) -> Any:

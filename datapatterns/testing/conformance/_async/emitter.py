@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
-
 from datapatterns import AsyncStore
 from datapatterns.testing._async.concurrently import concurrently
 from datapatterns.testing.conformance._async.listeners import (
@@ -16,55 +14,17 @@ from datapatterns.testing.conformance._async.listeners import (
     emitter,
     settle,
 )
+from datapatterns.testing.conformance._async.payloads import Payloads
 from datapatterns.testing.conformance.samples import HOSTILE
 from datapatterns.testing.waiting import async_eventually
 
 EVENTS = [name for name in HOSTILE if "*" not in name]
 
 
-class Order(BaseModel):
-    """A payload that is a model."""
-
-    number: int
-    note: str | None = None
-
-
-class TestEmitter(Listeners):
+class TestEmitter(Payloads, Listeners):
     """Tests `target.emitter` on a backend that declares `emitter`."""
 
     pattern: ClassVar[str] = "emitter"
-
-    @each_kind
-    async def test_payloads(self, target: AsyncStore, durable: bool) -> None:
-        """JSON values arrive unchanged, and a missing payload arrives as None."""
-        payloads: list[Any] = [
-            0,
-            -1.5,
-            "",
-            "caf\u00e9 \x00",
-            True,
-            [],
-            {},
-            {"a": [1, {"b": None}]},
-            None,
-        ]
-        heard: list[Any] = []
-        async with emitter(target, durable=durable) as events:
-            await events.on("news", heard.append)
-            for payload in payloads:
-                await events.emit("news", payload)
-            await events.emit("news")
-            await async_eventually(lambda: len(heard) == len(payloads) + 1)
-        assert heard == [*payloads, None]
-
-    async def test_a_model_is_a_payload(self, target: AsyncStore) -> None:
-        """A pydantic model arrives as the JSON object that it is."""
-        heard: list[Any] = []
-        async with emitter(target) as events:
-            await events.on("order", heard.append)
-            await events.emit("order", Order(number=7))
-            await async_eventually(lambda: heard)
-        assert heard == [{"number": 7, "note": None}]
 
     @each_kind
     async def test_an_emit_after_on_is_heard(self, target: AsyncStore, durable: bool) -> None:

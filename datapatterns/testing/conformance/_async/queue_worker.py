@@ -17,6 +17,7 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.patterns._async.concurrency import AsyncEvent
 from datapatterns.patterns._async.queue_worker import AsyncWorker
 from datapatterns.testing._async.concurrently import meanwhile
+from datapatterns.testing.conformance._async.queue_items import Poison
 from datapatterns.testing.conformance._async.work_queue import (
     SHORT,
     Mail,
@@ -210,6 +211,47 @@ class TestQueueWorker:
         assert await worker.run() == WorkSummary(acked=1, buried=1)
         assert seen == [Mail(to="b")]
         assert (await queue.stats()).dead == 1
+
+    async def test_a_poisoned_item_stops_no_other(self, target: AsyncStore) -> None:
+        """A KeyError in a validator makes its item dead; others of the same take are handled."""
+        await target.work_queue("mail").push_many({"number": n} for n in (1, 13, 2, 13, 3, 4))
+        queue = target.work_queue("mail", Poison)
+        seen: list[int] = []
+
+        async def handle(item: Poison) -> None:
+            seen.append(item.number)
+
+        async def settled() -> bool:
+            return await queue.stats() == QueueStats(0, 0, 0, 2, 0)
+
+        async with working(queue, handle, parallel=6) as run:
+            await async_eventually(settled)
+        assert sorted(seen) == [1, 2, 3, 4]
+        assert run.summary == WorkSummary(acked=4, buried=2)
+        letters = await queue.dead_letters()
+        assert [letter.item for letter in letters] == [{"number": 13}] * 2
+        assert all("KeyError" in letter.error for letter in letters)
+
+    async def test_a_cancelled_item_is_lost_to_its_handler(self, target: AsyncStore) -> None:
+        """The delivery is `lost` from the next heartbeat on, and the outcome changes nothing."""
+        queue = target.work_queue("mail", lease=2.0)
+        await queue.push("x", id="a")
+        begun: list[Any] = []
+
+        async def handle(item: str, delivery: Any) -> None:
+            begun.append(delivery)
+            await async_eventually(lambda: delivery.lost)
+
+        async def over() -> bool:
+            return bool(begun) and begun[0].lost
+
+        async with working(queue, handle) as run:
+            await async_eventually(lambda: begun)
+            assert await queue.cancel("a") is True
+            await async_eventually(over)
+            await queue.push("x", id="b", delay=3600)
+        assert run.summary == WorkSummary(lost=1)
+        assert await queue.stats() == QueueStats(0, 1, 0, 0, 0)
 
     async def test_a_slow_handler_runs_once(self, target: AsyncStore) -> None:
         """The heartbeat extends the lease while the handler runs, for several leases' length."""

@@ -6,8 +6,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
-
 from datapatterns import Store
 from datapatterns.testing._sync.concurrently import concurrently
 from datapatterns.testing.conformance._sync.listeners import (
@@ -17,55 +15,17 @@ from datapatterns.testing.conformance._sync.listeners import (
     emitter,
     settle,
 )
+from datapatterns.testing.conformance._sync.payloads import Payloads
 from datapatterns.testing.conformance.samples import HOSTILE
 from datapatterns.testing.waiting import eventually
 
 EVENTS = [name for name in HOSTILE if "*" not in name]
 
 
-class Order(BaseModel):
-    """A payload that is a model."""
-
-    number: int
-    note: str | None = None
-
-
-class TestEmitter(Listeners):
+class TestEmitter(Payloads, Listeners):
     """Tests `target.emitter` on a backend that declares `emitter`."""
 
     pattern: ClassVar[str] = "emitter"
-
-    @each_kind
-    def test_payloads(self, target: Store, durable: bool) -> None:
-        """JSON values arrive unchanged, and a missing payload arrives as None."""
-        payloads: list[Any] = [
-            0,
-            -1.5,
-            "",
-            "caf\u00e9 \x00",
-            True,
-            [],
-            {},
-            {"a": [1, {"b": None}]},
-            None,
-        ]
-        heard: list[Any] = []
-        with emitter(target, durable=durable) as events:
-            events.on("news", heard.append)
-            for payload in payloads:
-                events.emit("news", payload)
-            events.emit("news")
-            eventually(lambda: len(heard) == len(payloads) + 1)
-        assert heard == [*payloads, None]
-
-    def test_a_model_is_a_payload(self, target: Store) -> None:
-        """A pydantic model arrives as the JSON object that it is."""
-        heard: list[Any] = []
-        with emitter(target) as events:
-            events.on("order", heard.append)
-            events.emit("order", Order(number=7))
-            eventually(lambda: heard)
-        assert heard == [{"number": 7, "note": None}]
 
     @each_kind
     def test_an_emit_after_on_is_heard(self, target: Store, durable: bool) -> None:

@@ -17,6 +17,7 @@ from datapatterns.errors import InvalidArgument
 from datapatterns.patterns._sync.concurrency import Event
 from datapatterns.patterns._sync.queue_worker import Worker
 from datapatterns.testing._sync.concurrently import meanwhile
+from datapatterns.testing.conformance._sync.queue_items import Poison
 from datapatterns.testing.conformance._sync.work_queue import (
     SHORT,
     Mail,
@@ -210,6 +211,47 @@ class TestQueueWorker:
         assert worker.run() == WorkSummary(acked=1, buried=1)
         assert seen == [Mail(to="b")]
         assert (queue.stats()).dead == 1
+
+    def test_a_poisoned_item_stops_no_other(self, target: Store) -> None:
+        """A KeyError in a validator makes its item dead; others of the same take are handled."""
+        target.work_queue("mail").push_many({"number": n} for n in (1, 13, 2, 13, 3, 4))
+        queue = target.work_queue("mail", Poison)
+        seen: list[int] = []
+
+        def handle(item: Poison) -> None:
+            seen.append(item.number)
+
+        def settled() -> bool:
+            return queue.stats() == QueueStats(0, 0, 0, 2, 0)
+
+        with working(queue, handle, parallel=6) as run:
+            eventually(settled)
+        assert sorted(seen) == [1, 2, 3, 4]
+        assert run.summary == WorkSummary(acked=4, buried=2)
+        letters = queue.dead_letters()
+        assert [letter.item for letter in letters] == [{"number": 13}] * 2
+        assert all("KeyError" in letter.error for letter in letters)
+
+    def test_a_cancelled_item_is_lost_to_its_handler(self, target: Store) -> None:
+        """The delivery is `lost` from the next heartbeat on, and the outcome changes nothing."""
+        queue = target.work_queue("mail", lease=2.0)
+        queue.push("x", id="a")
+        begun: list[Any] = []
+
+        def handle(item: str, delivery: Any) -> None:
+            begun.append(delivery)
+            eventually(lambda: delivery.lost)
+
+        def over() -> bool:
+            return bool(begun) and begun[0].lost
+
+        with working(queue, handle) as run:
+            eventually(lambda: begun)
+            assert queue.cancel("a") is True
+            eventually(over)
+            queue.push("x", id="b", delay=3600)
+        assert run.summary == WorkSummary(lost=1)
+        assert queue.stats() == QueueStats(0, 1, 0, 0, 0)
 
     def test_a_slow_handler_runs_once(self, target: Store) -> None:
         """The heartbeat extends the lease while the handler runs, for several leases' length."""
