@@ -126,6 +126,34 @@ def level_worker(folder: str, effects: str, first: str) -> None:
         Worker(queue, Effects(effects), parallel=4).run()
 
 
+def careful_level_pusher(folder: str, first: str) -> None:
+    """Push with `dedup`, take, and cancel, in a directory."""
+    with Level.open(Path(folder)) as level:
+        queue: LevelQueue[Any] = LevelQueue(level, "jobs", **OPTIONS)
+        push_carefully(queue, int(first))
+
+
+def careful_redis_pusher(port: str, name: str, first: str) -> None:
+    """Push with `dedup`, take, and cancel, in Redis."""
+    client = Redis(port=int(port), socket_timeout=5)
+    queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
+    push_carefully(queue, int(first))
+
+
+def push_carefully(queue: Any, number: int) -> None:
+    """Tell of each push and each cancel once it has returned; ack what is not cancelled."""
+    while True:
+        queue.push(number, id=f"kept-{number}", dedup=3600)
+        say("pushed", f"kept-{number}")
+        delivery = queue.take()
+        if delivery is not None:
+            delivery.ack()
+        queue.push(number, id=f"gone-{number}", delay=3600)
+        if queue.cancel(f"gone-{number}"):
+            say("cancelled", f"gone-{number}")
+        number += 1
+
+
 if __name__ == "__main__":
     logging.disable()
     globals()[sys.argv[1]](*sys.argv[2:])

@@ -169,6 +169,46 @@ def test_a_killed_process_loses_nothing_in_its_directory(tmp_path: Path, figures
             taken_back=stats.requeued, done_twice=extra)  # fmt: skip
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["level", "redis"])
+def test_killed_pushers_queue_nothing_twice(
+    kind: str, redis_server: RedisServer, tmp_path: Path, figures: Figures
+) -> None:
+    """After SIGKILLs no id pushed with `dedup` is queued again, and no cancelled item is there."""
+    name, client = f"careful-{uuid.uuid4()}", Redis(port=redis_server.port)
+    place = (tmp_path / "data",) if kind == "level" else (redis_server.port, name)
+    said: list[str] = []
+    kills = 10
+    for kill in range(kills):
+        process = start(f"careful_{kind}_pusher", *place, 1_000_000 * kill)
+        said += [line(process) for _ in range(random.randrange(5, 60))]
+        time.sleep(random.random() * 0.02)
+        process.kill()
+        said += rest_of(process).split("\n")[:-1]  # the last line may be torn by the kill
+    pushed = {word.split()[1] for word in said if word.startswith("pushed ")}
+    cancelled = {word.split()[1] for word in said if word.startswith("cancelled ")}
+    with Level.open(tmp_path / "data") as level:
+        queue: Any = (
+            LevelQueue[Any](level, "jobs", **OPTIONS)
+            if kind == "level"
+            else WorkQueue[Any](client, name, **OPTIONS)
+        )
+        assert queue.stats().ready + queue.stats().leased <= 2 * kills
+        assert queue.stats().delayed <= kills  # pushed, and killed before they were cancelled
+        for id in pushed:
+            queue.push("again", id=id, dedup=3600)
+        assert not [id for id in cancelled if queue.find(id) is not None]
+        left: list[Any] = []
+        while _left(queue) > queue.stats().delayed:
+            if (delivery := queue.take(timeout=1)) is not None:
+                left.append(delivery.item)
+                delivery.ack()
+        assert "again" not in left
+        assert len(left) == len(set(left))
+    figures(f"careful pushers on {kind}", kills=kills, pushed=len(pushed),
+            cancelled=len(cancelled), queued_twice=0, found_again=0)  # fmt: skip
+
+
 class _beside:
     """Run a function on a thread beside the block."""
 

@@ -72,6 +72,9 @@ def queues(store: Store) -> None:
     queue.push_many([Parcel(weight=1)])  # mistake
     queue.push(Mail(to="ann"), delay="1")  # mistake
     queue.push(Mail(to="ann"), prio=1)  # mistake
+    queue.push(Mail(to="ann"), id="ann", dedup="1")  # mistake
+    queue.cancel(1)  # mistake
+    queue.find("ann").state  # mistake
     queue.take("1")  # mistake
     queue.take(wait=1)  # mistake
     delivery = queue.take()

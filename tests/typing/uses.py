@@ -19,6 +19,7 @@ from datapatterns import (
     ChangesWorker,
     Document,
     Index,
+    ItemState,
     Page,
     Store,
     Worker,
@@ -87,6 +88,9 @@ def queues(store: Store) -> None:
     queue = store.work_queue("mail", Mail, lease=5, backoff=1, max_attempts=3)
     assert_type(queue, WorkQueue[Mail])
     queue.push(Mail(to="ann"), delay=timedelta(seconds=1))
+    queue.push(Mail(to="ann"), id="ann", dedup=timedelta(hours=1))
+    assert_type(queue.cancel("ann"), bool)
+    assert_type(queue.find("ann"), ItemState | None)
     delivery = queue.take(timeout=1)
     assert_type(delivery, Delivery[Mail] | None)
     if delivery is not None:
@@ -148,7 +152,9 @@ async def async_patterns(store: AsyncStore) -> None:
     assert_type(await store.counter("hits").increment(2), int)
     queue = store.work_queue("mail", Mail, lease=timedelta(seconds=5))
     assert_type(queue, AsyncWorkQueue[Mail])
-    assert_type(await queue.push(Mail(to="ann")), str)
+    assert_type(await queue.push(Mail(to="ann"), id="ann", dedup=60), str)
+    assert_type(await queue.cancel("ann"), bool)
+    assert_type(await queue.find("ann"), ItemState | None)
     delivery = await queue.take(timeout=timedelta(seconds=1))
     if delivery is not None:
         async with delivery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,22 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
+async def test_items_due_at_one_moment(open_store: Open, one: str, other: str) -> None:
+    """Items that were retried in one step are due together, and all of them are carried."""
+    source, target = await open_store(one), await open_store(other)
+    queue: Any = source.work_queue("jobs")
+    ids = await queue.push_many(range(20))
+    taken = await queue.exchange(queue.request(take=20))
+    later = [hold.verdict("retry", 3_600_000_000) for hold in taken.holds]
+    await queue.exchange(queue.request(later))
+    assert (await async_migrate(source, target, verify=True)).ok
+    moved = target.work_queue("jobs")
+    assert (await moved.stats()).delayed == 20
+    assert [await moved.cancel(id) for id in ids] == [True] * 20
+    assert (await moved.stats()).delayed == 0
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
 async def test_everything_is_carried(open_store: Open, one: str, other: str) -> None:
     """What the patterns show of the target is what they showed of the source."""
     source, target = await open_store(one), await open_store(other)
@@ -57,6 +74,7 @@ async def test_everything_is_carried(open_store: Open, one: str, other: str) -> 
     assert (await target.work_queue("paused").take()) is not None
     assert "rate limiter windows" in report.left
     assert "`once` keys of queues" in report.left
+    assert report.left["remembered ids of queues (dedup)"] == 1
     assert "remembered operations (op_id)" in report.left
 
 

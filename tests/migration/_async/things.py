@@ -67,7 +67,7 @@ async def fill_queues(store: AsyncStore) -> None:
             await delivery.bury("no good")
     for n in range(6):
         await jobs.push({"n": n}, id=f"job-{n}", priority=n % 3 - 1)
-    await jobs.push("later", id="later", delay=3600, priority=9)
+    await jobs.push("later", id="later", delay=3600, priority=9, dedup=600)
     await jobs.push([1.5, None], id="retried", priority=5)
     delivery = await jobs.take()
     assert delivery is not None

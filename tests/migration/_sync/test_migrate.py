@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,22 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_items_due_at_one_moment(open_store: Open, one: str, other: str) -> None:
+    """Items that were retried in one step are due together, and all of them are carried."""
+    source, target = open_store(one), open_store(other)
+    queue: Any = source.work_queue("jobs")
+    ids = queue.push_many(range(20))
+    taken = queue.exchange(queue.request(take=20))
+    later = [hold.verdict("retry", 3_600_000_000) for hold in taken.holds]
+    queue.exchange(queue.request(later))
+    assert (migrate(source, target, verify=True)).ok
+    moved = target.work_queue("jobs")
+    assert (moved.stats()).delayed == 20
+    assert [moved.cancel(id) for id in ids] == [True] * 20
+    assert (moved.stats()).delayed == 0
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_everything_is_carried(open_store: Open, one: str, other: str) -> None:
     """What the patterns show of the target is what they showed of the source."""
     source, target = open_store(one), open_store(other)
@@ -58,6 +75,7 @@ def test_everything_is_carried(open_store: Open, one: str, other: str) -> None:
     assert (target.work_queue("paused").take()) is not None
     assert "rate limiter windows" in report.left
     assert "`once` keys of queues" in report.left
+    assert report.left["remembered ids of queues (dedup)"] == 1
     assert "remembered operations (op_id)" in report.left
 
 

@@ -68,7 +68,7 @@ def fill_queues(store: Store) -> None:
             delivery.bury("no good")
     for n in range(6):
         jobs.push({"n": n}, id=f"job-{n}", priority=n % 3 - 1)
-    jobs.push("later", id="later", delay=3600, priority=9)
+    jobs.push("later", id="later", delay=3600, priority=9, dedup=600)
     jobs.push([1.5, None], id="retried", priority=5)
     delivery = jobs.take()
     assert delivery is not None
