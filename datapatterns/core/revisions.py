@@ -14,7 +14,7 @@ from datapatterns.core.codecs import dumps, is_plain, loads
 from datapatterns.core.documents import Document, give_identity
 from datapatterns.core.json_values import is_json
 from datapatterns.core.model_fields import MISSING, by_stored_name
-from datapatterns.core.model_json import differences, listed, not_finite
+from datapatterns.core.model_json import differences, listed, not_finite, same
 from datapatterns.core.schema import OURS, Schema, same_json
 from datapatterns.core.schema_versions import SCHEMA_VERSION
 from datapatterns.errors import DataError, FieldError, InvalidArgument, InvalidData
@@ -289,12 +289,13 @@ def _check_taken(
 ) -> None:
     """Raise InvalidData if values of these names were lost on their way through JSON.
 
-    They must be what validation makes of the Python values, or else equal to these.
+    They must have come back equal, or as what validation makes of the Python values.
     """
-    if not names:
+    lost = [name for name in names if not same(changes[name], getattr(made, name))]
+    if not lost:
         return
     try:
         given = _assigned(schema, made, changes)
     except InvalidData:  # of strict fields, or of others that take JSON only
         given = made.model_copy(update=dict(changes))
-    _check_same(schema, names, given, made)
+    _check_same(schema, lost, given, made)

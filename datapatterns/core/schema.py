@@ -23,7 +23,7 @@ from datapatterns.core.model_fields import (
     stored_field,
     unordered,
 )
-from datapatterns.core.model_json import ModelJson
+from datapatterns.core.model_json import ModelJson, listed
 from datapatterns.core.schema_versions import (
     SCHEMA_VERSION,
     check_upgrades,
@@ -31,7 +31,7 @@ from datapatterns.core.schema_versions import (
     schema_version,
     upgraded,
 )
-from datapatterns.errors import DecodeFailed, InvalidArgument, InvalidData
+from datapatterns.errors import DecodeFailed, FieldError, InvalidArgument, InvalidData
 
 D = TypeVar("D", bound=Document)
 
@@ -175,9 +175,7 @@ class Schema(Generic[D]):
         try:
             return self._written(check_name("an id", id), document)
         except InvalidArgument:
-            self._written(
-                new_id(), document
-            )  # what the model itself says about the field is better
+            self._written(new_id(), document)  # what the model itself says about it is better
             raise
 
     def replacement(self, document: D) -> Written[D]:
@@ -310,10 +308,11 @@ class Schema(Generic[D]):
             data = to_json({**shown, **own})
         except ValueError:  # nested too deeply: perhaps in a field that the model does not know
             known = {name: value for name, value in shown.items() if name in self._known}
-            try:
-                data = to_json({**known, **own})
-            except ValueError as error:
-                raise InvalidData(f"{self.model.__name__}: nested too deeply") from error
+            if lost := [name for name, value in known.items() if not _may_be_json(value)]:
+                message = "cannot be written as JSON, or is nested too deeply"
+                errors = [FieldError(loc=(name,), msg=message, type="not_json") for name in lost]
+                raise listed(self.model, errors) from None
+            data = to_json({**known, **own})
         return self.json.read(data)
 
     def _undecodable(self, id: str, error: InvalidData) -> DecodeFailed:
@@ -338,6 +337,14 @@ class Schema(Generic[D]):
 def _may_have_version(data: bytes) -> bool:
     """Return whether JSON may have a member with the schema version, perhaps with escapes."""
     return b'"$' in data or b"\\u0024" in data
+
+
+def _may_be_json(value: object) -> bool:
+    try:
+        to_json(value)
+    except ValueError:
+        return False
+    return True
 
 
 def same_json(one: Any, other: Any) -> bool:

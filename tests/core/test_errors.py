@@ -48,6 +48,7 @@ TREE: dict[str, tuple[int, str, bool]] = {
     "DataCorrupted": (500, "corrupted", False),
     "DecodeFailed": (500, "decode_failed", False),
     "HookFailed": (500, "hook_failed", False),
+    "IndexNotUnique": (500, "index_not_unique", False),
     "Unsupported": (501, "unsupported", False),
     "BadGateway": (502, "bad_gateway", False),
     "Unavailable": (503, "unavailable", True),

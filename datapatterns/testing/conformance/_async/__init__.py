@@ -14,6 +14,11 @@ from datapatterns.testing.conformance._async.groups import TestGroups
 from datapatterns.testing.conformance._async.indexes import TestIndexes
 from datapatterns.testing.conformance._async.leaderboard import TestLeaderboard
 from datapatterns.testing.conformance._async.misfits import TestMisfits
+from datapatterns.testing.conformance._async.models import (
+    TestModels,
+    TestModelsOfItems,
+    TestModelsOfPayloads,
+)
 from datapatterns.testing.conformance._async.moments import TestMoments
 from datapatterns.testing.conformance._async.paging import TestPages
 from datapatterns.testing.conformance._async.queue_ids import TestQueueIds
@@ -36,6 +41,9 @@ __all__ = [
     "TestIndexes",
     "TestLeaderboard",
     "TestMisfits",
+    "TestModels",
+    "TestModelsOfItems",
+    "TestModelsOfPayloads",
     "TestMoments",
     "TestPages",
     "TestQueueIds",

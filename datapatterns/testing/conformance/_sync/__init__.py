@@ -15,6 +15,11 @@ from datapatterns.testing.conformance._sync.groups import TestGroups
 from datapatterns.testing.conformance._sync.indexes import TestIndexes
 from datapatterns.testing.conformance._sync.leaderboard import TestLeaderboard
 from datapatterns.testing.conformance._sync.misfits import TestMisfits
+from datapatterns.testing.conformance._sync.models import (
+    TestModels,
+    TestModelsOfItems,
+    TestModelsOfPayloads,
+)
 from datapatterns.testing.conformance._sync.moments import TestMoments
 from datapatterns.testing.conformance._sync.paging import TestPages
 from datapatterns.testing.conformance._sync.queue_ids import TestQueueIds
@@ -37,6 +42,9 @@ __all__ = [
     "TestIndexes",
     "TestLeaderboard",
     "TestMisfits",
+    "TestModels",
+    "TestModelsOfItems",
+    "TestModelsOfPayloads",
     "TestMoments",
     "TestPages",
     "TestQueueIds",
