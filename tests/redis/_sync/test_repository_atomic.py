@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from pydantic import Field
 
 from datapatterns import BadGateway, Document, Each, Index, NotFound
 from datapatterns.core.indexes import entry
@@ -35,7 +36,7 @@ class Paper(Document):
     """A document with tags, and a title that is unique."""
 
     title: str
-    tags: list[str] = []
+    tags: list[str] = Field(default_factory=list[str])
     year: int | None = None
 
 
