@@ -84,7 +84,7 @@ class AsyncIndexing:
             if status == _READY:
                 return found
             if status == _INCOMPLETE:
-                await self.prepare()
+                await self.prepare(index)
             else:
                 await self._catch_up(self.indexes[index])
                 mode = "lax"  # marks left since then belong to later writes
@@ -92,16 +92,16 @@ class AsyncIndexing:
             "other programs remove an index again and again; declare it in all of them"
         )
 
-    async def prepare(self) -> None:
-        """Fill the indexes; raise Unavailable if the repository was made with `ensure=False`."""
+    async def prepare(self, *names: str) -> None:
+        """Fill these indexes, else all; raise Unavailable if the repository has `ensure=False`."""
         if not self._ensure:
             raise Unavailable("an index is not complete: call ensure() first")
-        await self.ensure()
+        await self.ensure(*names)
 
-    async def ensure(self) -> None:
-        """Declare the indexes and fill those that are not complete."""
+    async def ensure(self, *names: str) -> None:
+        """Declare the indexes, and fill those of these names, else all, that are not complete."""
         for index, state in (await self._declare()).items():
-            if not state.complete:
+            if not state.complete and (not names or index in names):
                 async for _ in self._fill(self.indexes[index], state):
                     pass
 

@@ -57,18 +57,21 @@ class AsyncRepository(AsyncBaseRepository[D]):
     A document is a hash, `{namespace:repository:name}:doc:<id>`, with a field of JSON for each of
     its own and its revision, which is random. Other fields in the hash, which others store, survive
     `update`; a field that is not JSON is read as text. A write is one script: compare the revision,
-    look into the unique indexes, write the changed fields, and move the index entries, whose bytes
-    are computed here beforehand. The indexes are one sorted set in the order of its members' bytes
-    (see `AsyncIndexing`).
+    look into the unique indexes, add the new index entries, write the changed fields, and remove
+    what is left of the old ones. The bytes of the entries are computed here beforehand. The indexes
+    are one sorted set in the order of its members' bytes (see `AsyncIndexing`).
 
-    `create`, `replace`, `destroy`, `get` and `count` are one round trip each. `update` needs the
-    stored document to validate and index the new one. It is one trip if this repository has seen
+    `create`, `destroy`, `get` and `count` are one round trip each. `update` and `patch` need the
+    stored document to validate and index the new one. They are one trip if this repository has seen
     the document lately (of the last `remember`, by default 1,000, up to 16 KB each) and nobody has
     changed it since, else two. The reply to a write that was overtaken brings the stored document,
     so that each further try is one trip. The remembered document is never trusted: the script
-    compares the revision. A page is two trips at any depth; `get_many`, `create_many` and `iterate`
-    are one or two for some hundred documents. `counts` skips from group to group on the server.
-    Writing costs O(log documents) for each index.
+    compares the revision. `replace` is one trip. With `immutable` or `update_model` it compares
+    documents, which takes one more unless the replaced revision is remembered. `put` is two. With
+    `expires` each call that reads asks the server for its time, which is one more, and writes
+    remove expired documents first, at most once a second. A page is two trips at any depth;
+    `get_many`, `create_many` and `iterate` are one or two for some hundred documents. `counts`
+    skips from group to group on the server. Writing costs O(log documents) for each index entry.
 
     All keys of a collection share one hash tag, since the indexes must change in one step with the
     documents: on a cluster they lie on one node. Split a collection that outgrows it by name.
@@ -77,14 +80,23 @@ class AsyncRepository(AsyncBaseRepository[D]):
     each document in question. The first write or query of a new index fills it, unless
     `ensure=False`: then it is Unavailable until `ensure()` was called. Programs may declare
     different indexes on one collection: a writer marks the documents that it has changed in indexes
-    it does not know, and a program that knows them looks at these first. A unique index holds among
-    the programs that declare it; others can break it, and a program that finds that gets Conflict.
-    `reindex()` removes the indexes that no program declares any more. A document that is changed by
-    hand (`HSET`) keeps its revision and its index entries until it is updated, or until
-    `reindex()`.
+    it does not know, and a program that knows them looks at these first.
 
-    Nothing expires. Errors: InvalidData (400), NotFound, Conflict (`exists` for an id or a unique
-    index, `stale_revision`, `contention`), DecodeFailed, DataCorrupted for keys of other types.
+    A unique index that is complete binds every program. One that does not declare it learns its
+    definition from the refusal of its first write, which takes one trip more, and keeps it from
+    then on. It cannot learn a `where`, so it treats every document as if it met the condition: a
+    document with the same values as another is a Conflict, even if the condition would admit both.
+    Declare an index with `where` in all programs to avoid that. While a unique index is being
+    filled it binds nobody; two documents with the same values are IndexNotUnique, for those who
+    declare it.
+
+    `reindex()` removes the indexes that this program does not declare, unique ones too. A document
+    that is changed by hand (`HSET`) keeps its revision and its index entries until it is updated,
+    or until `reindex()`.
+
+    Errors: InvalidData (400), NotFound, Conflict (`exists` for an id or a unique index,
+    `stale_revision`, `contention`), DecodeFailed, IndexNotUnique, DataCorrupted for keys of other
+    types.
 
     Source: lexicographical indexes in the Redis documentation on secondary indexing; the index
     entries are FoundationDB's.

@@ -85,7 +85,7 @@ class Indexing:
             if status == _READY:
                 return found
             if status == _INCOMPLETE:
-                self.prepare()
+                self.prepare(index)
             else:
                 self._catch_up(self.indexes[index])
                 mode = "lax"  # marks left since then belong to later writes
@@ -93,16 +93,16 @@ class Indexing:
             "other programs remove an index again and again; declare it in all of them"
         )
 
-    def prepare(self) -> None:
-        """Fill the indexes; raise Unavailable if the repository was made with `ensure=False`."""
+    def prepare(self, *names: str) -> None:
+        """Fill these indexes, else all; raise Unavailable if the repository has `ensure=False`."""
         if not self._ensure:
             raise Unavailable("an index is not complete: call ensure() first")
-        self.ensure()
+        self.ensure(*names)
 
-    def ensure(self) -> None:
-        """Declare the indexes and fill those that are not complete."""
+    def ensure(self, *names: str) -> None:
+        """Declare the indexes, and fill those of these names, else all, that are not complete."""
         for index, state in (self._declare()).items():
-            if not state.complete:
+            if not state.complete and (not names or index in names):
                 for _ in self._fill(self.indexes[index], state):
                     pass
 
