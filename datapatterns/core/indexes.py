@@ -136,7 +136,7 @@ class Index:
             return []
         try:
             if self.each is None:
-                return [pack_values(found)]
+                return [pack_values(found) if len(found) > 1 else tuples.pack_collated(found[0])]
             return self._each(found)
         except InvalidArgument as error:
             where = ", ".join(self.fields)

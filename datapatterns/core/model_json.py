@@ -49,7 +49,15 @@ class ModelJson(Generic[M]):
         """
         include = None if names is None or self.shaped else set(names)
         try:
-            data = self._json(instance, include=include, exclude=self._apart, round_trip=True)
+            # What does not fit the model is found by validation; a warning would print it.
+            data = self.model.__pydantic_serializer__.to_json(
+                instance,
+                include=include,
+                exclude=self._apart,
+                by_alias=True,
+                round_trip=True,
+                warnings=False,
+            )
             if self._computed:
                 data = joined(data, self._json(instance, include=self._computed))
         except Exception as error:
@@ -92,7 +100,6 @@ class ModelJson(Generic[M]):
             raise listed(self.model, errors)
 
     def _json(self, instance: M, **options: Any) -> bytes:
-        # What does not fit the model is found by validation; a warning would print it.
         return self.model.__pydantic_serializer__.to_json(
             instance, by_alias=True, warnings=False, **options
         )

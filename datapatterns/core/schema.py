@@ -50,10 +50,11 @@ class Written(Generic[D]):
     @property
     def fields(self) -> dict[str, Any]:
         """Return the stored fields as JSON values."""
-        found = self._fields
-        if found is None:
-            found = self._fields = cast("dict[str, Any]", loads(self.data))
-        return found
+        if self._fields is None:
+            fields: dict[str, Any] = loads(self.data)
+            self._fields = fields
+            return fields
+        return self._fields
 
     def stored(self, rev: str) -> D:
         """Return the document, which is stored under this revision now."""
@@ -70,7 +71,10 @@ class Stored(NamedTuple):
 
 
 class Schema(Generic[D]):
-    """The options of a repository that concern its documents."""
+    """The options of a repository that concern its documents.
+
+    With `read_only`, the model may have fields that could not be stored, such as secrets.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,8 @@ class Schema(Generic[D]):
         immutable: Collection[str] = (),
         update_model: type[BaseModel] | None = None,
         expires: str | None = None,
+        *,
+        read_only: bool = False,
     ) -> None:
         check_model("model", model, Document)
         if update_model is not None:
@@ -88,7 +94,8 @@ class Schema(Generic[D]):
         self.json = ModelJson(model, apart=OURS, computed=True)
         self.version = schema_version(model)
         check_upgrades(model)
-        check_carried("a repository", model, OURS)
+        if not read_only:
+            check_carried("a repository", model, OURS)
         self.fields = {
             name: stored_field(model, name) for name in model.model_fields if name not in OURS
         }
@@ -199,10 +206,11 @@ class Schema(Generic[D]):
             read = self._read_json(id, data) if self._ignores_more else self.read(id, loads(data))
         except DecodeFailed as error:
             raise InvalidData(f"{self.model.__name__} cannot be read back: {error}") from error
-        give_identity(read, document.id, document.rev)
+        own = vars(read)
+        own["id"], own["rev"] = document.id, document.rev
         self.json.check_same(document, read)
-        give_identity(read, id, None)
-        return Written(id, read, self._with_version(data))
+        own["id"], own["rev"] = id, None
+        return Written(id, read, data if self.version == 1 else self._with_version(data))
 
     def _check_extra(self, document: D) -> None:
         """Raise InvalidData for extra fields whose names the stores use for members of theirs."""
@@ -211,8 +219,6 @@ class Schema(Generic[D]):
                 raise InvalidData.field(name, "the name belongs to the stores", "reserved_name")
 
     def _with_version(self, data: bytes) -> bytes:
-        if self.version == 1:
-            return data
         comma = b"" if data == b"{}" else b","
         return b'%b%b"%b":%d}' % (data[:-1], comma, SCHEMA_VERSION.encode(), self.version)
 

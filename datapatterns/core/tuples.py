@@ -42,7 +42,7 @@ def _pack(value: object, *, nested: bool = False) -> bytes:
         case int():
             return _pack_int(value)
         case str():
-            return b"\x02" + _encode(value).replace(b"\x00", b"\x00\xff") + b"\x00"
+            return _pack_text(value)
         case bytes():
             return b"\x01" + value.replace(b"\x00", b"\x00\xff") + b"\x00"
         case float():
@@ -56,9 +56,9 @@ def _pack(value: object, *, nested: bool = False) -> bytes:
             raise InvalidArgument(f"a tuple cannot hold {type(value).__name__}")
 
 
-def _encode(text: str) -> bytes:
+def _pack_text(text: str) -> bytes:
     try:
-        return text.encode()
+        return b"\x02%b\x00" % text.encode().replace(b"\x00", b"\x00\xff")
     except UnicodeEncodeError as error:
         raise InvalidArgument("a lone surrogate cannot be encoded as UTF-8") from error
 
@@ -194,11 +194,10 @@ def collate(value: object, levels: int = MOST_LEVELS) -> tuple[Any, ...]:
 
 def pack_collated(value: object) -> bytes:
     """Return `pack(collate(value))`, faster for strings, integers and null."""
-    kind = type(value)
-    if kind is str:
-        return b"\x15\x04" + _pack(value)
-    if kind is int:
-        return b"\x15\x03%b\x14" % _pack_int(cast("int", value))
+    if type(value) is str:
+        return b"\x15\x04" + _pack_text(value)
+    if type(value) is int:
+        return b"\x15\x03%b\x14" % _pack_int(value)
     if value is None:
         return b"\x14"
     return pack(collate(value))

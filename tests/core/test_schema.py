@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel, Field
 
@@ -18,14 +20,14 @@ class Package(Document):
 
 
 @pytest.mark.parametrize("values", [{"name": "", "size": -1}, {"name": None, "size": -1}])
-def test_all_errors_of_a_document_without_its_id_are_listed(values: dict[str, object]) -> None:
+def test_all_errors_of_a_document_without_its_id_are_listed(values: dict[str, Any]) -> None:
     """A field that gives the id and does not validate is InvalidData, like every other field."""
     schema = Schema(Package, id_from="name")
     with pytest.raises(InvalidData) as refused:
         schema.new(Package.model_construct(id="1", rev=None, **values))
     assert [error["loc"] for error in refused.value.errors] == [("name",), ("size",)]
     with pytest.raises(InvalidData):
-        schema.new(Package.model_construct(id="1", rev=None))
+        schema.new(Package.model_construct(id="1", rev=None, **dict[str, Any]()))
 
 
 def test_an_id_that_the_model_allows_must_still_be_one() -> None:

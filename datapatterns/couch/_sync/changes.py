@@ -86,7 +86,7 @@ class ChangesFeed(BaseFeed[M]):
         super().__init__(collection, inactivity=inactivity, heartbeat=heartbeat)
         self._locator = Locator(client, collection, may_create=ensure)
         self._options = FeedOptions(
-            None if model is None else Schema(model),
+            None if model is None else Schema(model, read_only=True),
             predicate,
             selector,
             include_docs,

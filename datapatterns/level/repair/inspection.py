@@ -19,13 +19,8 @@ from datapatterns.errors import DataError
 from datapatterns.level.engine.engine import Engine
 from datapatterns.level.engine.keys import enclosing
 from datapatterns.level.engine.readers import Reader
-from datapatterns.level.steps.collection import (
-    Collection,
-    id_of_entry,
-    parse,
-    revision,
-    revision_of,
-)
+from datapatterns.level.steps.collection import Collection, id_of_entry, parse_change
+from datapatterns.level.steps.stored_form import parse, revision, revision_of
 
 NUMBER = struct.Struct(">Q")
 
@@ -164,15 +159,6 @@ def _fits(index: Index, stored: bytes, rest: bytes, id: str) -> bool:
     except DataError:
         return True  # said of the document itself
     return any(indexes.entry(values, id) == rest for values in found)
-
-
-def parse_change(value: bytes) -> tuple[str, bool] | None:
-    """Return the id of a change and whether it is a deletion; None if the entry is not a change."""
-    try:
-        id, deleted = loads(value)
-    except (DataError, TypeError, ValueError):
-        return None
-    return (id, deleted) if isinstance(id, str) and isinstance(deleted, bool) else None
 
 
 def stored_number(stored: bytes | None) -> int | None:

@@ -21,10 +21,10 @@ from datapatterns.level.repair.inspection import (
     NUMBER,
     OWN,
     documents_prefix,
-    parse_change,
     stored_number,
 )
-from datapatterns.level.steps.collection import REVISION, parse
+from datapatterns.level.steps.collection import parse_change
+from datapatterns.level.steps.stored_form import REVISION, parse
 
 _STEP = 500  # writes in one batch
 

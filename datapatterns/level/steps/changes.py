@@ -11,7 +11,8 @@ from datapatterns.core.schema import Schema
 from datapatterns.errors import DataError, InvalidArgument
 from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.steps.changes_worker import ProgressSteps
-from datapatterns.level.steps.collection import Collection, Entry, revision_of
+from datapatterns.level.steps.collection import Collection, Entry
+from datapatterns.level.steps.stored_form import revision_of
 
 M = TypeVar("M", bound=Document)
 
@@ -23,7 +24,8 @@ class ChangesSteps(Generic[M]):
         self, collection: Collection, model: type[M] | None, *, include_docs: bool
     ) -> None:
         self._collection, self._include_docs = collection, include_docs
-        self._schema = None if model is None else Schema(model)
+        self._schema = Schema(model or Document, read_only=True)
+        self._raw = model is None
 
     def position(self, reader: Reader, since: str | None) -> int:
         """Return the number that `since` stands for; raise InvalidArgument for another value."""
@@ -69,8 +71,8 @@ class ChangesSteps(Generic[M]):
         """Return the document, or the error that `Change.document` raises in its place."""
         rev = revision_of(data)
         try:
-            if self._schema is None:
-                return {**Schema(Document).parsed(id, data), "id": id, "rev": rev}
+            if self._raw:
+                return {**self._schema.parsed(id, data), "id": id, "rev": rev}
             return self._schema.load_json(id, rev, data)
         except DataError as error:
             return error

@@ -19,13 +19,13 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
 from datapatterns.core import indexes
 from datapatterns.core.checks import check_name, escape
-from datapatterns.core.codecs import dumps, loads
+from datapatterns.core.codecs import loads
 from datapatterns.core.indexes import Index
 from datapatterns.core.options import ChangeLog
 from datapatterns.core.tuples import AFTER
@@ -41,21 +41,20 @@ from datapatterns.level.engine.keys import own_prefix, upper_bound
 from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.engine.space import BaseSpace
 from datapatterns.level.engine.transaction import UNREAD, RawWrite
+from datapatterns.level.steps.stored_form import (
+    Unreadable,
+    is_number,
+    new_object,
+    revision,
+    stored_fields,
+    with_revision,
+)
 
-REVISION = "_rev"
 _NUMBER = struct.Struct(">Q")
-_TAIL = b'"_rev":"'  # before the number and `"}`, as the keeper ends what it stores
-_MOST_DIGITS = 20  # of the number of a change
-_LONGEST_TAIL = len(_TAIL) + _MOST_DIGITS + 2
+
+_NO_CHANGE = "the change log has an entry of another kind"
 
 logger = logging.getLogger("datapatterns.indexes")
-
-
-class Unreadable(dict[str, Any]):
-    """Stands for a stored document that is not a JSON object; it has the revision.
-
-    Such a document has no index entries. It does not stop a write that removes it.
-    """
 
 
 class Entry(NamedTuple):
@@ -162,8 +161,8 @@ class Collection:
         number = self._next()
         after = None
         if write.value is not None:
-            after = write.fields if write.fields is not None else _object(write.value)
-            write.value = _with_revision(write.value, after, number)
+            after = write.fields if write.fields is not None else new_object(write.value)
+            write.value = with_revision(write.value, after, number)
         packed = indexes.pack_id(id)
         for index in self.indexes.values():
             old = [] if before is None else entries_of(index, id, before)
@@ -248,7 +247,7 @@ class Collection:
         """Remove the document's last change from the log, which keeps one for each document."""
         if before is not None:
             last = revision(before)
-            if _is_number(last):  # else another program wrote it
+            if is_number(last):  # else another program wrote it
                 writer.store(self.change_key(int(last) % 2**64), None)
         elif self._any_deleted():
             tombstone = self._deleted + id.encode()
@@ -295,7 +294,7 @@ class Collection:
         try:
             return int(_NUMBER.unpack(key[len(self.changes) :])[0])
         except struct.error as error:
-            raise DataCorrupted("the change log has an entry of another kind") from error
+            raise DataCorrupted(_NO_CHANGE) from error
 
     def changes_after(self, reader: Reader, number: int) -> Iterator[Entry]:
         """Iterate over the changes after that number, in order."""
@@ -303,8 +302,7 @@ class Collection:
             return
         end = upper_bound(self.changes)
         for key, value in reader.items(self.change_key(number + 1), end):
-            id, deleted = loads(value)
-            yield Entry(self._change_number(key), id, deleted)
+            yield Entry(self._change_number(key), *_change(value))
 
     def trim(self, writer: Writer, below: int) -> int:
         """Remove changes up to that number: all of a full log, else deletions; return how many."""
@@ -313,12 +311,29 @@ class Collection:
         head = max(self._head or 0, self.head(self._stored))
         writer.store(self.meta + b"head", _NUMBER.pack(head))
         for key, value in writer.items(self.changes, self.change_key(below + 1)):
-            id, deleted = loads(value)
+            id, deleted = _change(value)
             if deleted or self.log == "full":
                 writer.store(key, None)
                 writer.store(self._deleted + id.encode(), None)
                 trimmed += 1
         return trimmed
+
+
+def _change(value: bytes) -> tuple[str, bool]:
+    """Return the id of a change, and whether it is a deletion."""
+    change = parse_change(value)
+    if change is None:
+        raise DataCorrupted(_NO_CHANGE)
+    return change
+
+
+def parse_change(value: bytes) -> tuple[str, bool] | None:
+    """Return the id of a change and whether it is a deletion; None if the entry is not a change."""
+    try:
+        id, deleted = loads(value)
+    except (DataError, TypeError, ValueError):
+        return None
+    return (id, deleted) if isinstance(id, str) and isinstance(deleted, bool) else None
 
 
 def entries_of(index: Index, id: str, fields: Mapping[str, Any]) -> list[bytes]:
@@ -361,74 +376,6 @@ def id_of_entry(entry: bytes) -> str | None:
     except (DecodeFailed, AttributeError, IndexError, UnicodeError):
         return None
     return id
-
-
-def parse(data: bytes) -> dict[str, Any]:
-    """Return the stored object of a document, with its revision."""
-    fields = loads(data)
-    if not isinstance(fields, dict):
-        raise DataCorrupted("a stored document is not a JSON object")
-    return cast("dict[str, Any]", fields)
-
-
-def stored_fields(data: bytes) -> dict[str, Any]:
-    """Return the stored object of a document; an Unreadable if it is not a JSON object."""
-    try:
-        return parse(data)
-    except DataError:
-        return Unreadable({REVISION: _revision_at_end(data) or "0"})
-
-
-def revision(fields: Mapping[str, Any]) -> str:
-    """Return the revision of stored fields, "0" for a document that another program wrote."""
-    return str(fields.get(REVISION, "0"))
-
-
-def revision_of(data: bytes) -> str:
-    """Return the revision of a stored document, if possible without parsing it."""
-    return _revision_at_end(data) or revision(stored_fields(data))
-
-
-def _revision_at_end(data: bytes) -> str | None:
-    """Return the revision at the end of the JSON, where the keeper puts it; else None.
-
-    The quotation mark of its name follows no backslash, so it begins a name; and since the object
-    around it ends with the data, that is the outermost one.
-    """
-    at = data.rfind(_TAIL, -_LONGEST_TAIL)
-    if at < 1 or data[at - 1] not in b",{" or not data.endswith(b'"}'):
-        return None
-    digits = data[at + len(_TAIL) : -2]
-    return digits.decode() if digits.isdigit() else None
-
-
-def _is_number(revision: str) -> bool:
-    return len(revision) <= _MOST_DIGITS and revision.isdecimal() and revision.isascii()
-
-
-def split(data: bytes) -> tuple[str, dict[str, Any]]:
-    """Return the revision and the other fields of a stored document."""
-    fields = parse(data)
-    return str(fields.pop(REVISION, "0")), fields
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    """Return the JSON object; InvalidData for other data that was put into a collection by hand."""
-    try:
-        fields = loads(data)
-    except DataError as error:
-        raise InvalidData("a collection holds JSON objects") from error
-    if not isinstance(fields, dict):
-        raise InvalidData("a collection holds JSON objects")
-    return cast("dict[str, Any]", fields)
-
-
-def _with_revision(data: bytes, fields: Mapping[str, Any], number: int) -> bytes:
-    """Return the JSON object with its revision, inserted without encoding the rest if possible."""
-    if REVISION in fields:
-        return dumps({**fields, REVISION: str(number)})
-    comma = b"," if fields else b""
-    return b'%b%b"%b":"%d"}' % (data.rstrip()[:-1], comma, REVISION.encode(), number)
 
 
 def _id(key: bytes) -> str:

@@ -19,12 +19,13 @@ from datapatterns.errors import DataCorrupted
 from datapatterns.level.engine.keys import own_prefix, upper_bound
 from datapatterns.level.engine.readers import Reader, Writer
 from datapatterns.level.engine.space import BaseSpace
-from datapatterns.level.steps.collection import Collection, split
+from datapatterns.level.steps.collection import Collection
 from datapatterns.level.steps.expiry import NEVER, Expiring, now
 from datapatterns.level.steps.groups import GroupsSteps
 from datapatterns.level.steps.leaderboard import LeaderboardSteps
 from datapatterns.level.steps.queue_keys import StoredItem
 from datapatterns.level.steps.reindexing import forget_undeclared
+from datapatterns.level.steps.stored_form import split
 from datapatterns.level.steps.work_queue import WorkQueueSteps
 
 Row = tuple[bytes, Record]

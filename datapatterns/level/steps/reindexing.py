@@ -23,12 +23,8 @@ from datapatterns.core.indexes import Index
 from datapatterns.errors import IndexNotUnique, Unavailable
 from datapatterns.level.engine.keys import upper_bound
 from datapatterns.level.engine.readers import Writer
-from datapatterns.level.steps.collection import (
-    Collection,
-    entries_of,
-    id_of_entry,
-    stored_fields,
-)
+from datapatterns.level.steps.collection import Collection, entries_of, id_of_entry
+from datapatterns.level.steps.stored_form import stored_fields
 
 Step = Callable[[Writer], int]
 

@@ -23,15 +23,15 @@ from datapatterns.core.tuples import AFTER, collated, unpack
 from datapatterns.errors import Conflict, DataCorrupted, DataError
 from datapatterns.level.engine.keys import upper_bound
 from datapatterns.level.engine.readers import Reader, Writer
-from datapatterns.level.steps.collection import (
+from datapatterns.level.steps.collection import Collection
+from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
+from datapatterns.level.steps.stored_form import (
     REVISION,
-    Collection,
     Unreadable,
     revision,
     revision_of,
     stored_fields,
 )
-from datapatterns.level.steps.reindexing import Filling, Step, forget_undeclared, require_complete
 
 D = TypeVar("D", bound=Document)
 Row = tuple[bytes, bytes]
