@@ -39,7 +39,7 @@ class Order(BaseModel):
 
     price: int
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # https://github.com/python/mypy/issues/1362
     @property
     def gross(self) -> int:
         """Twice the price."""
