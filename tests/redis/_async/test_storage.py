@@ -54,6 +54,8 @@ async def test_nothing_is_left_but_what_is_documented(
     queue: Any = store.work_queue("mail")
     await queue.push_many([1, 2])
     await queue.push(3, delay=60.0)
+    await queue.push(4, id="a", dedup=0.2)
+    await queue.cancel("a")
     for _ in range(2):
         await (await queue.take()).ack()
     assert await queue.take() is None

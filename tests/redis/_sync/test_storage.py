@@ -55,6 +55,8 @@ def test_nothing_is_left_but_what_is_documented(
     queue: Any = store.work_queue("mail")
     queue.push_many([1, 2])
     queue.push(3, delay=60.0)
+    queue.push(4, id="a", dedup=0.2)
+    queue.cancel("a")
     for _ in range(2):
         (queue.take()).ack()
     assert queue.take() is None
