@@ -101,14 +101,19 @@ class Index:
 
         Raise InvalidArgument for a field that the model does not have or that cannot be ordered.
         """
-        bound = copy(self)
-        bound.columns = tuple(
+        bound = self.of_columns(
             column_of(model, self.name, field, each=number == self.each)
             for number, field in enumerate(self.fields)
         )
-        bound._ways = tuple((first_name(steps), steps) for steps in bound.columns)
         if self.where is not None:
             bound._shown = tuple(stored_field(model, name) for name in model.model_fields)
+        return bound
+
+    def of_columns(self, columns: Iterable[Column]) -> Index:
+        """Return this index, with its fields found by these columns."""
+        bound = copy(self)
+        bound.columns = tuple(columns)
+        bound._ways = tuple((first_name(steps), steps) for steps in bound.columns)
         return bound
 
     def definition(self) -> str:

@@ -76,8 +76,7 @@ class KnownIndex:
             steps = tuple(map(_column, columns))
             fields = [".".join(step.name for step in column) for column in steps]
             chosen = [Each(name) if n == each else name for n, name in enumerate(fields)]
-            index = Index(tuples.unpack(key)[0], *chosen, unique=unique)
-            index.columns = steps
+            index = Index(tuples.unpack(key)[0], *chosen, unique=unique).of_columns(steps)
         except (DecodeFailed, ValueError, TypeError, LookupError) as error:
             message = "another program declares a unique index that this version cannot keep"
             raise Unavailable(message) from error
