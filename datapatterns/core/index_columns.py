@@ -91,13 +91,13 @@ def _check_type(model: type[BaseModel], index: str, field: str, name: str, *, ea
 
 def _may_be_list(annotation: Any) -> bool:
     """Return whether values of the type can be written as a JSON array."""
+    if annotation is Any:
+        return True
     origin = get_origin(annotation) or annotation
     if isinstance(origin, type) and get_origin(annotation) is None:
         return origin is object or issubclass(origin, _LISTS)
     if isinstance(origin, type) and origin is not UnionType:
         return not issubclass(origin, str | Mapping)
-    if origin is Any:
-        return True
     return any(map(_may_be_list, get_args(annotation)))
 
 

@@ -8,11 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import AliasChoices, BaseModel, Field, computed_field, model_serializer
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Field,
+    computed_field,
+    create_model,
+    model_serializer,
+)
 
 from datapatterns.core import tuples
 from datapatterns.core.documents import Document
 from datapatterns.core.indexes import (
+    Each,
     Index,
     as_stored,
     by_name,
@@ -262,3 +270,18 @@ def test_an_index_that_is_not_declared() -> None:
     for name in (None, 7, [], ""):
         with pytest.raises(InvalidArgument):
             declared(indexes, name)
+
+
+@pytest.mark.parametrize("kind", [Any, object, list[int], tuple[str, ...], set[int] | None])
+def test_what_may_be_a_list(kind: Any) -> None:
+    """`Each` takes a field that may hold a list, also one of no type."""
+    model = create_model("Listed", __base__=Document, items=(kind, None))
+    assert by_name([Index("i", Each("items"))], model)["i"].each == 0
+
+
+@pytest.mark.parametrize("kind", [str, int, dict[str, int], bytes | None])
+def test_what_is_never_a_list(kind: Any) -> None:
+    """A field of another type is refused when the index is declared."""
+    model = create_model("Unlisted", __base__=Document, items=(kind, None))
+    with pytest.raises(InvalidArgument, match="Each"):
+        by_name([Index("i", Each("items"))], model)

@@ -63,6 +63,7 @@ class PersonChanges(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+MANY_OLD = 250  # documents of an earlier version: more than one step of `rewrite`
 WIDE = 30
 _FIELDS: dict[str, Any] = {f"f{n}": (int, 0) for n in range(WIDE)}
 Wide: type[Document] = create_model(  # one field for each of thirty writers

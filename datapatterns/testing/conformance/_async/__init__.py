@@ -3,6 +3,7 @@
 A class that is not listed here runs on no backend; a test compares this list with the modules.
 """
 
+from datapatterns.testing.conformance._async.bad_documents import TestBadDocuments
 from datapatterns.testing.conformance._async.calendar_counter import TestCalendarCounter
 from datapatterns.testing.conformance._async.capabilities import TestCapabilities
 from datapatterns.testing.conformance._async.changes import TestChangesFeed, TestChangesWorker
@@ -10,7 +11,9 @@ from datapatterns.testing.conformance._async.concurrency_limiter import TestConc
 from datapatterns.testing.conformance._async.counter import TestCounter
 from datapatterns.testing.conformance._async.deliveries import TestDeliveries
 from datapatterns.testing.conformance._async.emitter import TestEmitter
+from datapatterns.testing.conformance._async.expiry import TestExpiry
 from datapatterns.testing.conformance._async.groups import TestGroups
+from datapatterns.testing.conformance._async.index_definitions import TestIndexDefinitions
 from datapatterns.testing.conformance._async.indexes import TestIndexes
 from datapatterns.testing.conformance._async.leaderboard import TestLeaderboard
 from datapatterns.testing.conformance._async.misfits import TestMisfits
@@ -21,14 +24,17 @@ from datapatterns.testing.conformance._async.models import (
 )
 from datapatterns.testing.conformance._async.moments import TestMoments
 from datapatterns.testing.conformance._async.paging import TestPages
+from datapatterns.testing.conformance._async.patches import TestImmutable, TestPatches, TestPut
 from datapatterns.testing.conformance._async.queue_ids import TestQueueIds
 from datapatterns.testing.conformance._async.queue_items import TestQueueItems
 from datapatterns.testing.conformance._async.queue_worker import TestQueueWorker
 from datapatterns.testing.conformance._async.rate_limiter import TestRateLimiter
 from datapatterns.testing.conformance._async.repository import TestRepository
+from datapatterns.testing.conformance._async.schema_versions import TestRewrite, TestSchemaVersions
 from datapatterns.testing.conformance._async.work_queue import TestWorkQueue
 
 __all__ = [
+    "TestBadDocuments",
     "TestCalendarCounter",
     "TestCapabilities",
     "TestChangesFeed",
@@ -37,7 +43,10 @@ __all__ = [
     "TestCounter",
     "TestDeliveries",
     "TestEmitter",
+    "TestExpiry",
     "TestGroups",
+    "TestImmutable",
+    "TestIndexDefinitions",
     "TestIndexes",
     "TestLeaderboard",
     "TestMisfits",
@@ -46,10 +55,14 @@ __all__ = [
     "TestModelsOfPayloads",
     "TestMoments",
     "TestPages",
+    "TestPatches",
+    "TestPut",
     "TestQueueIds",
     "TestQueueItems",
     "TestQueueWorker",
     "TestRateLimiter",
     "TestRepository",
+    "TestRewrite",
+    "TestSchemaVersions",
     "TestWorkQueue",
 ]
