@@ -1,120 +1,39 @@
-"""What repositories of every backend share: checking, loading, expiry, rewriting, starting over."""
+"""What repositories of every backend share: checking, loading, starting over."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
-from datapatterns import contracts
 from datapatterns.core import revisions
 from datapatterns.core.backoff import Backoff
 from datapatterns.core.checks import INT32_MAX, check_count
 from datapatterns.core.counts import Counts
-from datapatterns.core.documents import Document, absent, contention, stale, utc_text
-from datapatterns.core.indexes import EXPIRY, Index, declared
+from datapatterns.core.documents import Document, absent, contention, stale
 from datapatterns.core.pages import Page
-from datapatterns.core.revisions import Revise, Revised
-from datapatterns.core.schema import Schema, Stored, Written
-from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, NotFound
+from datapatterns.core.revisions import Revise
+from datapatterns.core.schema import Stored, Written
+from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument
+from datapatterns.patterns._async.document_upkeep import AsyncDocumentUpkeep
 
 D = TypeVar("D", bound=Document)
 
 OnBad = Callable[[DecodeFailed], Any]
 
 _PAGE = 500  # documents that iterate reads in one step
-_SWEEP = 100  # expired documents that one step of a sweep removes
-_SWEEP_EVERY = 1.0  # seconds between the sweeps that writes make
 _WAIT = Backoff(0.002, 0.25)  # before a put starts over
 
 
-class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
+class AsyncBaseRepository(AsyncDocumentUpkeep[D]):
     """The part of a repository that does not depend on the backend.
 
-    A backend brings the abstract methods below. Their arguments are checked, but for ids, which the
-    backend checks. What they return is decoded here, and left out here once it has expired.
+    A backend brings the abstract methods of `AsyncStoredDocuments`. What these return is decoded
+    here, and left out here once it has expired.
     """
-
-    _many = 500  # documents that create_many stores in one step
-
-    def __init__(self, schema: Schema[D], indexes: Mapping[str, Index]) -> None:
-        self._schema = schema
-        self._indexes = dict(indexes)
-        if schema.expires is not None:
-            index = Index(EXPIRY, schema.fields[schema.expires].name)
-            self._indexes[EXPIRY] = index.of_model(schema.model)
-        self._next_sweep = 0.0
-
-    # --- what a backend brings
-
-    @abstractmethod
-    async def _read(self, id: str) -> Stored | None:
-        """Return the stored document, None if it does not exist."""
-
-    @abstractmethod
-    async def _read_many(self, ids: Sequence[str]) -> Sequence[Stored | None]:
-        """Return the stored documents in the order of the ids, None for those that do not exist."""
-
-    @abstractmethod
-    async def _create(self, written: Written[D]) -> D:
-        """Store a new document; raise Conflict (`exists`), with `index` in its data for one."""
-
-    @abstractmethod
-    async def _create_some(self, writes: Sequence[Written[D]]) -> Sequence[D | DataError]:
-        """Create at most `_many` documents; return, in order, each one as stored, or its error."""
-
-    @abstractmethod
-    async def _replace(self, written: Written[D], rev: str | None) -> D:
-        """Store the document in place of this revision; raise Conflict if it is not the stored one.
-
-        Call `schema.check_replaced` with what is stored, in the same step or before it.
-        """
-
-    @abstractmethod
-    async def _update(self, id: str, revise: Revise[D], rev: str | None, attempts: int) -> D | None:
-        """Store what `revise` makes of the stored document; return None if it makes nothing.
-
-        It is one atomic step, or repeated when another writer was faster. Raise NotFound, Conflict.
-        """
-
-    @abstractmethod
-    async def _destroy(self, id: str, rev: str | None) -> None:
-        """Remove the document; raise NotFound, or Conflict if `rev` is given and not its own."""
-
-    @abstractmethod
-    async def _exists(self, id: str) -> bool:
-        """Return whether the document is stored."""
-
-    @abstractmethod
-    async def _page(
-        self,
-        index: str | None,
-        prefix: Sequence[Any],
-        *,
-        start: Any,
-        end: Any,
-        descending: bool,
-        limit: int,
-        after: str | None,
-    ) -> Page[Stored]:
-        """Return a page of stored documents by id, or by an index."""
-
-    @abstractmethod
-    async def _count(self, index: str | None, prefix: Sequence[Any]) -> int:
-        """Count the documents, or the entries under a prefix of an index."""
-
-    @abstractmethod
-    async def _counts(self, index: str, depth: int) -> Counts:
-        """Count the index's entries by their first value, or by the tuple of the first `depth`."""
-
-    async def _now(self) -> datetime:
-        """Return the time by which documents expire."""
-        return datetime.now(UTC)
 
     # --- writing
 
@@ -205,56 +124,11 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
             raise absent()  # only `rewrite` leaves a document as it is
         return document
 
-    def _unless_expired(self, revise: Revise[D], now: datetime) -> Revise[D]:
-        def unless_expired(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D] | None:
-            if self._schema.expired(fields, now):
-                raise absent()
-            return revise(id, rev, fields)
-
-        return unless_expired
-
     @override
     async def destroy(self, id: str, *, rev: str | None = None) -> None:
         if self._schema.expires is not None and not await self.exists(id):
             raise absent()
         await self._destroy(id, rev)
-
-    @override
-    async def rewrite(
-        self,
-        progress: Callable[[int, int], Any] | None = None,
-        *,
-        on_bad: Callable[[DataError], Any] | None = None,
-    ) -> int:
-        revise, total = revisions.rewrite(self._schema), await self._count(None, ())
-        rewritten = done = 0
-        bad: list[DataError] = []
-        take = bad.append if on_bad is None else on_bad
-        async for page in self._pages():
-            for stored in page:
-                rewritten += await self._rewrite(stored, revise, take)
-            done += len(page.items)
-            if progress is not None:
-                progress(done, max(done, total))
-        if bad:
-            raise bad[0]
-        return rewritten
-
-    async def _rewrite(
-        self, stored: Stored, revise: Revise[D], on_bad: Callable[[DataError], Any]
-    ) -> int:
-        """Store the document as the model has it now; return 1 if that changed it, else 0."""
-        try:
-            if revise(stored.id, stored.rev, self._schema.parsed(stored.id, stored.fields)) is None:
-                return 0
-            return int(await self._update(stored.id, revise, None, 100) is not None)
-        except NotFound:
-            return 0  # it was removed meanwhile
-        except DataError as error:
-            if error.retryable:
-                raise
-            on_bad(error)
-            return 0
 
     # --- reading
 
@@ -289,30 +163,6 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
             return await self._exists(id)
         stored = await self._read(id)
         return stored is not None and not await self._has_expired(stored)
-
-    @override
-    async def check(self) -> list[DataError]:
-        problems: list[DataError] = []
-        async for page in self._pages():
-            for stored in page:
-                problems += self._problems_of(stored)
-        return problems
-
-    def _problems_of(self, stored: Stored) -> list[DataError]:
-        try:
-            self._load(stored)
-            fields = self._schema.parsed(stored.id, stored.fields)
-        except DecodeFailed as error:
-            return [error]
-        problems: list[DataError] = []
-        for index in self._indexes.values():
-            try:
-                index.values(fields)
-            except DataError as error:
-                message = f"the index {index.name!r} leaves out the document {stored.id!r}: {error}"
-                data = {"id": stored.id, "index": index.name}
-                problems.append(DecodeFailed(message, data=data))
-        return problems
 
     @override
     async def list(
@@ -370,12 +220,6 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
             on_bad(error)
             return None
 
-    def _load(self, stored: Stored) -> D:
-        """Return the document of what is stored; raise DecodeFailed if it does not validate."""
-        if isinstance(stored.fields, bytes):
-            return self._schema.load_json(stored.id, stored.rev, stored.fields)
-        return self._schema.load(stored.id, stored.rev, stored.fields)
-
     @override
     async def iterate(
         self,
@@ -396,31 +240,6 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
             for document in await self._documents_of(page, on_bad):
                 yield document
 
-    async def _pages(
-        self,
-        index: str | None = None,
-        *prefix: Any,
-        start: Any = None,
-        end: Any = None,
-        descending: bool = False,
-        limit: int = _SWEEP,
-    ) -> AsyncIterator[Page[Stored]]:
-        """Iterate over the pages of stored documents."""
-        after: str | None = None
-        while True:
-            page = await self._page(
-                index,
-                prefix,
-                start=start,
-                end=end,
-                descending=descending,
-                limit=limit,
-                after=after,
-            )
-            yield page
-            if (after := page.next) is None:
-                return
-
     @override
     async def count(self, index: str | None = None, *prefix: Any) -> int:
         if index is not None:
@@ -435,57 +254,6 @@ class AsyncBaseRepository(contracts.AsyncRepository[D], Generic[D]):
         if self._schema.expires is not None:
             await self.sweep()
         return await self._counts(index, depth)
-
-    def _index(self, name: str) -> Index:
-        """Return the index of that name; raise InvalidArgument if it was not declared."""
-        return declared(self._indexes, name)
-
-    # --- expiry
-
-    @override
-    async def sweep(self) -> int:
-        if self._schema.expires is None:
-            raise InvalidArgument("sweep needs a repository that was made with `expires`")
-        removed = 0
-        async for page in self._overdue(await self._now()):
-            removed += await self._remove_some(page)
-        return removed
-
-    async def _sweep_sometimes(self) -> None:
-        """Remove some expired documents, at most once a second."""
-        if (now := time.monotonic()) < self._next_sweep:
-            return
-        self._next_sweep = now + _SWEEP_EVERY
-        async for page in self._overdue(await self._now()):
-            await self._remove_some(page)
-            return
-
-    async def _overdue(self, now: datetime) -> AsyncIterator[Sequence[Stored]]:
-        """Iterate over the expired documents, in parts."""
-        end = utc_text(now + timedelta(microseconds=1))
-        async for page in self._pages(EXPIRY, start="", end=end):
-            yield [stored for stored in page if self._is_over(stored, now)]
-
-    async def _remove_some(self, rows: Sequence[Stored]) -> int:
-        """Remove the documents that still have these revisions; return how many."""
-        removed = 0
-        for stored in rows:
-            try:
-                await self._destroy(stored.id, stored.rev)
-                removed += 1
-            except (NotFound, Conflict):
-                pass  # another caller has removed it or given it more time
-        return removed
-
-    async def _has_expired(self, stored: Stored) -> bool:
-        return self._schema.expires is not None and self._is_over(stored, await self._now())
-
-    def _is_over(self, stored: Stored, now: datetime) -> bool:
-        try:
-            fields = self._schema.parsed(stored.id, stored.fields)
-        except DecodeFailed:
-            return False
-        return self._schema.expired(fields, now)
 
 
 class AsyncTries:
