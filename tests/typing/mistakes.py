@@ -18,6 +18,7 @@ from datapatterns import (
     Change,
     ChangesWorker,
     Document,
+    Each,
     Index,
     Store,
     Worker,
@@ -140,6 +141,17 @@ def repositories(store: Store) -> None:
     store.repository("users", User, remember="x")  # mistake
     store.repository("users", Mail)  # mistake
     store.repository("users")  # mistake
+    store.repository("users", User, expires=3)  # mistake
+    users.put(Post())  # mistake
+    users.patch("ann", ["name"])  # mistake
+    users.patch("ann", None)  # mistake
+    users.list(on_bad=3)  # mistake
+    users.get_many(["ann"], on_bad="skip")  # mistake
+    users.rewrite(on_bad=lambda: None)  # mistake
+    Index("by_name", Each(3))  # mistake
+    Index("by_name", "name", version="2")  # mistake
+    swept: str = users.sweep()  # mistake
+    print(swept)
 
 
 def feeds(store: Store) -> None:

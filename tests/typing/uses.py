@@ -17,12 +17,16 @@ from datapatterns import (
     AsyncWorker,
     Change,
     ChangesWorker,
+    DataError,
     Document,
+    Each,
     Index,
     ItemState,
     Page,
     Store,
+    UtcDatetime,
     Worker,
+    upgrades,
 )
 from datapatterns.contracts import (
     AsyncCounter,
@@ -49,6 +53,15 @@ class User(Document):
     """A document."""
 
     name: str = ""
+
+
+class Session(Document):
+    """A document that expires, of a second version."""
+
+    schema_version = 2
+
+    until: UtcDatetime
+    tags: list[str]
 
 
 class NewName(BaseModel):
@@ -125,8 +138,29 @@ def repositories(store: Store) -> None:
     assert_type(users.iterate("by_name", start="a"), Iterator[User])
     assert_type([user.name for user in users.query("by_name", "ann")], list[str])
     assert_type(users.update("ann", {"name": "Ann"}).id, str)
+    assert_type(users.put(User(name="ann")), User)
+    assert_type(users.patch("ann", {"name": None}, rev=None), User)
+    assert_type(users.list(on_bad=lambda error: print(error.data)), Page[User])
+    assert_type(users.get_many(["ann"], on_bad=print), list[User | None])
+    assert_type(users.rewrite(lambda done, total: print(done / total), on_bad=print), int)
+    assert_type(users.check(), list[DataError])
+    assert_type(users.counts("by_name").get("ann"), int | None)
     store.repository("users", User, remember=10)
     store.repository("users", User, partitioned=True, ensure=False)
+
+
+def expiring(store: Store) -> None:
+    """Documents expire by a field, and an index may have an entry for each element of a list."""
+    tags = Index("by_tag", Each("tags"), version=2)
+    sessions = store.repository("sessions", Session, expires="until", indexes=[tags])
+    assert_type(sessions.sweep(), int)
+    assert_type(sessions.query("by_tag", "a").items, list[Session])
+
+
+@upgrades(Session, 1)
+def upgrade(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the next version."""
+    return fields
 
 
 def feeds(store: Store) -> None:
