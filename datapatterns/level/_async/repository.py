@@ -36,15 +36,17 @@ class AsyncRepository(AsyncBaseRepository[D]):
     keeps all, None keeps none). Reading, checking the revision and writing are one step under the
     engine's write lock, so `update` never finds another writer in between.
 
-    The first write fills indexes that are new, and so does a question to one of them, unless
-    `ensure=False`: then it is Unavailable until somebody has called `ensure()`. A unique index that
-    is complete holds for all who write to the collection. It cannot be filled while two documents
-    have the same values: the repositories that declare it get Conflict when they write or ask it,
-    others do as if it had not been declared, and once the values differ it is filled.
+    The first write fills indexes that are new or defined otherwise than before, and so does a
+    question to one of them, unless `ensure=False`: then it is Unavailable until somebody has called
+    `ensure()`. A document that an index cannot hold is left out, logged with its id, and listed by
+    `check()`. A unique index that is complete holds for all who write to the collection. It cannot
+    be filled while two documents have the same values: the repositories that declare it get
+    IndexNotUnique when they write or ask it, others do as if it had not been declared, and once the
+    values differ it is filled.
 
     Costs: a read of one document about 6 us, a write about 30 us, a page the same at any depth;
     `count` and `counts` go through the entries they count. Errors: InvalidData (400), NotFound,
-    Conflict (`exists` for an id or a unique index, `stale_revision`), DecodeFailed.
+    Conflict (`exists` for an id or a unique index, `stale_revision`), DecodeFailed, IndexNotUnique.
 
     Source: the multilevel and secondary-index patterns of Node's level community.
     """

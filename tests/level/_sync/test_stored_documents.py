@@ -264,11 +264,12 @@ def test_a_value_that_an_index_cannot_hold(level: Level) -> None:
     """Writing it is InvalidData, unless the stored document could not be held either."""
     things = things_of(level, BY_V)
     things.create(Thing(id="a", v=1))
-    for call in (
+    calls: list[Any] = [
         lambda: things.create(Thing(id="big", v=10**700)),
         lambda: things.update("a", {"v": 10**700}),
         lambda: things.put(Thing(id="a", v=10**700)),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(InvalidData, match="v"):
             call()
     assert (things.get("a")).v == 1
@@ -361,10 +362,11 @@ def test_unique_elements(level: Level) -> None:
     tagged = Repository(level, "things", Tagged, indexes=[Index("i", Each("tags"), unique=True)])
     tagged.create(Tagged(id="a", tags=["x", "y", "x"]))
     assert tagged.count("i") == 2
-    for call in (
+    calls: list[Any] = [
         lambda: tagged.create(Tagged(id="b", tags=["z", "y"])),
         lambda: tagged.put(Tagged(id="b", tags=["x"])),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(Conflict) as raised:
             call()
         assert raised.value.data == {"index": "i"}
