@@ -85,7 +85,7 @@ class AsyncConflictResolver(Generic[D]):
 
     async def _store(self, id: str, leaves: Sequence[dict[str, Any]], document: D) -> None:
         """Write the merged document over the first leaf, then delete the other leaves."""
-        raw = merged(leaves, self._schema.new(document).fields)
+        raw = merged(self._schema, leaves, self._schema.new(document).fields)
         if attachments := await self._attachments(id, leaves):
             raw["_attachments"] = attachments
         if raw != leaves[0]:

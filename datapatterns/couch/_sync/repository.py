@@ -52,29 +52,38 @@ class Repository(BaseRepository[D]):
 
     A collection is a database, and `name` is the database's. A stored document has the model's
     fields, fields that other programs stored beside them, and CouchDB's own `_id`, `_rev` and
-    `_attachments`. `update` merges into what is stored, so that unknown fields and attachments
-    survive; `replace` stores only the document that it is given.
+    `_attachments`. `update` and `patch` change what is stored, so that unknown fields and
+    attachments survive; `replace` and `put` store only the document that they are given.
 
-    `create` is one PUT and `get` one GET. `update` is GET, merge, PUT, and starts over with full
-    jitter after a 409. `replace` and `destroy` read the revision first, then PUT or DELETE. Updates
-    of one document over one Couch run one after the other, and each begins with what the one before
-    it stored. A page is one request at any depth. `get_many` and `create_many` are one request for
-    up to 500 documents or about 4 MB. On asyncio, single calls that come while a request is under
-    way share the next request (see `Batcher`).
+    `create` is one PUT and `get` one GET. `update`, `patch` and `put` are GET, PUT, and start over
+    with full jitter after a 409. `replace` is GET and PUT: it must know the stored document to
+    refuse changes of immutable fields, and to leave those of newer programs alone. `destroy` reads
+    the revision, then sends DELETE. Updates of one document over one Couch run one after the other,
+    and each begins with what the one before it stored. A page is one request at any depth.
+    `get_many` and `create_many` are one request for up to 500 documents or about 4 MB. On asyncio,
+    single calls that come while a request is under way share the next request (see
+    `Batcher`).
 
     An index is a view with the fields as its key, in a design document of its own, whose name holds
-    a digest of the fields. Keys are ordered by CouchDB's rules: strings by Unicode collation, which
-    treats some different strings as equal, and numbers as doubles, so that whole numbers beyond
-    2^53 are approximate. An index is over the fields as stored, nested ones as `a.b`. A condition
-    or uniqueness is Unsupported, since no view can provide it. A query sees every earlier write:
-    the server brings the view up to date first, which takes time when the index is new; `reindex`
-    waits for that. The design documents of indexes that are no longer declared stay until an
-    operator removes them.
+    a digest of the map function: where the fields are found, their aliases and defaults. Programs
+    whose models differ in these use two indexes, and neither disturbs the other. Keys are ordered
+    by CouchDB's rules: strings by Unicode collation, which treats some different strings as equal,
+    and numbers as doubles, so that whole numbers beyond 2^53 are approximate. A condition or
+    uniqueness is Unsupported, since no view can provide it. A query sees every earlier write: the
+    server brings the view up to date first, which takes time when the index is new; `reindex` waits
+    for that. What an index cannot hold, such as a list of 150 levels that another program stored,
+    it leaves out, and `check` lists it. The design documents of indexes that are no longer declared
+    stay until an operator removes them.
+
+    Documents expire by the clock of the client. They are removed with one `_bulk_docs` for a
+    hundred of them, at the revisions that were read, so that none that was given more time is lost.
 
     The first operation creates the database and the design documents, unless `ensure=False`.
 
-    Errors: InvalidData; InvalidArgument for ids that begin with an underscore or have more than
-    7,000 bytes; NotFound; Conflict (`exists`, `stale_revision`, `contention`); DecodeFailed;
+    Errors: InvalidData, also for numbers that CouchDB does not keep (whole ones beyond the range of
+    a double, others below 2.3e-308); InvalidArgument for ids that begin with an underscore or have
+    more than 7,000 bytes; NotFound; Conflict (`exists`, `stale_revision`, `contention`);
+    DecodeFailed, also for documents nested 200 deep and more, which CouchDB accepts from others;
     OutcomeUnknown if the reply to a write was lost, since each write is sent once. Replicated
     databases and clusters can hold several revisions of a document: see `ConflictResolver`.
 

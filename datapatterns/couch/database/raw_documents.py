@@ -84,12 +84,16 @@ def change(id: str, raw: Found | None, revise: Revise[D], rev: str | None) -> Wr
     return Written(id, revised.document, data)
 
 
-def merged(leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:
+def merged(schema: Schema[Any], leaves: Sequence[Raw], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first leaf with these fields, and with the fields that only other leaves have."""
+    first = leaves[0]
     found: dict[str, Any] = {}
     for leaf in reversed(leaves):
-        found |= fields_in(leaf)
-    first = leaves[0]
+        found |= schema.upgraded(first["_id"], fields_in(leaf))
+    for field in schema.fields.values():  # under a former name a value would be read before ours
+        for path in field.sources:
+            if len(path) == 1:
+                found.pop(str(path[0]), None)
     return {**found, **fields, "_id": first["_id"], "_rev": first["_rev"]}
 
 

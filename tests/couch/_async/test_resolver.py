@@ -6,8 +6,9 @@ import base64
 from typing import Any
 
 import pytest
+from pydantic import AliasChoices, Field
 
-from datapatterns import Conflict, DecodeFailed, NotFound
+from datapatterns import Conflict, DecodeFailed, Document, NotFound
 from datapatterns.couch import AsyncDatabase
 from datapatterns.couch._async.resolver import AsyncConflictResolver
 from datapatterns.testing._async.concurrently import concurrently
@@ -64,6 +65,25 @@ async def test_rivals_become_one(database: AsyncDatabase) -> None:
     data = {name: base64.b64decode(each["data"]) for name, each in stored["_attachments"].items()}
     assert data == {"a": b"a", "b": b"b", "c": b"c"}
     assert await resolver.resolve("ann") == ann, "nothing more to do"
+
+
+class Renamed(Document):
+    """A document with a field that had another name before."""
+
+    title: str = Field(default="", validation_alias=AliasChoices("label", "title"))
+
+
+async def test_rivals_under_a_former_name(database: AsyncDatabase) -> None:
+    """A value under a field's former name does not come before the merged one."""
+    await diverge(database, "a", {"label": "x"}, {"label": "y", "more": 1})
+
+    def merge(each: list[Renamed]) -> Renamed:
+        return Renamed(id="a", label="+".join(sorted(one.title for one in each)))
+
+    resolver = AsyncConflictResolver(database.couch, database.name, Renamed, merge)
+    assert (await resolver.resolve("a")).title == "x+y"
+    stored = await database.get("a")
+    assert (stored["title"], stored["more"], "label" in stored) == ("x+y", 1, False)
 
 
 async def test_all_that_have_rivals(database: AsyncDatabase) -> None:

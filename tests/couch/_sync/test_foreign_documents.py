@@ -222,11 +222,14 @@ def test_a_batch_reads_the_winners(database: Database) -> None:
     """Of several open revisions every read gives the one that CouchDB shows."""
     letters = "0123456789abcdef"
     leaves: list[tuple[str, int, str, dict[str, Any]]] = [
-        *[("a", 2, letter, {"v": n}) for n, letter in enumerate(letters)],
-        *[("b", 2, "b", {"_deleted": True}), ("b", 2, "a", {"v": 5})],
-        *[("c", 10, "a", {"v": 6}), ("c", 9, "b", {"v": 7})],
-        *[("d", 3, "b", {"_deleted": True}), ("d", 2, "a", {"_deleted": True})],
+        ("b", 2, "b", {"_deleted": True}),
+        ("b", 2, "a", {"v": 5}),
+        ("c", 10, "a", {"v": 6}),
+        ("c", 9, "b", {"v": 7}),
+        ("d", 3, "b", {"_deleted": True}),
+        ("d", 2, "a", {"_deleted": True}),
     ]
+    leaves += [("a", 2, letter, {"v": n}) for n, letter in enumerate(letters)]
     database.bulk(
         [
             {"_id": id, "_rev": f"{number}-{letter * 32}", **fields}

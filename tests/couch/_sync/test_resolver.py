@@ -7,8 +7,9 @@ import base64
 from typing import Any
 
 import pytest
+from pydantic import AliasChoices, Field
 
-from datapatterns import Conflict, DecodeFailed, NotFound
+from datapatterns import Conflict, DecodeFailed, Document, NotFound
 from datapatterns.couch import Database
 from datapatterns.couch._sync.resolver import ConflictResolver
 from datapatterns.testing._sync.concurrently import concurrently
@@ -65,6 +66,25 @@ def test_rivals_become_one(database: Database) -> None:
     data = {name: base64.b64decode(each["data"]) for name, each in stored["_attachments"].items()}
     assert data == {"a": b"a", "b": b"b", "c": b"c"}
     assert resolver.resolve("ann") == ann, "nothing more to do"
+
+
+class Renamed(Document):
+    """A document with a field that had another name before."""
+
+    title: str = Field(default="", validation_alias=AliasChoices("label", "title"))
+
+
+def test_rivals_under_a_former_name(database: Database) -> None:
+    """A value under a field's former name does not come before the merged one."""
+    diverge(database, "a", {"label": "x"}, {"label": "y", "more": 1})
+
+    def merge(each: list[Renamed]) -> Renamed:
+        return Renamed(id="a", label="+".join(sorted(one.title for one in each)))
+
+    resolver = ConflictResolver(database.couch, database.name, Renamed, merge)
+    assert (resolver.resolve("a")).title == "x+y"
+    stored = database.get("a")
+    assert (stored["title"], stored["more"], "label" in stored) == ("x+y", 1, False)
 
 
 def test_all_that_have_rivals(database: Database) -> None:
