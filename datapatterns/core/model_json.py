@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
@@ -182,8 +181,8 @@ def not_finite(value: object, place: Location = ()) -> Iterator[Location]:
             yield from not_finite(item, (*place, number))
 
 
-# Values of exactly these types are equal if `==` says so.
-_PLAIN = frozenset({str, int, float, bool, type(None), bytes, Decimal, UUID, date, timedelta})
+# Values of exactly these types are equal if `==` says so, which never raises.
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes, UUID, date, timedelta})
 
 
 def same(given: object, read: object) -> bool:

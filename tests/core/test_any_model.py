@@ -62,7 +62,11 @@ SCALARS: list[tuple[Any, st.SearchStrategy[Any], list[dict[str, Any]]]] = [
     (bool, st.booleans(), [{}]),
     (str, st.text(max_size=8), [{}, {"min_length": 1}, {"pattern": "^[a-z]*$"}]),
     (bytes, st.binary(max_size=6), [{}, {"max_length": 4}]),
-    (Decimal, st.decimals(), [{}, {"ge": 0}, {"decimal_places": 2}]),
+    (
+        Decimal,
+        st.decimals(allow_nan=False) | st.just(Decimal("NaN")),
+        [{}, {"ge": 0}, {"decimal_places": 2}],
+    ),
     (UUID, st.uuids(), [{}]),
     (date, st.dates(), [{}]),
     (time, st.times(), [{}]),

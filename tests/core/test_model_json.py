@@ -161,6 +161,7 @@ DIFFERENT: list[tuple[Any, Any]] = [
     (None, 0),
     (Decimal(1), "1"),
     (math.nan, float("nan")),
+    (Decimal("sNaN"), Decimal("sNaN")),
     ((1,), [1]),
     ([1], (1,)),
     ([1], [1, 2]),
