@@ -41,7 +41,7 @@ def demo(*arguments: str, documents: str = "", fast: str = "") -> subprocess.Com
         env={**os.environ, **stores},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=4 * PATIENCE,
         check=False,
     )
 
