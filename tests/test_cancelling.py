@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from datapatterns import AsyncStore, Document
+from datapatterns.testing.waiting import PATIENCE
 
 TRIES = 150
 Call = Callable[[], Awaitable[Any]]
@@ -40,7 +41,7 @@ async def test_a_cancelled_task_ends(url: str) -> None:
             for _ in range(random.randrange(1, 60)):
                 await asyncio.sleep(0)
             task.cancel()
-            done, _ = await asyncio.wait({task}, timeout=5.0)
+            done, _ = await asyncio.wait({task}, timeout=PATIENCE)
             forgotten += not done
             while not task.done():
                 task.cancel()

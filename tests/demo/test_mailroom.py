@@ -30,6 +30,7 @@ from datapatterns.demo.mailroom.workers import NOTIFIER
 from datapatterns.demo.tour import promise
 from datapatterns.level import AsyncEmitter, AsyncLevel
 from datapatterns.testing.servers.redis import RedisServer
+from datapatterns.testing.waiting import PATIENCE
 
 
 def demo(*arguments: str, documents: str = "", fast: str = "") -> subprocess.CompletedProcess[str]:
@@ -40,7 +41,7 @@ def demo(*arguments: str, documents: str = "", fast: str = "") -> subprocess.Com
         env={**os.environ, **stores},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=4 * PATIENCE,
         check=False,
     )
 
@@ -185,7 +186,7 @@ async def test_the_sink_speaks_smtp() -> None:
         mail["From"], mail["To"] = "a@mailroom.example", "b@mailroom.example"
         mail["Subject"], mail["Message-ID"] = "Dots", "<1@mailroom.example>"
         mail.set_content(".\n..\nend\n")
-        with smtplib.SMTP("127.0.0.1", port, timeout=10) as server:
+        with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE) as server:
             server.send_message(mail)
             codes = [server.docmd(line)[0] for line in ("VRFY x", "DATA", "RCPT TO:nobody")]
             return [*codes, server.docmd("RCPT TO:<x@bounce.example>")[0]]
@@ -213,7 +214,7 @@ async def test_a_page_that_does_not_keep_up(tmp_path: Path) -> None:
                 await emitter.emit("message.new", {"id": number})
             heard: list[bytes] = []
             while b'"id":999' not in (heard or [b""])[-1]:
-                heard.append(await asyncio.wait_for(anext(stream), 10))
+                heard.append(await asyncio.wait_for(anext(stream), PATIENCE))
             assert any(message.startswith(b"event: gap") for message in heard)
             assert len(heard) <= 1_000
             live.close()

@@ -102,6 +102,7 @@ def slow_redis_worker(port: str, name: str, lease: str) -> None:
 
     client = Redis(port=int(port), socket_timeout=5)
     queue: WorkQueue[Any] = WorkQueue(client, name, **{**OPTIONS, "lease": float(lease)})
+    say_when_ready()
     tell(Worker(queue, handle).run())
 
 

@@ -232,7 +232,7 @@ def test_a_stopped_process_cannot_ack_what_another_took_over(redis_server: Redis
     queue.push("x")
     process = start("slow_redis_worker", redis_server.port, name, 3.0)
     try:
-        assert line(process) == "begin 1"
+        assert {line(process), line(process)} == {"ready", "begin 1"}
         process.send_signal(signal.SIGSTOP)
         delivery = queue.take(timeout=PATIENCE)
         assert delivery is not None
@@ -262,6 +262,7 @@ def _handle_slowly(client: Redis, port: int, lease: float) -> None:
     queue: WorkQueue[Any] = WorkQueue(client, name, **OPTIONS)
     processes = [start("slow_redis_worker", port, name, lease) for _ in range(2)]
     try:
+        assert [line(process) for process in processes] == ["ready"] * 2
         queue.push_many(["x", "y", "z"])
         eventually(lambda: not _left(queue), "all to be done")
         said = [end(process, signal.SIGTERM) for process in processes]

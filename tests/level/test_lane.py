@@ -24,7 +24,7 @@ from datapatterns.level.engine.driver import DriverIOError
 from datapatterns.level.engine.engine import Engine
 from datapatterns.level.engine.lane import Lane
 from datapatterns.level.engine.space import AsyncSpace
-from datapatterns.testing.waiting import async_eventually
+from datapatterns.testing.waiting import PATIENCE, async_eventually
 
 Writes = Iterable[tuple[bytes, "bytes | None"]]
 
@@ -449,7 +449,7 @@ async def test_errors_of_calls_do_not_end_the_lane(path: Path) -> None:
         with pytest.raises(RuntimeError):
             await lane.call(stop, level._space.gate)
         with pytest.raises(SystemExit):
-            await asyncio.wait_for(lane.call(crash, level._space.gate), 10)
+            await asyncio.wait_for(lane.call(crash, level._space.gate), PATIENCE)
         with pytest.raises(DataError):
             await level.clear(limit=-1)
         await level.put("alive", 1, sync=True)

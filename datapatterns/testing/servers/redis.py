@@ -239,11 +239,12 @@ class RedisServer:
             self._process = None
 
     def pause(self) -> None:
-        """Send SIGSTOP: its connections stay open and nothing answers."""
+        """Stop it with SIGSTOP: its connections stay open and nothing answers."""
         if sys.platform == "win32":
             raise NotImplementedError("Windows has no SIGSTOP: run this test on Linux or macOS")
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
+            os.waitpid(self._process.pid, os.WUNTRACED)  # until it has stopped
 
     def resume(self) -> None:
         """Send SIGCONT."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import TimeoutError as LostReply
 
 from datapatterns import OutcomeUnknown, TimedOut, Unavailable
 from datapatterns.redis.wire._async.commands import read, write
@@ -24,7 +26,7 @@ from datapatterns.testing.servers.redis import (
     RedisServer,
     SentinelServers,
 )
-from datapatterns.testing.waiting import eventually
+from datapatterns.testing.waiting import async_eventually, eventually
 
 Proxy = Callable[[str, int], FaultProxy]
 
@@ -46,6 +48,17 @@ def server(redis_server: RedisServer) -> RedisServer:
     return redis_server
 
 
+async def connected(client: Any) -> None:
+    """Wait until the client is connected, which may take longer than its time limits."""
+
+    async def answered() -> bool:
+        with suppress(LostConnection, LostReply):
+            return bool(await client.ping())
+        return False
+
+    await async_eventually(answered)
+
+
 @pytest.mark.parametrize("setup", SETUPS)
 @pytest.mark.parametrize("silent", [False, True])
 async def test_a_lost_reply_is_never_a_second_effect(
@@ -54,11 +67,11 @@ async def test_a_lost_reply_is_never_a_second_effect(
     """The counter stands at 1, and the caller is told that the outcome is unknown."""
     proxy = fault_proxy(HOST, server.port)
     client = await connect(proxy, **{**SETUPS[setup], "socket_timeout": 0.5})
-    await client.ping()
+    await connected(client)
     proxy.lose_reply(to=b"INCR", silent=silent)
     with pytest.raises(OutcomeUnknown):
         await write(client, "INCR", b"n", key=b"n")
-    assert proxy.lost == 1
+    await async_eventually(lambda: proxy.lost == 1)
     assert server.ask("GET", "n") == "1"
     assert await write(client, "INCR", b"n", key=b"n") == 2
     assert await read(client, "GET", b"n") == b"2"
@@ -153,7 +166,8 @@ async def test_a_frozen_server_leaves_the_outcome_unknown(connect: Any) -> None:
     """A stopped server may execute the command later, and does: OutcomeUnknown."""
     with RedisServer() as server:
         client = await connect(server, socket_timeout=2.0)
-        await write(client, "INCR", b"n", key=b"n")
+        await connected(client)
+        server.ask("INCR", "n")
         server.pause()
         with pytest.raises(OutcomeUnknown):
             await write(client, "INCR", b"n", key=b"n")

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as LostConnection
+from redis.exceptions import TimeoutError as LostReply
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -46,6 +48,17 @@ def server(redis_server: RedisServer) -> RedisServer:
     return redis_server
 
 
+def connected(client: Any) -> None:
+    """Wait until the client is connected, which may take longer than its time limits."""
+
+    def answered() -> bool:
+        with suppress(LostConnection, LostReply):
+            return bool(client.ping())
+        return False
+
+    eventually(answered)
+
+
 @pytest.mark.parametrize("setup", SETUPS)
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_lost_reply_is_never_a_second_effect(
@@ -54,11 +67,11 @@ def test_a_lost_reply_is_never_a_second_effect(
     """The counter stands at 1, and the caller is told that the outcome is unknown."""
     proxy = fault_proxy(HOST, server.port)
     client = connect(proxy, **{**SETUPS[setup], "socket_timeout": 0.5})
-    client.ping()
+    connected(client)
     proxy.lose_reply(to=b"INCR", silent=silent)
     with pytest.raises(OutcomeUnknown):
         write(client, "INCR", b"n", key=b"n")
-    assert proxy.lost == 1
+    eventually(lambda: proxy.lost == 1)
     assert server.ask("GET", "n") == "1"
     assert write(client, "INCR", b"n", key=b"n") == 2
     assert read(client, "GET", b"n") == b"2"
@@ -153,7 +166,8 @@ def test_a_frozen_server_leaves_the_outcome_unknown(connect: Any) -> None:
     """A stopped server may execute the command later, and does: OutcomeUnknown."""
     with RedisServer() as server:
         client = connect(server, socket_timeout=2.0)
-        write(client, "INCR", b"n", key=b"n")
+        connected(client)
+        server.ask("INCR", "n")
         server.pause()
         with pytest.raises(OutcomeUnknown):
             write(client, "INCR", b"n", key=b"n")
