@@ -6,7 +6,7 @@ often as other writers are faster. Stored fields that the model does not know st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -14,7 +14,7 @@ from datapatterns.core.codecs import dumps, is_plain, loads
 from datapatterns.core.documents import Document, give_identity
 from datapatterns.core.json_values import is_json
 from datapatterns.core.model_fields import MISSING, by_stored_name
-from datapatterns.core.model_json import differences, listed, not_finite, same
+from datapatterns.core.model_json import Location, differences, listed, not_finite, same
 from datapatterns.core.schema import OURS, Schema, same_json
 from datapatterns.core.schema_versions import SCHEMA_VERSION
 from datapatterns.errors import DataError, FieldError, InvalidArgument, InvalidData
@@ -79,8 +79,8 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
     """Return the step that applies a JSON Merge Patch (RFC 7396).
 
     Names of the object are names of fields, or the names under which these are stored; within
-    nested objects they are names of the JSON. Raise InvalidArgument if it is not an object,
-    InvalidData as `update` does.
+    nested objects they are the names that these have in JSON. Raise InvalidArgument if it is not an
+    object, InvalidData as `update` does and for a name that a nested model does not store.
     """
     if not isinstance(given, Mapping):
         raise InvalidArgument(f"a patch must be a JSON object, not {type(given).__name__}")
@@ -108,6 +108,7 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
             kept = {name: value for name, value in patched.items() if value is not MISSING}
             schema.update_json.read(dumps(kept))
         made = schema.read(id, merged)
+        _check_known(schema, made, values)
         return _revised(schema, id, rev, before, made, named.keys(), merged)
 
     return revise
@@ -123,6 +124,30 @@ def rewrite(schema: Schema[D]) -> Revise[D]:
         return None if same_json(revised.fields, dict(fields)) else revised
 
     return revise
+
+
+def _check_known(schema: Schema[D], made: D, patch: Mapping[str, Any]) -> None:
+    """Raise InvalidData if nested objects of the patched document lack members of the patch."""
+    written: Fields = loads(schema.json.write(made, patch.keys()))
+    unknown = [
+        FieldError(loc=(name, *place), msg="unknown field", type="extra_forbidden")
+        for name, part in patch.items()
+        for place in _unknown(part, written.get(schema.fields[name].name))
+    ]
+    if unknown:
+        raise listed(schema.model, unknown)
+
+
+def _unknown(patch: Any, value: Any, place: Location = ()) -> Iterator[Location]:
+    """Yield the places of members of the patch that the object it was applied to does not have."""
+    if not isinstance(patch, Mapping) or not isinstance(value, Mapping):
+        return
+    members = cast("Fields", value)
+    for name, part in cast("Fields", patch).items():
+        if name in members:
+            yield from _unknown(part, members[name], (*place, name))
+        elif part is not None:
+            yield (*place, name)
 
 
 def merge_patch(value: Any, patch: Any) -> Any:

@@ -605,3 +605,27 @@ def test_rewrite_of_what_does_not_fit() -> None:
     with pytest.raises(DecodeFailed) as raised:
         rewritten(User, {"name": "x"})
     assert raised.value.data == {"id": "1"}
+
+
+def test_a_patch_names_nested_members_that_the_model_stores() -> None:
+    """A misspelt one, or a former alias, is refused, with its place; null may name anything."""
+
+    class Theme(BaseModel):
+        colour: str = Field("red", validation_alias=AliasChoices("colour", "color"))
+        sizes: dict[str, int] = Field(default_factory=dict)
+
+    class Owner(Document):
+        theme: Theme = Theme()
+        more: dict[str, Any] = Field(default_factory=dict)
+
+    schema = Schema(Owner)
+    stored = {"theme": {"colour": "blue", "color": "old", "left": 1}}
+    for wrong in ({"color": "green"}, {"colur": "green"}):
+        with pytest.raises(InvalidData) as caught:
+            patch(schema, {"theme": wrong})("a", "1", stored)
+        assert [error["loc"] for error in caught.value.errors] == [("theme", *wrong)]
+    step = patch(schema, {"theme": {"sizes": {"s": 1}, "left": None}, "more": {"any": {"deep": 1}}})
+    revised = step("a", "1", stored)
+    assert revised is not None
+    assert revised.fields["theme"] == {"colour": "blue", "color": "old", "sizes": {"s": 1}}
+    assert revised.document.more == {"any": {"deep": 1}}
