@@ -188,14 +188,14 @@ DIFFERENT: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "read"), SAME, ids=repr)
+@pytest.mark.parametrize(("given", "read"), SAME)
 def test_the_same(given: Any, read: Any) -> None:
     """Equal values are the same, whatever zone a moment is in and whatever a class compares."""
     assert same(given, read)
     assert list(differences(given, read)) == []
 
 
-@pytest.mark.parametrize(("given", "read"), DIFFERENT, ids=repr)
+@pytest.mark.parametrize(("given", "read"), DIFFERENT)
 def test_not_the_same(given: Any, read: Any) -> None:
     """Other values differ, also if an equality that somebody wrote says otherwise."""
     assert not same(given, read)
@@ -287,7 +287,7 @@ LOST: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "kind"), LOST, ids=repr)
+@pytest.mark.parametrize(("value", "kind"), LOST)
 def test_values_that_are_lost(value: Any, kind: Any) -> None:
     """What would be read as another value, or not at all, is refused with the field's name."""
     places = lost(holding(value, kind))

@@ -280,7 +280,7 @@ TAKEN: list[tuple[dict[str, Any], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "value"), TAKEN, ids=repr)
+@pytest.mark.parametrize(("changes", "value"), TAKEN)
 def test_values_that_an_update_takes(changes: dict[str, Any], value: Any) -> None:
     """A value may be given as JSON has it or as Python has it, as validation takes either."""
     revised = update(Schema(Wide), changes)("1", "7", {})
@@ -314,7 +314,7 @@ LOST: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", LOST, ids=repr)
+@pytest.mark.parametrize("changes", LOST)
 def test_values_that_an_update_would_lose(changes: dict[str, Any]) -> None:
     """A value that would be read as another one is refused with its place, not quoted."""
     with pytest.raises(InvalidData) as raised:
@@ -456,7 +456,7 @@ PATCHES: list[tuple[Any, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "given", "expected"), PATCHES, ids=repr)
+@pytest.mark.parametrize(("value", "given", "expected"), PATCHES)
 def test_merge_patch(value: Any, given: Any, expected: Any) -> None:
     """Objects are merged, null removes, anything else replaces; given values stay as they are."""
     before = repr((value, given))
