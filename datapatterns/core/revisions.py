@@ -52,10 +52,11 @@ def update(schema: Schema[D], changes: Mapping[str, Any]) -> Revise[D]:
         before = schema.upgraded(id, fields)
         if shaped:
             made = _assigned(schema, schema.load(id, rev, fields), changes)
-        else:
-            made = schema.read(id, _merged(schema, before, values))
-            _check_taken(schema, made, changes, rich)
-        return _revised(schema, id, rev, before, made, changes.keys())
+            return _revised(schema, id, rev, before, made, changes.keys())
+        merged = _merged(schema, before, values)
+        made = schema.read(id, merged)
+        _check_taken(schema, made, changes, rich)
+        return _revised(schema, id, rev, before, made, changes.keys(), merged=merged)
 
     return revise
 
@@ -109,7 +110,7 @@ def patch(schema: Schema[D], given: object) -> Revise[D]:
             schema.update_json.read(dumps(kept))
         made = schema.read(id, merged)
         _check_known(schema, made, values)
-        return _revised(schema, id, rev, before, made, named.keys(), merged)
+        return _revised(schema, id, rev, before, made, named.keys(), raw=merged, merged=merged)
 
     return revise
 
@@ -120,7 +121,7 @@ def rewrite(schema: Schema[D]) -> Revise[D]:
     def revise(id: str, rev: str, fields: Mapping[str, Any]) -> Revised[D] | None:
         before = schema.upgraded(id, fields)
         made = schema.load(id, rev, fields)
-        revised = _revised(schema, id, rev, before, made, schema.fields.keys(), before)
+        revised = _revised(schema, id, rev, before, made, schema.fields.keys(), raw=before)
         return None if same_json(revised.fields, dict(fields)) else revised
 
     return revise
@@ -172,12 +173,15 @@ def _revised(
     before: Mapping[str, Any],
     made: D,
     names: Collection[str],
+    *,
     raw: Mapping[str, Any] | None = None,
+    merged: Mapping[str, Any] | None = None,
 ) -> Revised[D]:
     """Return the stored fields with those of these names as `made` has them.
 
-    With `raw`, members of nested objects that the model does not know are kept from there. Raise
-    InvalidData if one of the fields would be read as another value.
+    With `raw`, members of nested objects that the model does not know are kept from there. `merged`
+    are the stored fields from which `made` was read. Raise InvalidData if one of the fields would
+    be read as another value.
     """
     data = schema.json.write(made, names)
     schema.json.check_finite(data)
@@ -191,10 +195,20 @@ def _revised(
     fields |= {name: written[name] for name in written.keys() - schema.stored_names}
     if schema.version > 1:
         fields[SCHEMA_VERSION] = schema.version
-    document = schema.read(id, fields)
+    document = made
+    if merged is None or not _same_members(schema, names, fields, merged):
+        document = schema.read(id, fields)
+        _check_same(schema, names, made, document)
     give_identity(document, id, rev)
-    _check_same(schema, names, made, document)
     return Revised(fields, document)
+
+
+def _same_members(
+    schema: Schema[D], names: Collection[str], one: Mapping[str, Any], other: Mapping[str, Any]
+) -> bool:
+    """Return whether these fields are stored alike, so that reading both gives the same."""
+    stored = [schema.fields[name].name for name in names]
+    return all(same_json(one.get(name, MISSING), other.get(name, MISSING)) for name in stored)
 
 
 def _check_same(schema: Schema[D], names: Collection[str], given: D, read: D) -> None:
