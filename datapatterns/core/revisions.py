@@ -229,6 +229,9 @@ def _set(schema: Schema[D], fields: Fields, name: str, value: Any, names: Collec
     not be found.
     """
     field = schema.fields[name]
+    if value is not MISSING and field.sources == ((field.name,),):
+        fields[field.name] = value
+        return
     for path in field.sources:
         if len(path) == 1 and not _needed(schema, path[0], name, names):
             fields.pop(str(path[0]), None)
