@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+from pydantic_core import to_json
+
 from datapatterns.core.codecs import dumps, is_plain, loads
 from datapatterns.core.documents import Document, give_identity
 from datapatterns.core.json_values import is_json
@@ -122,9 +124,23 @@ def rewrite(schema: Schema[D]) -> Revise[D]:
         before = schema.upgraded(id, fields)
         made = schema.load(id, rev, fields)
         revised = _revised(schema, id, rev, before, made, schema.fields.keys(), raw=before)
-        return None if same_json(revised.fields, dict(fields)) else revised
+        return None if _alike(revised.fields, dict(fields)) else revised
 
     return revise
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal but for the order in which sets were written."""
+    return same_json(one, other) or same_json(_ordered(one), _ordered(other))
+
+
+def _ordered(value: Any) -> Any:
+    """Return the JSON value with its members and the items of its arrays in one order."""
+    if isinstance(value, Mapping):
+        return {name: _ordered(part) for name, part in sorted(cast("Fields", value).items())}
+    if isinstance(value, list):
+        return sorted((_ordered(item) for item in cast("list[Any]", value)), key=to_json)
+    return value
 
 
 def _check_known(schema: Schema[D], made: D, patch: Mapping[str, Any]) -> None:

@@ -106,7 +106,7 @@ class Repository(Protocol[D]):
 
         Nested objects keep the members that the patch does not name; null removes a member, so that
         a field has its default again; an array is replaced. The patch has JSON values under the
-        names of fields or, within nested objects, the names that these have in JSON; a name that the
+        names of fields or, within nested objects, the names that these have in JSON; one that the
         nested model does not store raises InvalidData. Other errors are those of `update`; a patch
         that is no object raises InvalidArgument.
         """

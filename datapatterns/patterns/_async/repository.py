@@ -18,7 +18,7 @@ from datapatterns.core.pages import Page
 from datapatterns.core.revisions import Revise
 from datapatterns.core.schema import Stored, Written
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument
-from datapatterns.patterns._async.document_upkeep import AsyncDocumentUpkeep
+from datapatterns.patterns._async.repository_upkeep import AsyncBaseUpkeep
 
 D = TypeVar("D", bound=Document)
 
@@ -28,10 +28,10 @@ _PAGE = 500  # documents that iterate reads in one step
 _WAIT = Backoff(0.002, 0.25)  # before a put starts over
 
 
-class AsyncBaseRepository(AsyncDocumentUpkeep[D]):
+class AsyncBaseRepository(AsyncBaseUpkeep[D]):
     """The part of a repository that does not depend on the backend.
 
-    A backend brings the abstract methods of `AsyncStoredDocuments`. What these return is decoded
+    A backend brings the abstract methods of `AsyncBaseStorage`. What these return is decoded
     here, and left out here once it has expired.
     """
 

@@ -19,7 +19,7 @@ from datapatterns.core.pages import Page
 from datapatterns.core.revisions import Revise
 from datapatterns.core.schema import Stored, Written
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument
-from datapatterns.patterns._sync.document_upkeep import DocumentUpkeep
+from datapatterns.patterns._sync.repository_upkeep import BaseUpkeep
 
 D = TypeVar("D", bound=Document)
 
@@ -29,10 +29,10 @@ _PAGE = 500  # documents that iterate reads in one step
 _WAIT = Backoff(0.002, 0.25)  # before a put starts over
 
 
-class BaseRepository(DocumentUpkeep[D]):
+class BaseRepository(BaseUpkeep[D]):
     """The part of a repository that does not depend on the backend.
 
-    A backend brings the abstract methods of `StoredDocuments`. What these return is decoded
+    A backend brings the abstract methods of `BaseStorage`. What these return is decoded
     here, and left out here once it has expired.
     """
 

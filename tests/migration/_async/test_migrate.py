@@ -301,6 +301,7 @@ async def test_what_stays_behind_is_told(open_store: Open, kind: str) -> None:
         "rate limiter windows": 1,
         "concurrency leases": 1,
         "`once` keys of queues": 1,
+        "remembered ids of queues (dedup)": 1,
     }
     if isinstance(transfer, RedisTransfer):
         tag = f"{{{transfer.address.partition('#')[2]}:repository:people}}"

@@ -1,4 +1,4 @@
-# Generated from datapatterns/patterns/_async/stored_documents.py by scripts/unasync.py; do not edit.
+# Generated from datapatterns/patterns/_async/repository_storage.py by scripts/unasync.py; do not edit.
 """What a backend brings to a repository: how it stores and finds documents, before any decoding."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ D = TypeVar("D", bound=Document)
 STEP = 100  # documents that one step of going through a collection reads
 
 
-class StoredDocuments(contracts.Repository[D], Generic[D]):
+class BaseStorage(contracts.Repository[D], Generic[D]):
     """The stored documents of a repository, which a backend reads and writes.
 
     A backend brings the abstract methods. Their arguments are checked, but for ids, which the

@@ -21,7 +21,7 @@ D = TypeVar("D", bound=Document)
 STEP = 100  # documents that one step of going through a collection reads
 
 
-class AsyncStoredDocuments(contracts.AsyncRepository[D], Generic[D]):
+class AsyncBaseStorage(contracts.AsyncRepository[D], Generic[D]):
     """The stored documents of a repository, which a backend reads and writes.
 
     A backend brings the abstract methods. Their arguments are checked, but for ids, which the

@@ -1,3 +1,4 @@
+# Generated from datapatterns/patterns/_async/repository_upkeep.py by scripts/unasync.py; do not edit.
 """Keeping the documents of a repository in order: expiry, rewriting, checking."""
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from datapatterns.core.indexes import EXPIRY
 from datapatterns.core.revisions import Revise, Revised
 from datapatterns.core.schema import Stored
 from datapatterns.errors import Conflict, DataError, DecodeFailed, InvalidArgument, NotFound
-from datapatterns.patterns._async.stored_documents import STEP, AsyncStoredDocuments
+from datapatterns.patterns._sync.repository_storage import STEP, BaseStorage
 
 D = TypeVar("D", bound=Document)
 
 _SWEEP_EVERY = 1.0  # seconds between the sweeps that writes make
 
 
-class AsyncDocumentUpkeep(AsyncStoredDocuments[D]):
+class BaseUpkeep(BaseStorage[D]):
     """Goes through the stored documents: removes expired ones, rewrites them, checks them."""
 
     _next_sweep = 0.0  # of the monotonic clock
@@ -30,26 +31,26 @@ class AsyncDocumentUpkeep(AsyncStoredDocuments[D]):
     # --- expiry
 
     @override
-    async def sweep(self) -> int:
+    def sweep(self) -> int:
         if self._schema.expires is None:
             raise InvalidArgument("sweep needs a repository that was made with `expires`")
-        now = await self._now()
-        removed, after = await self._remove_expired(now, after=None)
+        now = self._now()
+        removed, after = self._remove_expired(now, after=None)
         while after is not None:
-            more, after = await self._remove_expired(now, after)
+            more, after = self._remove_expired(now, after)
             removed += more
         return removed
 
-    async def _sweep_sometimes(self) -> None:
+    def _sweep_sometimes(self) -> None:
         """Remove some expired documents, at most once a second."""
         if (now := time.monotonic()) < self._next_sweep:
             return
         self._next_sweep = now + _SWEEP_EVERY
-        await self._remove_expired(await self._now(), after=None)
+        self._remove_expired(self._now(), after=None)
 
-    async def _remove_expired(self, now: datetime, after: str | None) -> tuple[int, str | None]:
+    def _remove_expired(self, now: datetime, after: str | None) -> tuple[int, str | None]:
         """Remove expired documents of one page; return how many, and where the next one begins."""
-        page = await self._page(
+        page = self._page(
             EXPIRY,
             (),
             start="",
@@ -58,22 +59,22 @@ class AsyncDocumentUpkeep(AsyncStoredDocuments[D]):
             limit=STEP,
             after=after,
         )
-        removed = await self._remove_some([one for one in page if self._is_over(one, now)])
+        removed = self._remove_some([one for one in page if self._is_over(one, now)])
         return removed, page.next
 
-    async def _remove_some(self, rows: Sequence[Stored]) -> int:
+    def _remove_some(self, rows: Sequence[Stored]) -> int:
         """Remove the documents that still have these revisions; return how many."""
         removed = 0
         for stored in rows:
             try:
-                await self._destroy(stored.id, stored.rev)
+                self._destroy(stored.id, stored.rev)
                 removed += 1
             except (NotFound, Conflict):
                 pass  # another caller has removed it or given it more time
         return removed
 
-    async def _has_expired(self, stored: Stored) -> bool:
-        return self._schema.expires is not None and self._is_over(stored, await self._now())
+    def _has_expired(self, stored: Stored) -> bool:
+        return self._schema.expires is not None and self._is_over(stored, self._now())
 
     def _is_over(self, stored: Stored, now: datetime) -> bool:
         try:
@@ -93,19 +94,19 @@ class AsyncDocumentUpkeep(AsyncStoredDocuments[D]):
     # --- rewriting and checking
 
     @override
-    async def rewrite(
+    def rewrite(
         self,
         progress: Callable[[int, int], Any] | None = None,
         *,
         on_bad: Callable[[DataError], Any] | None = None,
     ) -> int:
-        revise, total = revisions.rewrite(self._schema), await self._count(None, ())
+        revise, total = revisions.rewrite(self._schema), self._count(None, ())
         rewritten = done = 0
         bad: list[DataError] = []
         take = bad.append if on_bad is None else on_bad
-        async for page in self._pages():
+        for page in self._pages():
             for stored in page:
-                rewritten += await self._rewrite(stored, revise, take)
+                rewritten += self._rewrite(stored, revise, take)
             done += len(page.items)
             if progress is not None:
                 progress(done, max(done, total))
@@ -113,14 +114,14 @@ class AsyncDocumentUpkeep(AsyncStoredDocuments[D]):
             raise bad[0]
         return rewritten
 
-    async def _rewrite(
+    def _rewrite(
         self, stored: Stored, revise: Revise[D], on_bad: Callable[[DataError], Any]
     ) -> int:
         """Store the document as the model has it now; return 1 if that changed it, else 0."""
         try:
             if revise(stored.id, stored.rev, self._schema.parsed(stored.id, stored.fields)) is None:
                 return 0
-            return int(await self._update(stored.id, revise, None, 100) is not None)
+            return int(self._update(stored.id, revise, None, 100) is not None)
         except NotFound:
             return 0  # it was removed meanwhile
         except DataError as error:
@@ -130,9 +131,9 @@ class AsyncDocumentUpkeep(AsyncStoredDocuments[D]):
             return 0
 
     @override
-    async def check(self) -> list[DataError]:
+    def check(self) -> list[DataError]:
         problems: list[DataError] = []
-        async for page in self._pages():
+        for page in self._pages():
             for stored in page:
                 problems += self._problems_of(stored)
         return problems
