@@ -135,6 +135,15 @@ async def pool_of(client: AsyncRedisClient, key: bytes) -> Pool:
     return NodePool(untyped.get_node_from_key(key))
 
 
+async def learn_slots(client: RedisCluster) -> None:
+    """Make a cluster's client ask which node has which slots, unless it knows that.
+
+    Until it knows, redis-py sends commands to any node. After five redirections it closes the
+    connections of all calls, so that writes that are under way lose their replies.
+    """
+    await client.initialize()
+
+
 async def pools_of(client: AsyncRedisClient) -> list[Pool]:
     """Return the pools of all servers that have keys: one, or one for each cluster primary."""
     check_open(client)

@@ -38,6 +38,7 @@ from datapatterns.redis.wire._sync.pools import (
     Pool,
     RedisClient,
     learn,
+    learn_slots,
     pack,
     pool_at,
     pool_of,
@@ -70,6 +71,8 @@ def read(client: RedisClient, *command: bytes | str | int) -> Any:
             check_open(client)
             tries -= 1
             try:
+                if isinstance(client, RedisCluster):
+                    learn_slots(client)
                 # The option is the driver's own, for DUMP.
                 return when_free(lambda: untyped.execute_command(*command, NEVER_DECODE=True))
             except (driver.ConnectionError, AttributeError, TypeError) as error:

@@ -69,6 +69,10 @@ def pool_of(client: RedisClient, key: bytes) -> Pool:
     return pool
 
 
+def learn_slots(client: RedisCluster) -> None:
+    """Do nothing: the client has asked its cluster when it was made."""
+
+
 def pools_of(client: RedisClient) -> list[Pool]:
     """Return the pools of all servers that have keys: one, or one for each cluster primary."""
     check_open(client)
