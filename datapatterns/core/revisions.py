@@ -139,7 +139,7 @@ def _ordered(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _ordered(part) for name, part in sorted(cast("Fields", value).items())}
     if isinstance(value, list):
-        return sorted((_ordered(item) for item in cast("list[Any]", value)), key=to_json)
+        return sorted(map(_ordered, value), key=to_json)  # pyright: ignore[reportUnknownArgumentType] - of any items
     return value
 
 
